@@ -1,0 +1,65 @@
+# Telecura. `make help` says what there is; everything is found from the folders.
+MODE     ?= debug
+B        ?= build/$(MODE)
+G        := $B/gen
+SERVICES := $(notdir $(patsubst %/,%,$(dir $(wildcard services/*/main.c))))
+WITH_SQL := $(notdir $(patsubst %/sql/,%,$(dir $(wildcard services/*/sql/*.sql))))
+TOOLS    := $(patsubst tools/%.c,%,$(filter-out tools/sqlgen.c,$(wildcard tools/*.c)))
+CLIENTS  := $(notdir $(patsubst %/,%,$(dir $(wildcard clients/*/main.c))))
+UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c))
+INTEGRATION := $(patsubst %.c,$B/%,$(wildcard tests/integration/test_*.c tests/integration/*/test_*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+PROTOS   := $(wildcard proto/telecura/v1/*.proto)
+PKGS     := libevent_openssl libevent_pthreads libevent libpq hiredis rdkafka libprotobuf-c libssl libcrypto libargon2 libwslay
+GENERATED := $(PROTOS:proto/%.proto=$G/%.pb-c.h) $(WITH_SQL:%=$G/services/%/sql.h) $G/common/io/sql.h $G/common/app/sql.h
+
+CC       := gcc
+WARN     := -Wall -Wextra -Werror -Wshadow -Wconversion -Wcast-qual -Wformat=2 -Wstrict-prototypes \
+            -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wimplicit-fallthrough
+OPT_debug   := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT_tsan    := -O1 -g3 -fno-omit-frame-pointer -fsanitize=thread
+OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE -pie -Wl,-z,relro,-z,now
+CPPFLAGS += -I. -I$G -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
+# Only test builds have the door through which a test moves the clock.
+CPPFLAGS += $(if $(filter release,$(MODE)),-DTELECURA_RELEASE)
+CFLAGS   += -std=gnu17 $(OPT_$(MODE))
+LDLIBS   := $(shell pkg-config --libs $(PKGS)) -pthread
+objs      = $(patsubst %.c,$B/%.o,$(wildcard $(1)))
+
+all: $(SERVICES:%=$B/bin/%) $(TOOLS:%=$B/bin/%) $(CLIENTS:%=$B/bin/%)
+
+$B/libcommon.a: $(call objs,common/*/*.c) $(PROTOS:proto/%.proto=$G/%.pb-c.o) $G/common/io/sql.o $G/common/app/sql.o
+define service
+$B/lib$(1).a: $(filter-out %/main.o,$(call objs,services/$(1)/*.c)) $(if $(filter $(1),$(WITH_SQL)),$G/services/$(1)/sql.o)
+$B/bin/$(1): $B/services/$(1)/main.o $B/lib$(1).a $B/libcommon.a
+endef
+$(foreach s,$(SERVICES),$(eval $(call service,$s)))
+define client
+$B/bin/$(1): $(call objs,clients/$(1)/*.c) $B/libcommon.a
+endef
+$(foreach c,$(CLIENTS),$(eval $(call client,$c)))
+$(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $B/libcommon.a
+$(UNIT) $(INTEGRATION): $B/%: $B/%.o $(SERVICES:%=$B/lib%.a) $(patsubst %.c,$B/%.o,$(wildcard tests/harness/*.c)) $B/libcommon.a
+$(UNIT) $(INTEGRATION): LDLIBS += -lcmocka
+
+$(SERVICES:%=$B/bin/%) $(TOOLS:%=$B/bin/%) $(CLIENTS:%=$B/bin/%) $(UNIT) $(INTEGRATION):
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+$B/%.a:         ; @mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+# Generated code keeps the compiler's own warnings but not ours.
+$G/%.o: $G/%.c  ; @$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+$B/%.o: %.c | $(GENERATED) ; @mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
+$G/%.pb-c.c $G/%.pb-c.h &: proto/%.proto ; @mkdir -p $G && protoc-c --c_out=$G -Iproto $<
+# sqlgen FOLDER PREFIX OUT: all statements (*.sql) and migrations of one folder -> OUT/sql.{c,h}
+$G/services/%/sql.c $G/services/%/sql.h &: $B/sqlgen FORCE_SQL ; @$B/sqlgen services/$*/sql $* $G/services/$*
+$G/common/%/sql.c $G/common/%/sql.h &: $B/sqlgen FORCE_SQL ; @$B/sqlgen --tx common/$*/sql $* $G/common/$*
+$B/sqlgen: tools/sqlgen.c ; @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g $< -o $@
+FORCE_SQL:
+
+unit: $(UNIT) ; @for t in $^; do $$t || exit 1; done
+integration: $(INTEGRATION) ; @for t in $^; do $$t || exit 1; done
+
+-include mk/dev.mk
+-include $(shell find $B -name '*.d' 2>/dev/null)
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all unit integration FORCE_SQL

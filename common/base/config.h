@@ -1,0 +1,32 @@
+/*
+ * config - a settings table becomes a typed struct; the same table prints itself as docs.
+ *
+ * Source, later wins: the default in the row, the file named by --config (`key = value` lines, #
+ * comments), the environment (TELECURA_<KEY>). Every fault of a file is reported at once, each with
+ * the key, the reason and what would be right; an unknown key is a fault.
+ *
+ * Ownership  texts live as long as the process.
+ * Threads    read once at start, const afterwards.
+ */
+#pragma once
+
+#include "common/base/err.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum setting_type { SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_PATH, SETTING_SECRET };
+
+struct setting {
+    const char *key;
+    enum setting_type type;
+    size_t offset;        /* of const char *, int64_t or bool in the settings struct */
+    const char *fallback; /* NULL: required */
+    int64_t min, max;     /* SETTING_INT */
+    const char *about;    /* one sentence, for --describe */
+};
+
+/* @tables ends in NULL; each table ends in a row without key. Writes to one @settings struct.
+ * Returns ERR_BAD_REQUEST after printing every fault to @complaints. */
+err_t config_load(const struct setting *const *tables, const char *file, void *settings,
+                  FILE *complaints);

