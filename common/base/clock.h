@@ -25,3 +25,4 @@ int64_t clock_mono_us(void);     /* monotonic: deadlines, durations */
 #define CLOCK_TEXT 24 /* "2026-11-22T00:10:33.123Z" */
 char *clock_format(int64_t at_us, char text[CLOCK_TEXT + 1]); /* RFC 3339, UTC, ms */
 bool clock_parse(struct str text, int64_t *ret_us); /* RFC 3339 with Z or offset, years 1900-2200 */
+bool clock_is_date(struct str text); /* a real day YYYY-MM-DD, years 1900-2200 */

@@ -11,14 +11,21 @@
 
 #include <stdbool.h>
 
-enum err {
+/* Both compilers warn about a result that nobody looks at; they spell it differently. */
+#ifdef __clang__
+#define ERR_LOOK __attribute__((warn_unused_result))
+#else
+#define ERR_LOOK [[nodiscard]]
+#endif
+
+enum ERR_LOOK err {
     ERR_OK = 0,
 #define ERR(name, status, kind, code, text) ERR_##name,
 #include "common/base/errors.def"
 #undef ERR
     ERR_MAX,
 };
-typedef enum err err_t __attribute__((warn_unused_result));
+typedef enum err err_t;
 
 enum err_kind { REFUSE, FAULT };
 

@@ -12,6 +12,8 @@
 #include "common/base/str.h"
 #include "common/base/uuid.h"
 
+#include <stdarg.h>
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_FAULT };
 
 void log_open(const char *service, enum log_level least);
@@ -22,3 +24,7 @@ void log_act(struct uuid act);
 /* @event is a fixed lower-case word ("started"); @fmt is for operators and holds no PHI. */
 void log_line(enum log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* For err_raise_at(), which is the only caller. */
+void log_fault(const char *fault, const char *file, int line, const char *fmt, va_list args)
+    __attribute__((format(printf, 4, 0)));

@@ -62,6 +62,8 @@ static inline bool str_is(struct str a, const char *b)
 bool str_starts(struct str s, const char *prefix);
 bool str_is_utf8(struct str s);       /* well formed, no NUL */
 bool str_int(struct str s, int64_t min, int64_t max, int64_t *ret_value); /* decimal, whole text */
+/* The inside of a JSON string; control characters, quotes and malformed UTF-8 become escapes. */
+size_t str_escape(struct str from, char *to /* 6 * n */);
 
 /* The strict forms: no padding, no white space, no stray bits. Buffers hold the whole result. */
 size_t hex_encode(struct bytes from, char *to /* 2 * n */);
