@@ -1,10 +1,11 @@
 /*
  * h1 - a strict HTTP/1.1 subset, sans I/O and without allocation.
  *
- * No HTTP server library of Debian 12 refuses what must be refused (httpfront.md 2), so this
- * parser takes only what HAProxy and careful clients send: CRLF line ends, one Host, origin-form
- * targets without %00 %2f %5c and dot segments, Content-Length or chunked but never both, no
- * obs-fold, no control bytes, known methods, at most 64 headers and 16 KiB of head.
+ * No HTTP server library of Debian 12 refuses what must be refused (evhttp, libmicrohttpd and
+ * libwebsockets take smuggled requests), so this parser takes only what HAProxy and careful
+ * clients send: CRLF line ends, one Host, origin-form targets without %00 %2f %5c, empty and dot
+ * segments, Content-Length or chunked but never both, neither chunk extensions nor trailers, no
+ * obs-fold, no control bytes, GET POST PUT PATCH DELETE, at most 64 headers and 16 KiB of head.
  *
  * Ownership  what struct h1_head points to lies in the buffer that was parsed.
  * Threads    any.
@@ -34,13 +35,16 @@ struct h1_head {
 
 /* Length of the head with its empty line; 0: more is needed; -1: malformed already. */
 long h1_head_end(const char *buf, size_t n);
-/* 0, or the status to answer with before closing. Lower-cases header names in place. */
+/* 0, or the status to answer with before closing. Lower-cases header names in place. @n is what
+ * h1_head_end() returned; @ret is complete only after 0. */
 int h1_head_parse(char *buf, size_t n, struct h1_head *ret);
 struct str h1_header(const struct h1_head *head, const char *lower_name); /* p NULL: absent */
+/* Is @word among the comma-separated words of @list? Case is ignored. */
+bool h1_list_has(struct str list, const char *word);
 
-struct h1_chunked {
+struct h1_chunked { /* starts zeroed */
     uint64_t left, total;
-    unsigned state;
+    unsigned state, digits;
 };
 
 /* Decodes from @buf, appending payload at @out (which has room for n). Returns 1 at the end of the

@@ -1,0 +1,138 @@
+/*
+ * act - one thing somebody does (request, frame, event, timer): one transaction, one arena.
+ *
+ * The reply leaves after COMMIT. A refusal rolls back and is audited. A PHI act without
+ * act_allow() cannot commit. What must not be forgotten (audit, tenant, clock, rollback,
+ * idempotency, replay, wiping) is done here; a handler says what must be decided, a line each.
+ *
+ * A handler touches only the transaction and the arena: an act that ends in a deadlock or a
+ * serialization failure runs again from its first line, at most three times, with the same id.
+ *
+ * Round trips  guards, emits and statements without a result are queued; they travel with the next
+ *              statement that has one, or with outbox, audit, idempotency and COMMIT.
+ * Threads      an act belongs to one worker.
+ * Ownership    everything reachable from an act lives in its arena and is wiped after the reply.
+ */
+#pragma once
+
+#include "common/app/audit.h"
+#include "common/app/auth.h"
+#include "common/base/arena.h"
+#include "common/base/fsm.h"
+#include "common/codec/json.h"
+#include "common/codec/pb.h"
+#include "common/io/consumer.h"
+#include "common/io/topics.h"
+
+#include "telecura/v1/events.pb-c.h"
+#include "telecura/v1/sealed.pb-c.h"
+
+struct act_own;
+struct grant;
+struct session;
+
+struct act {
+    struct uuid id, org;           /* id: also the audit id */
+    struct actor who;              /* from the token, or the service itself */
+    int64_t now_us, deadline_us;   /* wall time (:now); monotonic */
+    const void *in;                /* body or query by its shape, frame body, message, due row */
+    struct uuid path_id;           /* {id} of the path; nil when there is none */
+    struct str path_rest;          /* what a trailing * of the path matched */
+    int64_t if_match;              /* version of If-Match; -1 when absent */
+    struct str token;              /* the bearer token, for PASS_ON */
+    const struct event *event;     /* events */
+    struct session *session;       /* frames */
+    const struct grant *grant;     /* frames: what the connection was opened with */
+    struct arena *arena;
+    struct act_own *own;
+};
+
+typedef err_t handler(struct act *act);
+
+/* ---- decide ---- */
+
+/* Permission x relation of the actor to @patient, for the permission of the route; also the audit's
+ * subject. Queued: a no surfaces with the next result as ERR_NOT_FOUND and rolls back. */
+err_t act_allow(struct act *act, struct uuid patient);
+/* The same for another permission than the route's. */
+err_t act_allow_for(struct act *act, enum permission permission, struct uuid patient);
+/* Lists: the statement joins the view `visible` (org, patient); every PATIENT-marked id of the
+ * reply is audited. */
+err_t act_allow_list(struct act *act);
+/* For acts about no patient (slots, own profile): says so; the audit row names none. */
+err_t act_allow_none(struct act *act);
+
+enum consent {
+#define CONSENT(name, word) CONSENT_##name,
+#include "common/app/consents.def"
+#undef CONSENT
+    CONSENTS,
+};
+const char *consent_word(enum consent consent);
+/* Queued as act_allow(): ERR_CONSENT_REQUIRED. A no is asked again when the consent feed moves, for
+ * at most 1 s, without a thread asleep. */
+err_t consent_require(struct act *act, struct uuid patient, enum consent consent);
+
+/* ---- sealed ---- */
+
+enum kind {
+    KIND_NONE,
+#define KIND(name, number, domain, message) KIND_##name = number,
+#include "common/app/kinds.def"
+#undef KIND
+};
+
+/* Seals @message as the PHI of @row at @version (1 at insert, read version + 1 at update).
+ * The result is a packed Sealed in the arena. ERR_KEY_UNAVAILABLE. */
+err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid row, int64_t version,
+               const ProtobufCMessage *message, struct bytes *ret_sealed);
+
+struct unseal { /* what the row says it must be; the blob must agree */
+    struct uuid patient, row;
+    enum kind kind;
+    struct bytes sealed;
+    ProtobufCMessage *message; /* out; in the arena */
+};
+/* ERR_CORRUPT when a blob does not open or belongs elsewhere; ERR_NOT_FOUND when its key was
+ * destroyed. Settles the guards first: nothing is opened for somebody who may not see it. */
+err_t act_unseal(struct act *act, struct unseal *items, size_t count);
+
+/* ---- tell ---- */
+
+/* Queues @message (kind in its field 1) for @topic under @key. Call after the row's version was
+ * bumped, with that version. */
+err_t act_emit(struct act *act, enum topic topic, struct uuid key, int64_t version,
+               const ProtobufCMessage *message);
+/* For the audit row: which thing, at which version. act_reply() sets it from the reply's `id`. */
+void act_resource(struct act *act, struct uuid id, int64_t version);
+
+/* Encodes now, leaves after COMMIT. A member `version` of the shape becomes the ETag, a member `id`
+ * with status 201 the idempotency row. */
+err_t act_reply(struct act *act, int status, const struct shape *shape, const void *row);
+/* {"data": [...], "next_cursor": ...}; next may be STR_NONE. Audits every PATIENT-marked id. */
+err_t act_reply_list(struct act *act, const struct shape *shape, const void *rows, size_t count,
+                     struct str next_cursor);
+/* Bytes of another type (FHIR, tiles, portal files). Headers may be NULL. */
+struct http_header;
+err_t act_reply_raw(struct act *act, int status, const char *content_type, struct bytes body,
+                    const struct http_header *headers, size_t header_count);
+
+/* Keyset cursors: opaque, authenticated, bound to actor and route. */
+struct cursor {
+    int64_t at_us;
+    struct uuid id;
+};
+struct str act_cursor(struct act *act, struct cursor after);
+err_t act_cursor_open(struct act *act, struct str text, struct cursor *ret_after); /* absent: zero */
+
+/* ---- states ---- */
+
+/* Fills @ret for `state = ANY(:from)`; ERR_FORBIDDEN when the role may never, ERR_BAD_STATE when
+ * there is no such event. */
+err_t act_step(struct act *act, const struct fsm_row *rows, const char *event, struct fsm_step *ret);
+
+/* ---- for sqlgen and the framework ---- */
+
+struct tx *act_tx(struct act *act);
+/* Sends what is queued and settles the guards; for handlers that must know before they go on. */
+err_t act_settle(struct act *act);

@@ -1,0 +1,21 @@
+/*
+ * audit - the words of audit.def and the row that every act leaves.
+ *
+ * Rows are written by the act's own transaction (act.c), relayed, sealed into leaves and logged by
+ * the service audit. A row carries plain ids only; what it was about stays sealed where it lives.
+ *
+ * Threads  any.
+ */
+#pragma once
+
+#include "common/base/err.h"
+
+enum audit_action {
+#define AUDIT(name, word, letter) AUDIT_##name,
+#include "common/app/audit.def"
+#undef AUDIT
+    AUDIT_ACTIONS,
+};
+
+const char *audit_word(enum audit_action action);
+char audit_letter(enum audit_action action);

@@ -1,0 +1,83 @@
+/*
+ * auth - from a token to an actor, and what the actor's role reaches.
+ *
+ * The token says who (iss, sub, acr, auth_time). Person, role and organisation come from the
+ * table `member`, fed by access; the header Telecura-Org chooses where a person has several.
+ * Resolved actors are cached for 30 s by the token's hash; every hit asks the revocation set.
+ *
+ * Threads  any.
+ */
+#pragma once
+
+#include "common/base/err.h"
+#include "common/base/uuid.h"
+#include "common/crypto/jws.h"
+#include "common/io/db.h"
+
+enum role {
+#define ROLE(name, word) ROLE_##name,
+#include "common/app/roles.def"
+#undef ROLE
+    ROLES,
+    ROLE_SERVICE = ROLES, /* a peer known by its certificate, or this service itself */
+};
+
+enum permission {
+    PERMISSION_NONE, /* nobody is asked: health, the public log, static files */
+    SERVICE_ONLY,    /* a peer service, by its certificate */
+    PASS_ON,         /* the token is checked here and passed on to the owner, who decides */
+#define PERM(name, ...) name,
+#include "common/app/permissions.def"
+#undef PERM
+    PERMISSIONS,
+};
+
+enum reach { NO = 0, OWN = 1, PRX = 2, CARE = 4, SITE = 8, ANY = 16 };
+enum factor { PLAIN, FRESH };
+
+struct permission_info {
+    const char *name;
+    uint8_t reach[ROLES];
+    enum factor factor;
+};
+
+const struct permission_info *permission_info(enum permission permission);
+const char *role_word(enum role role);
+bool role_parse(struct str word, enum role *ret_role);
+
+struct actor {
+    enum role role;
+    struct uuid person, org;
+    struct uuid patient;    /* role patient: the record that is theirs; else nil */
+    const char *service;    /* ROLE_SERVICE: its certificate's CN */
+    int acr;
+    int64_t auth_time_us, token_ends_us;
+};
+
+struct auth;
+
+struct auth_config {
+    const char *idp_keys; /* JWKS file; read again when it changes */
+    const char *issuer, *audience;
+};
+
+struct auth *auth_new(const struct auth_config *config);
+struct auth *auth_free(struct auth *auth);
+
+/* The token alone: claims of somebody who may not be a member of anything yet. */
+err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_claims);
+/* Token -> actor. @org_header: Telecura-Org, or STR_NONE. A person who is a member of several
+ * organisations and names none, or of none, is ERR_FORBIDDEN. */
+err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena, struct str token,
+                 struct str org_header, struct actor *ret_actor);
+/* Role and factor; ERR_FORBIDDEN, ERR_STEP_UP. */
+err_t auth_may(const struct actor *actor, enum permission permission, int64_t now_us);
+
+/* ---- the revocation feed, in memory (WATCH) ---- */
+
+struct event;
+void revoked_hear(const struct event *event);
+bool revoked_person(struct uuid person);
+bool revoked_grant(struct uuid grant);
+bool revoked_visit(struct uuid visit);
+bool revoked_consent(struct uuid patient, int64_t since_us); /* telehealth, revoked after @since_us */

@@ -1,0 +1,51 @@
+/*
+ * grant - what is inside the PASETOs: channel and call grants (of access), visit passes (of
+ * appointments).
+ *
+ * A grant opens exactly one visit's channel and call for one person, ten minutes by default. A pass
+ * says that a visit is in a state that allows a grant, so that access need not wait for Kafka:
+ * check-in and admit answer one, POST /v1/grants takes it.
+ *
+ * Both travel as v4.public with purpose "grant" or "pass"; the payload is JSON by a shape. Public
+ * keys of both signers come from a key file that `telectl keys sync` (and `make up`) writes.
+ *
+ * Threads  any.
+ */
+#pragma once
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/uuid.h"
+
+#define GRANT_TTL_US (10 * 60 * 1000000LL)
+
+struct grant {
+    struct uuid id, org, person, patient, provider, visit;
+    struct uuid channel; /* of the visit's chat; call id equals it */
+    struct str role;     /* "patient" or "clinician": the seat */
+    struct str rights;   /* "chat call" */
+    int64_t minted_at_us, ends_at_us;
+};
+
+struct pass {
+    struct uuid org, visit, patient, provider;
+    int64_t version;
+    struct str state;            /* arrived, in_progress */
+    int64_t starts_at_us, ends_at_us; /* of the visit */
+    int64_t issued_at_us, expires_at_us;
+};
+
+struct signer; /* a service's Ed25519 key and its id */
+
+/* Reads or, if absent, makes the key file (0600), and writes the public half to @public_file. */
+struct signer *signer_new(const char *key_file, const char *public_file);
+struct signer *signer_free(struct signer *signer);
+
+struct str grant_mint(struct arena *arena, const struct signer *signer, const struct grant *grant);
+struct str pass_mint(struct arena *arena, const struct signer *signer, const struct pass *pass);
+/* @public_file: the other service's; read again when it changes. ERR_GRANT_REQUIRED for everything
+ * that is not sound, of the right purpose, in time. */
+err_t grant_check(struct arena *arena, const char *public_file, struct str token, int64_t now_us,
+                  struct grant *ret_grant);
+err_t pass_check(struct arena *arena, const char *public_file, struct str token, int64_t now_us,
+                 struct pass *ret_pass);

@@ -1,0 +1,112 @@
+/*
+ * service - a service is its tables; this runs them.
+ *
+ * Threads of a process: one event loop (accepts, parses, WebSockets, timers, signals), N workers
+ * (thread = PostgreSQL connection = arena) that run handlers, one consumer (Kafka in), one relay
+ * (Kafka out), one effects thread where a service talks to the outside. They meet in bounded
+ * queues; a full queue answers 503 with Retry-After.
+ *
+ *   bin/<name> --config FILE          run until SIGTERM (drains) or death
+ *   bin/<name> --config FILE --migrate   apply migrations as the owner role
+ *   bin/<name> --config FILE --health    ask the running one; exit 0 when ready
+ *   bin/<name> --config FILE --verify    PREPARE every statement, compare types
+ *   bin/<name> --describe             all tables as JSON: routes, shapes, topics, settings, states
+ *
+ * Exit codes: 0 stopped, 64 bad usage, 78 bad settings, 69 a part is missing at start, 70 our bug.
+ */
+#pragma once
+
+#include "common/app/act.h"
+#include "common/base/config.h"
+#include "common/io/cache.h"
+#include "common/io/db.h"
+#include "common/io/h1.h"
+#include "common/io/keys.h"
+
+struct route {
+    enum method method;          /* GET POST PUT PATCH DELETE; WS for a WebSocket endpoint */
+    const char *path;            /* "/v1/appointments/{id}"; a last segment * takes the rest */
+    enum permission may;
+    enum audit_action audit;
+    const struct shape *body;    /* of the body; for GET of the query; NULL: none is taken */
+    unsigned ms;                 /* deadline */
+    handler *run;
+    /* the rest by name: */
+    handler *again;              /* creating routes: the GET handler that renders a replay */
+    const struct shape *reply;   /* for OpenAPI and the contract tests */
+    bool list;                   /* the reply is {data, next_cursor} of @reply */
+    bool if_match;               /* 428 without If-Match */
+    int status;                  /* of success; 0 is 200 (201 with @again) */
+    const char *about;           /* one sentence for OpenAPI */
+};
+
+struct hears {
+    enum topic topic;
+    enum hearing mode;
+    int what;                    /* the event's kind; 0: every kind */
+    handler *run;                /* EFFECT: an act of the service; in = the message */
+    void (*watch)(const struct event *event); /* WATCH: consumer thread, memory only */
+    enum audit_action audit;     /* NONE for projections */
+};
+
+struct timer {
+    const char *name;
+    unsigned every_ms;
+    const struct stmt *due;      /* :many over all orgs; its row begins with `org uuid, id uuid` */
+    handler *run;                /* one act a row, under its org; in = the row; guards its own state */
+    enum audit_action audit;
+};
+
+/* WebSocket frames: {"id":n,"<type>":{...}} -> {"id":n,"<type>":{...}} or {"id":n,"error":{...}}.
+ * The first is `connect`, within 5 s. run: an act on a worker, one in flight per connection.
+ * now: on the loop, no act, for what is never stored (ping, typing, signals). */
+struct frame {
+    const char *type;
+    enum permission may;
+    enum audit_action audit;
+    const struct shape *body, *reply;
+    unsigned ms;
+    handler *run;
+    void (*now)(struct session *session, const void *body, struct arena *arena);
+};
+
+struct states { const char *machine; const struct fsm_row *rows; };
+
+struct service {
+    const char *name;
+    const struct setting *settings;   /* the service's own, beyond the common ones; or NULL */
+    size_t settings_bytes;            /* of its struct, which begins with struct common_settings */
+    const struct route *routes;
+    const struct hears *hears;
+    const struct timer *timers;
+    const struct frame *frames;
+    const struct states *states;
+    const struct migration *migrations; /* NULL: no database */
+    const struct stmt *const *stmts;
+    bool owns_projections;            /* access: member, relation, consent are its own truth */
+    err_t (*start)(void);             /* after settings, before listening */
+    void (*effects)(void);            /* body of the effects thread; returns when service_stopping() */
+    void (*session_closed)(struct session *session); /* loop thread */
+};
+
+struct common_settings {
+    const char *listen, *inner, *http_plain, *db, *db_owner, *kafka, *tls_ca, *tls_cert, *tls_key;
+    const char *keyd, *idp_keys, *issuer, *audience, *redis, *profile, *run_dir;
+    const char *access_public, *appointments_public; /* public keys of grants and passes */
+    int64_t workers, kafka_partitions;
+    bool http_plain_only; /* tests and benches: no TLS listener */
+};
+
+int service_run(const struct service *service, int argc, char **argv);
+
+/* ---- what a running service offers its own code ---- */
+
+const void *service_settings(void);   /* the service's settings struct */
+struct keys *service_keys(void);
+bool service_stopping(void);
+/* Sleeps until @ms passed, service_poke_effects() or stopping. */
+void service_wait(unsigned ms);
+void service_poke_effects(void);
+/* A transaction of the service itself outside any act, on a thread of its own (effects): the
+ * caller gives its db. Runs @run as an act under @org with audit @audit. */
+err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handler *run, const void *in);

@@ -1,0 +1,43 @@
+/*
+ * session - a WebSocket connection from its first frame to its close (telecura.v1.json).
+ *
+ * The first frame is connect {token, grant}: both are checked, they must name the same person, and
+ * the service's `connect` handler runs as the audited act that opens the channel or the call.
+ * Frames of one connection run in order, one in flight. A session ends when its grant ends, when
+ * the person is disabled, the grant or the patient's consent revoked or the visit closed
+ * (revocation feed, close 4503, within 2 s), and can be refreshed in band before that with
+ * refresh {token?, grant}.
+ *
+ * Close codes  4001 call moved to another replica, 4008 slow reader, 4010 draining: reconnect.
+ *              4500 protocol, 4501 too large or too fast, 4502 not connected in time, 4503 revoked,
+ *              4504 grant ended, 4505 duplicate identity: stay out.
+ *
+ * Threads  loop only, except session_post() and session_end().
+ */
+#pragma once
+
+#include "common/app/act.h"
+#include "common/app/grant.h"
+
+typedef uint64_t session_id; /* slot and generation: safe to keep, never dangling */
+
+session_id session_key(const struct session *session);
+struct session *session_find(session_id id);                /* NULL: gone */
+const struct grant *session_grant(const struct session *session);
+const struct actor *session_actor(const struct session *session);
+struct uuid session_path_id(const struct session *session); /* {id} of the WS path, or nil */
+void *session_user(const struct session *session);          /* the service's own state */
+void session_set_user(struct session *session, void *user);
+
+/* Queues a frame {"<type>": {...}}; a stored message that finds the queue full ends the session with
+ * 4008 (it resumes by offset), an ephemeral one is dropped. */
+enum delivery { STORED, EPHEMERAL };
+void session_send(struct session *session, enum delivery delivery, struct str frame);
+void session_close(struct session *session, unsigned code, const char *why);
+void session_each(void (*fn)(struct session *, void *), void *user);
+
+/* From any thread. */
+void session_post(session_id id, enum delivery delivery, struct str frame); /* copies */
+void session_end(session_id id, unsigned code, const char *why);
+/* Runs fn on the loop. */
+void session_loop(void (*fn)(void *), void *user);

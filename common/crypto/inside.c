@@ -1,0 +1,87 @@
+#include "common/crypto/inside.h"
+
+#include "common/base/log.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t at_thread_end;
+static EVP_MD *sha256;
+static EVP_MAC *hmac;
+static EVP_CIPHER *ecb, *gcm;
+
+static _Thread_local struct inside_thread *mine;
+
+void inside_must(int result, const char *file, int line)
+{
+    if (result == 1) return;
+    log_line(LOG_FAULT, "openssl_failed", "%s:%d: error %lx", file, line, ERR_peek_last_error());
+    abort();
+}
+
+static void thread_free(void *p)
+{
+    struct inside_thread *thread = p;
+
+    EVP_MD_CTX_free(thread->sha256);
+    EVP_MAC_CTX_free(thread->hmac);
+    EVP_CIPHER_CTX_free(thread->ecb);
+    EVP_CIPHER_CTX_free(thread->gcm_seal);
+    EVP_CIPHER_CTX_free(thread->gcm_open);
+    free(thread);
+    mine = NULL; /* another destructor of this thread may still hash */
+}
+
+static void fetch(void)
+{
+    INSIDE_MUST((sha256 = EVP_MD_fetch(NULL, "SHA256", NULL)) != NULL);
+    INSIDE_MUST((hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL);
+    INSIDE_MUST((ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL)) != NULL);
+    INSIDE_MUST((gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL)) != NULL);
+    INSIDE_MUST(pthread_key_create(&at_thread_end, thread_free) == 0);
+}
+
+static EVP_CIPHER_CTX *cipher_ctx(const EVP_CIPHER *cipher, int sealing)
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
+    INSIDE_MUST(ctx != NULL);
+    INSIDE_MUST(EVP_CipherInit_ex2(ctx, cipher, NULL, NULL, sealing, NULL));
+    return ctx;
+}
+
+static struct inside_thread *thread_new(void)
+{
+    struct inside_thread *thread = calloc(1, sizeof(*thread));
+    char digest[] = "SHA256";
+    const OSSL_PARAM with_sha256[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    INSIDE_MUST(thread != NULL);
+    INSIDE_MUST((thread->sha256 = EVP_MD_CTX_new()) != NULL);
+    INSIDE_MUST(EVP_DigestInit_ex2(thread->sha256, sha256, NULL));
+    INSIDE_MUST((thread->hmac = EVP_MAC_CTX_new(hmac)) != NULL);
+    INSIDE_MUST(EVP_MAC_CTX_set_params(thread->hmac, with_sha256));
+    thread->ecb = cipher_ctx(ecb, 1);
+    INSIDE_MUST(EVP_CIPHER_CTX_set_padding(thread->ecb, 0));
+    thread->gcm_seal = cipher_ctx(gcm, 1);
+    thread->gcm_open = cipher_ctx(gcm, 0);
+    INSIDE_MUST(pthread_setspecific(at_thread_end, thread) == 0);
+    return thread;
+}
+
+struct inside_thread *inside_thread(void)
+{
+    if (!mine) {
+        INSIDE_MUST(pthread_once(&once, fetch) == 0);
+        mine = thread_new();
+    }
+    return mine;
+}

@@ -1,0 +1,60 @@
+/*
+ * consumer - what a service hears from Kafka.
+ *
+ * EFFECT  a consumer group named after the service. Effect, inbox row and next offset commit in one
+ *         PostgreSQL transaction, so an effect happens once, whatever dies. Offsets live in feed_pos;
+ *         those in Kafka are a hint for lag tooling. A transient fault pauses the partition and
+ *         tries again; an event that cannot be understood parks its key (later events of that key
+ *         wait in `parked`) and goes to the table `dead_letter` with a reason code, never text.
+ * WATCH   every replica reads all partitions into memory: revocations from their beginning, the
+ *         rest from the end. No transaction; the handler runs on the consumer thread and posts to
+ *         the loop.
+ *
+ * One thread. Kafka away at start: it goes on trying; nothing else waits for it.
+ *
+ * Ownership  an event and its message are borrowed for the call.
+ */
+#pragma once
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/uuid.h"
+#include "common/io/topics.h"
+
+struct tx;
+struct http_tls;
+
+struct event {
+    enum topic topic;
+    int32_t partition;
+    int64_t offset;
+    struct uuid id, org, key, act;
+    int64_t version, epoch, at_us;
+    int kind;                          /* field 1 of the message */
+    const ProtobufCMessage *message;   /* NULL: tombstone */
+};
+
+enum hearing { EFFECT, WATCH };
+
+struct consumer_topic {
+    enum topic topic;
+    enum hearing mode;
+};
+
+struct consumer_config {
+    const char *service, *conninfo, *kafka;
+    const struct http_tls *tls;
+    const struct consumer_topic *topics; /* ends in TOPIC_NONE */
+    /* EFFECT: inside the transaction; a refusal parks, a fault repeats. */
+    err_t (*effect)(struct tx *tx, struct arena *arena, const struct event *event, void *user);
+    void (*committed)(const struct event *event, void *user); /* after COMMIT, for waiters */
+    void (*watch)(const struct event *event, void *user);
+    void *user;
+};
+
+struct consumer *consumer_start(const struct consumer_config *config); /* its own thread */
+struct consumer *consumer_stop(struct consumer *consumer);             /* takes NULL */
+/* WATCH of @topic has read everything that was there when it began. */
+bool consumer_caught_up(const struct consumer *consumer, enum topic topic);
+/* When the last event of @topic was heard (clock_mono_us), 0 never: age of the revocation feed. */
+int64_t consumer_heard_us(const struct consumer *consumer, enum topic topic);

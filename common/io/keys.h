@@ -1,0 +1,35 @@
+/*
+ * keys - data keys (DEKs) from keyd, cached for 15 minutes.
+ *
+ * A DEK belongs to one (org, patient, domain). keyd makes it when a sealing service first asks and
+ * answers only what its service x domain table allows to the caller, which it knows by its
+ * certificate. One call in flight a key; a call takes at most 200 ms, else KEY_UNAVAILABLE.
+ *
+ * Threads  any; callers block. Keys live in locked memory and are wiped when dropped.
+ */
+#pragma once
+
+#include "common/base/err.h"
+#include "common/base/uuid.h"
+#include "common/crypto/aead.h"
+
+struct keys;
+struct http_tls;
+
+struct key {
+    struct uuid id; /* dek_id */
+    uint8_t secret[AEAD_KEY_BYTES];
+};
+
+struct key_name {
+    struct uuid org, patient; /* patient nil: the organisation's own (audit) */
+    const char *domain;       /* a word of kinds.def */
+};
+
+struct keys *keys_new(const char *socket, const struct http_tls *tls, size_t cached_max);
+struct keys *keys_free(struct keys *keys);
+/* The current key to seal with; made if there is none. */
+err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *ret_key);
+/* That key and no other; ERR_NOT_FOUND when it was destroyed. */
+err_t keys_to_open(struct keys *keys, const struct key_name *name, struct uuid dek_id, struct key *ret_key);
+void keys_drop(struct keys *keys, struct uuid patient); /* ERASED came by the revocation feed */

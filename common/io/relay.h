@@ -1,0 +1,36 @@
+/*
+ * relay - publishes what has committed: the one way from a service to Kafka.
+ *
+ * One thread a process; of all replicas of a service the one that holds the lease `relay` works,
+ * with an epoch that every new holder raises. It is poked by the committing worker and polls each
+ * 250 ms for safety. Outbox rows are produced in order of `seq` (per key that is commit order,
+ * because the aggregate's row is bumped before its outbox row is written), all of a batch awaited,
+ * then deleted in the transaction that read them: a crash repeats events, never loses them.
+ *
+ * Audit rows: numbered after their commit (`seq IS NULL`), sealed into leaves, chained by MAC per
+ * (producer, org), published to audit.events.v1, and deleted only at their receipt; what has no
+ * receipt after 10 s is sent again. A heartbeat with the last seq goes every 10 s.
+ *
+ * Kafka away: rows wait. A message that Kafka refuses for ever is a fault that names the topic.
+ *
+ * Threads  relay_poke() any; the rest the thread that made it.
+ */
+#pragma once
+
+#include "common/base/err.h"
+#include "common/io/topics.h"
+
+struct keys;
+struct relay;
+struct http_tls;
+
+struct relay_config {
+    const char *service, *conninfo, *kafka;
+    const struct http_tls *tls;
+    struct keys *keys;      /* NULL: this service audits nothing (tests) */
+    bool heartbeat;         /* access: a HEARTBEAT on revocations each second */
+};
+
+struct relay *relay_start(const struct relay_config *config); /* its own thread; never fails: it retries */
+void relay_poke(struct relay *relay);
+struct relay *relay_stop(struct relay *relay); /* flushes for at most 5 s; takes NULL */
