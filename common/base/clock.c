@@ -25,6 +25,7 @@ static int64_t offset_us(void)
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static pthread_once_t offset_once = PTHREAD_ONCE_INIT;
 static const int64_t *offset; /* in the file that all services share; NULL: there is none */
@@ -44,7 +45,8 @@ static void map_offset(void)
     }
     map = mmap(NULL, sizeof *offset, PROT_READ, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED) abort();
-    offset = map; /* stays mapped, so the descriptor may stay open: both live with the process */
+    close(fd);
+    offset = map;
 }
 
 static int64_t offset_us(void)

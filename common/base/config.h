@@ -1,8 +1,15 @@
 /*
  * config - a settings table becomes a typed struct; the same table prints itself as docs.
  *
+ *   TEXT     const char *   as it stands
+ *   INT      int64_t        min..max
+ *   BOOL     bool           true or false
+ *   PATH     const char *   of something that exists and can be read; empty: none
+ *   SECRET   const char *   the first line of the file that the value names; empty: none
+ *
  * Source, later wins: the default in the row, the file named by --config (`key = value` lines, #
- * comments), the environment (TELECURA_<KEY>). Every fault of a file is reported at once, each with
+ * comments), the environment (TELECURA_<KEY> in
+ * upper case). Every fault of a file is reported at once, each with
  * the key, the reason and what would be right; an unknown key is a fault.
  *
  * Ownership  texts live as long as the process.
@@ -26,7 +33,7 @@ struct setting {
     const char *about;    /* one sentence, for --describe */
 };
 
-/* @tables ends in NULL; each table ends in a row without key. Writes to one @settings struct.
+/* @file may be NULL. @tables ends in NULL; each table ends in a row without key. Writes to one @settings struct.
  * Returns ERR_BAD_REQUEST after printing every fault to @complaints. */
 err_t config_load(const struct setting *const *tables, const char *file, void *settings,
                   FILE *complaints);

@@ -12,6 +12,7 @@
 #include "common/base/str.h"
 
 #define FSM_FROM_MAX 8
+#define FSM_SERVICE 31 /* the "role" of the service itself: timers, events */
 
 struct fsm_row {
     const char *event;  /* "check_in" */
@@ -20,15 +21,17 @@ struct fsm_row {
     unsigned roles;     /* mask of 1u << enum role; 0: only the service itself */
 };
 
-/* The states from which @event may happen, for `state = ANY(:from)`. False: no such event. */
+/* The states from which @event may happen, for `state = ANY(:from)`; none when it is a birth or
+ * not for that role. */
 struct fsm_step {
     struct str from[FSM_FROM_MAX];
     size_t n;
-    struct str to; /* the same for every from, or fsm_to() decides */
+    struct str to; /* absent when it depends on the state: then fsm_check() says */
 };
 
+/* @role is an enum role as a bit number, or FSM_SERVICE. False: no such event. */
 bool fsm_step(const struct fsm_row *rows, const char *event, unsigned role, struct fsm_step *ret);
 
-/* ERR_BAD_STATE unless @event is listed for @state and @role (enum role as a bit number). */
+/* ERR_BAD_STATE unless @event is listed for @state (STR_NONE: birth) and @role. */
 err_t fsm_check(const struct fsm_row *rows, const char *event, struct str state, unsigned role,
                 struct str *ret_to);

@@ -7,8 +7,9 @@
 /* Escaping makes a byte six at most, so that a whole line stays below PIPE_BUF and is written at
  * once even into a pipe. */
 #define TEXT_MAX 512
-#define ORIGIN_MAX 100
-#define LINE_MAX_BYTES 4096
+#define HEAD_MAX 256
+#define ORIGIN_MAX 192
+#define LINE_BYTES_MAX 4096
 
 static struct {
     const char *service;
@@ -39,12 +40,13 @@ static void write_line(enum log_level level, const char *event, const char *orig
                        const char *fmt, va_list args)
 {
     static const char *const levels[] = {"debug", "info", "warn", "fault"};
-    char text[TEXT_MAX], line[LINE_MAX_BYTES], at[CLOCK_TEXT + 1], act[UUID_TEXT + 1];
+    char text[TEXT_MAX], line[LINE_BYTES_MAX], at[CLOCK_TEXT + 1], act[UUID_TEXT + 1];
     char *to = line;
     ssize_t written;
 
     vsnprintf(text, sizeof text, fmt, args);
-    to += snprintf(to, 512, "{\"at\":\"%s\",\"level\":\"%s\",\"service\":\"%.40s\",\"event\":\"%.40s\",",
+    to += snprintf(to, HEAD_MAX,
+                   "{\"at\":\"%s\",\"level\":\"%s\",\"service\":\"%.40s\",\"event\":\"%.40s\",",
                    clock_format(clock_real_us(), at), levels[level], opened.service, event);
     if (!uuid_is_nil(current_act)) {
         to = put(to, "\"act\":\"");
@@ -72,8 +74,9 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
 
 void log_fault(const char *fault, const char *file, int line, const char *fmt, va_list args)
 {
-    char origin[ORIGIN_MAX + 64];
+    char origin[ORIGIN_MAX];
 
-    snprintf(origin, sizeof origin, "\"fault\":\"%.30s\",\"line\":\"%.80s:%d\",", fault, file, line);
+    snprintf(origin, sizeof origin, "\"fault\":\"%.30s\",\"line\":\"%.80s:%d\",", fault, file,
+             line);
     write_line(LOG_FAULT, "fault", origin, fmt, args);
 }

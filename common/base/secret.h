@@ -9,9 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void secret_wipe(void *p, size_t n);                     /* not optimised away */
+void secret_wipe(void *p, size_t n);                       /* not optimised away */
 bool secret_equal(const void *a, const void *b, size_t n); /* constant time */
-void secret_random(void *p, size_t n); /* kernel randomness, pooled per thread, fork-safe; aborts on failure */
+
+/* Kernel randomness, pooled per thread; a forked child draws its own. Aborts on failure. */
+void secret_random(void *p, size_t n);
+
 void secret_harden(void); /* no core, not dumpable: call first in main */
-void *secret_alloc(size_t n); /* locked, not dumped, zeroed pages; aborts on failure */
-void secret_free(void *p, size_t n);
+
+/* Zeroed pages between guard pages, not in core dumps, locked as far as RLIMIT_MEMLOCK allows;
+ * aborts when there is no memory. */
+void *secret_alloc(size_t n);
+void secret_free(void *p, size_t n); /* wipes; takes NULL */
