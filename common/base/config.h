@@ -20,6 +20,7 @@
 #include "common/base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum setting_type { SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_PATH, SETTING_SECRET };
@@ -33,7 +34,7 @@ struct setting {
     const char *about;    /* one sentence, for --describe */
 };
 
-/* @file may be NULL. @tables ends in NULL; each table ends in a row without key. Writes to one @settings struct.
- * Returns ERR_BAD_REQUEST after printing every fault to @complaints. */
+/* @file may be NULL. @tables ends in NULL; each table ends in a row without key. Writes to one
+ * @settings struct. Returns ERR_BAD_REQUEST after printing every fault to @complaints. */
 err_t config_load(const struct setting *const *tables, const char *file, void *settings,
                   FILE *complaints);
