@@ -1,0 +1,81 @@
+-- The framework's own statements: who acts, what they reach, what is left behind.
+
+-- row member_row (org uuid, id uuid, person uuid, role text, state text, patient_id uuid)
+-- row idempotency_row (body_hash bytea, row_id uuid)
+
+-- member_sign_in  :many member_row
+-- all orgs: the token says who, not where; the row says where
+SELECT org, id, person, role, state, patient AS patient_id FROM member
+WHERE issuer = :issuer::text AND subject = :subject::text AND state = 'active';
+
+-- guard_allow  :exec
+SELECT patient_allow(:org, :actor, :patient_id::uuid, :kinds::text[], :site::bool, :now);
+
+-- guard_consent  :exec
+SELECT consent_require(:org, :patient_id::uuid, :scope::text, :now);
+
+-- guard_list  :exec
+SELECT set_config('telecura.org', :org::text, true), set_config('telecura.actor', :actor::text, true),
+       set_config('telecura.now', :now::text, true), set_config('telecura.kinds', :kinds::text, true),
+       set_config('telecura.site', :site::text, true);
+
+-- outbox_insert  :exec
+INSERT INTO outbox (org, id, topic, key, kind, version, at, act, payload)
+VALUES (:org, :id::uuid, :topic::text, :key::uuid, :kind::int4, :version::int8, :now, :act, :payload::bytea);
+
+-- audit_insert  :exec
+-- The relation and the consent that decided were left by the guards of this transaction.
+INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role, acr, remote,
+                          patient, resource, resource_id, resource_version, relation, consent)
+VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::text, :who?::uuid,
+        :role::text, :acr::int4, :remote?::text, :patient_id?::uuid, :resource::text,
+        :resource_id?::uuid, :resource_version::int8,
+        nullif(current_setting('telecura.relation', true), ''),
+        nullif(current_setting('telecura.consent', true), '')::uuid);
+
+-- idempotency_insert  :exec  raises idempotency_pkey ERR_KEY_IN_FLIGHT
+INSERT INTO idempotency (org, actor, route, key, body_hash, row_id, at)
+VALUES (:org, :actor, :route::text, :key::text, :body_hash::bytea, :row_id::uuid, :now);
+
+-- idempotency_find  :maybe idempotency_row
+SELECT body_hash, row_id FROM idempotency
+WHERE org = :org AND actor = :actor AND route = :route::text AND key = :key::text;
+
+-- idempotency_prune  :exec
+-- all orgs: a key is kept for 7 days
+DELETE FROM idempotency WHERE at < :now - interval '7 days';
+
+-- member_upsert  :exec
+INSERT INTO member (org, id, person, role, state, issuer, subject, patient, language, sealed, version, epoch)
+VALUES (:org, :id::uuid, :person::uuid, :role::text, :state::text, :issuer?::text, :subject?::text,
+        :patient_id?::uuid, :language::text, :sealed?::bytea, :version::int8, :epoch::int8)
+ON CONFLICT (org, id) DO UPDATE SET
+    person = excluded.person, role = excluded.role, state = excluded.state, issuer = excluded.issuer,
+    subject = excluded.subject, patient = excluded.patient, language = excluded.language,
+    sealed = excluded.sealed, version = excluded.version, epoch = excluded.epoch
+WHERE (member.epoch, member.version) < (excluded.epoch, excluded.version);
+
+-- relation_upsert  :exec
+INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, version, epoch)
+VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, :kind::text, :starts_at::timestamptz,
+        :ends_at?::timestamptz, :version::int8, :epoch::int8)
+ON CONFLICT (org, id) DO UPDATE SET
+    person = excluded.person, patient_id = excluded.patient_id, kind = excluded.kind,
+    starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+    version = excluded.version, epoch = excluded.epoch
+WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version);
+
+-- consent_close_others  :exec
+-- A consent that another one replaced closes first: one active row a patient and scope.
+UPDATE consent SET state = 'expired'
+WHERE org = :org AND patient_id = :patient_id::uuid AND scope = :scope::text AND state = 'active' AND id <> :id::uuid;
+
+-- consent_upsert  :exec
+INSERT INTO consent (org, id, patient_id, scope, state, starts_at, ends_at, document_version, version, epoch)
+VALUES (:org, :id::uuid, :patient_id::uuid, :scope::text, :state::text, :starts_at::timestamptz,
+        :ends_at?::timestamptz, :document_version::int8, :version::int8, :epoch::int8)
+ON CONFLICT (org, id) DO UPDATE SET
+    patient_id = excluded.patient_id, scope = excluded.scope, state = excluded.state,
+    starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+    document_version = excluded.document_version, version = excluded.version, epoch = excluded.epoch
+WHERE (consent.epoch, consent.version) < (excluded.epoch, excluded.version);
