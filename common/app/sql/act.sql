@@ -65,11 +65,6 @@ ON CONFLICT (org, id) DO UPDATE SET
     version = excluded.version, epoch = excluded.epoch
 WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version);
 
--- consent_close_others  :exec
--- A consent that another one replaced closes first: one active row a patient and scope.
-UPDATE consent SET state = 'expired'
-WHERE org = :org AND patient_id = :patient_id::uuid AND scope = :scope::text AND state = 'active' AND id <> :id::uuid;
-
 -- consent_upsert  :exec
 INSERT INTO consent (org, id, patient_id, scope, state, starts_at, ends_at, document_version, version, epoch)
 VALUES (:org, :id::uuid, :patient_id::uuid, :scope::text, :state::text, :starts_at::timestamptz,

@@ -48,7 +48,7 @@ CREATE TABLE consent (
     epoch            bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (org, id)
 );
-CREATE UNIQUE INDEX consent_active ON consent (org, patient_id, scope) WHERE state = 'active';
+CREATE INDEX consent_patient ON consent (org, patient_id, scope) WHERE state = 'active';
 
 -- A key names one request of one actor. The row commits with what the request did, so a second
 -- COMMIT fails; the reply is rendered anew, never stored.
