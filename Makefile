@@ -10,7 +10,7 @@ UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c))
 INTEGRATION := $(patsubst %.c,$B/%,$(wildcard tests/integration/test_*.c tests/integration/*/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 PROTOS   := $(wildcard proto/telecura/v1/*.proto)
-PKGS     := libevent_openssl libevent_pthreads libevent libpq hiredis rdkafka libprotobuf-c libssl libcrypto libargon2 libwslay
+PKGS     := libevent_openssl libevent_pthreads libevent libpq hiredis rdkafka libprotobuf-c libssl libcrypto libargon2
 GENERATED := $(PROTOS:proto/%.proto=$G/%.pb-c.h) $(WITH_SQL:%=$G/services/%/sql.h) $G/common/io/sql.h $G/common/app/sql.h
 
 CC       := gcc
@@ -23,7 +23,7 @@ CPPFLAGS += -I. -I$G -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
 # Only test builds have the door through which a test moves the clock.
 CPPFLAGS += $(if $(filter release,$(MODE)),-DTELECURA_RELEASE)
 CFLAGS   += -std=gnu17 $(OPT_$(MODE))
-LDLIBS   := $(shell pkg-config --libs $(PKGS)) -pthread
+LDLIBS   := $(shell pkg-config --libs $(PKGS)) -lwslay -pthread
 objs      = $(patsubst %.c,$B/%.o,$(wildcard $(1)))
 
 all: $(SERVICES:%=$B/bin/%) $(TOOLS:%=$B/bin/%) $(CLIENTS:%=$B/bin/%)
@@ -49,11 +49,16 @@ $B/%.a:         ; @mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 $G/%.o: $G/%.c  ; @$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 $B/%.o: %.c | $(GENERATED) ; @mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
 $G/%.pb-c.c $G/%.pb-c.h &: proto/%.proto ; @mkdir -p $G && protoc-c --c_out=$G -Iproto $<
-# sqlgen FOLDER PREFIX OUT: all statements (*.sql) and migrations of one folder -> OUT/sql.{c,h}
-$G/services/%/sql.c $G/services/%/sql.h &: $B/sqlgen FORCE_SQL ; @$B/sqlgen services/$*/sql $* $G/services/$*
-$G/common/%/sql.c $G/common/%/sql.h &: $B/sqlgen FORCE_SQL ; @$B/sqlgen --tx common/$*/sql $* $G/common/$*
+# sqlgen FOLDER PREFIX OUT: all statements (*.sql) and migrations of one folder -> OUT/sql.{c,h};
+# sql.h is written only when it changed, so that a statement's new body compiles one file.
+define sql
+$G/$(1)/sql.c: $B/sqlgen $(wildcard $(1)/sql $(1)/sql/*.sql $(1)/sql/migrations $(1)/sql/migrations/*.sql)
+	@$B/sqlgen $(2) $(1)/sql $(notdir $(1)) $G/$(1)
+$G/$(1)/sql.h: $G/$(1)/sql.c ;
+endef
+$(foreach s,$(WITH_SQL),$(eval $(call sql,services/$(s))))
+$(foreach l,io app,$(eval $(call sql,common/$(l),--tx)))
 $B/sqlgen: tools/sqlgen.c ; @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g $< -o $@
-FORCE_SQL:
 
 unit: $(UNIT) ; @for t in $^; do $$t || exit 1; done
 integration: $(INTEGRATION) ; @for t in $^; do $$t || exit 1; done
@@ -62,4 +67,4 @@ integration: $(INTEGRATION) ; @for t in $^; do $$t || exit 1; done
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all unit integration FORCE_SQL
+.PHONY: all unit integration

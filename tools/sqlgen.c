@@ -3,9 +3,9 @@
  *
  *     sqlgen [--tx] FOLDER PREFIX OUTDIR
  *
- * Reads FOLDER/<any>.sql (statements) and FOLDER/migrations/<any>.sql, writes OUTDIR/sql.h and
- * OUTDIR/sql.c, each only when its content changed. Wrappers take a `struct act *`, with --tx a
- * `struct tx *`. A folder without files, or no folder, gives empty arrays.
+ * Reads FOLDER/<any>.sql (statements) and FOLDER/migrations/<any>.sql, writes OUTDIR/sql.c and, when
+ * it changed, OUTDIR/sql.h. Wrappers take a `struct act *`, with --tx a `struct tx *`. A folder
+ * without files, or no folder, gives empty arrays.
  *
  *     -- row appointment (id uuid, state text, starts_at timestamptz)
  *
@@ -796,14 +796,11 @@ static void migrations_write(FILE *c, const char *folder, const char *prefix)
     fputs("    {NULL, NULL},\n};\n", c);
 }
 
-/* Only when it differs: what depends on it is then not compiled again. */
-static void file_update(const char *path, const char *text)
+static void file_write(const char *path, const char *text)
 {
-    const char *old = file_read(path);
     const char *part = joined("%s.part", path);
-
-    if (old && same(old, text)) return;
     FILE *f = fopen(part, "we");
+
     if (!f || fputs(text, f) < 0 || fclose(f) != 0 || rename(part, path) != 0) {
         fail(path, 1, "%s", strerror(errno));
     }
@@ -845,7 +842,8 @@ int main(int argc, char **argv)
     migrations_write(out, folder, prefix);
     fclose(out);
     folder_make(out_folder);
-    file_update(joined("%s/sql.h", out_folder), h);
-    file_update(joined("%s/sql.c", out_folder), c);
+    const char *h_path = joined("%s/sql.h", out_folder), *old = file_read(h_path);
+    if (!old || !same(old, h)) file_write(h_path, h);
+    file_write(joined("%s/sql.c", out_folder), c);
     return 0;
 }
