@@ -1,0 +1,68 @@
+"""database - the PostgreSQL cluster: made once, with one database and two roles per service.
+
+<svc>_owner owns the database and runs the migrations; <svc> may only connect: what it may touch,
+the migrations grant. No role may connect to another's database.
+"""
+import os
+import shutil
+import subprocess
+
+MAJOR = "15"
+PROGRAMS = f"/usr/lib/postgresql/{MAJOR}/bin"
+WITH_DATABASE = ["access", "patients", "appointments", "signaling", "messaging", "prescriptions",
+                 "notifications", "billing", "audit", "keyd"]
+
+
+def init(place):
+    """initdb into a side folder, then rename: a run that was cut short leaves no half cluster."""
+    folder = place.folder("postgres", "postgres", 0o711)
+    if (folder / "data").exists():
+        return
+    new = folder / "data.new"
+    shutil.rmtree(new, ignore_errors=True)
+    uid, gid = place.owner("postgres")
+    password = place.secret_file("postgres", "postgres")
+    as_owner = {"user": uid, "group": gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run(
+        [f"{PROGRAMS}/initdb", "-D", new, "-U", "postgres", "-A", "scram-sha-256", "--pwfile",
+         password, "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"],
+        cwd=folder, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, **as_owner)
+    if done.returncode:
+        raise RuntimeError(f"initdb: {done.stderr.strip()}")
+    new.rename(folder / "data")
+
+
+def conninfo(place, role, database):
+    return (f"host={place.run}/postgres port={place.port('postgres')} dbname={database} "
+            f"user={role} password={place.secret('db-' + role)}")
+
+
+def psql(place, sql, database="postgres"):
+    """Runs @sql as the superuser and returns its rows, tab-separated."""
+    environment = {"PATH": "/usr/bin:/bin", "PGPASSWORD": place.secret("postgres", "postgres")}
+    done = subprocess.run(
+        ["psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", f"{place.run}/postgres",
+         "-p", str(place.port("postgres")), "-U", "postgres", "-d", database],
+        input=sql, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"psql: {done.stderr.strip()}")
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def make_all(place):
+    """Roles and databases that are missing; passwords always follow <run>/secrets."""
+    owners = {name: f"{name}_owner" for name in WITH_DATABASE} | {"keycloak": "keycloak"}
+    roles = sorted(set(owners.values()) | set(WITH_DATABASE))
+    have_roles = {row[0] for row in psql(place, "SELECT rolname FROM pg_roles")}
+    have_databases = {row[0] for row in psql(place, "SELECT datname FROM pg_database")}
+    sql = []
+    for role in roles:
+        verb = "ALTER" if role in have_roles else "CREATE"
+        sql.append(f"{verb} ROLE {role} LOGIN PASSWORD '{place.secret('db-' + role)}';")
+    for database, owner in owners.items():
+        if database not in have_databases:
+            sql.append(f"CREATE DATABASE {database} OWNER {owner};")
+        sql.append(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;")
+        if database != owner:
+            sql.append(f"GRANT CONNECT ON DATABASE {database} TO {database};")
+    psql(place, "\n".join(sql))

@@ -1,0 +1,51 @@
+"""packages - what Debian 12 has to provide, and how it is installed.
+
+Root installs what is missing; anybody else is shown the one line to run. Debian would start the
+daemons on their default ports at once; a policy file keeps them quiet while we install, and the
+system's own instances are never touched.
+"""
+import os
+import pathlib
+import subprocess
+
+TO_RUN = ["postgresql-15", "redis-server", "haproxy", "coturn", "openjdk-17-jre-headless", "maven",
+          "openssl", "python3-aiosmtpd", "librdkafka1", "libpq5", "libevent-2.1-7",
+          "libevent-openssl-2.1-7", "libevent-pthreads-2.1-7", "libhiredis0.14", "libprotobuf-c1",
+          "libwslay1", "libargon2-1"]
+TO_BUILD = ["build-essential", "pkg-config", "librdkafka-dev", "libpq-dev", "libevent-dev",
+            "libssl-dev", "libprotobuf-c-dev", "protobuf-c-compiler", "protobuf-compiler",
+            "libhiredis-dev", "libwslay-dev", "libargon2-dev", "libcmocka-dev"]
+POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
+
+
+def missing(names=None):
+    names = names or TO_RUN
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *names],
+                          capture_output=True, text=True)
+    have = {line.split()[0] for line in done.stdout.splitlines() if line.split()[1:2] == ["ii"]}
+    return [name for name in names if name not in have]
+
+
+def line(names):
+    return "apt-get install -y --no-install-recommends " + " ".join(names)
+
+
+def install(names, log):
+    """Root only. Raises with apt's last words."""
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+    try:
+        with open(log, "a") as out:
+            for command in (["update"], ["install", "-y", "--no-install-recommends", *names]):
+                done = subprocess.run(
+                    ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command], stdout=out, stderr=out,
+                    stdin=subprocess.DEVNULL, env=environment)
+        if done.returncode:
+            last = pathlib.Path(log).read_text().splitlines()[-1:]
+            raise RuntimeError(f"apt-get failed ({' '.join(last)}); see {log}")
+    finally:
+        if ours:
+            POLICY.unlink()

@@ -1,0 +1,154 @@
+"""suite - THE table: every process of the suite, in the order in which a reader wants to meet them.
+
+A part is a daemon that is kept running, or a job that has to end well once per start. It starts
+when the parts in `after` are ready, under its own uid (place.owner). At the end they stop in waves:
+the gateway first, then our services, then what these use, PostgreSQL last.
+"""
+import dataclasses
+import signal
+import sys
+import typing
+
+import database
+import fetch
+import probe
+from place import TREE
+
+GATEWAY, OURS, THEIRS, LAST = range(4)      # the waves
+
+C1_ONLY = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]  # halves a JVM's start
+SERVICES = ["keyd", "access", "patients", "appointments", "signaling", "messaging",
+            "prescriptions", "notifications", "billing", "fhir", "audit"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    name: str
+    command: list
+    probe: typing.Callable = None     # None: a job
+    after: tuple = ()
+    owner: str = None                 # whose uid; None: the caller's
+    wave: int = THEIRS
+    ready_s: int = 20                 # a part that needs longer than this is started again
+    stop_signal: int = signal.SIGTERM
+    umask: int = 0o077
+    environment: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def once(self):
+        return self.probe is None
+
+
+def parts(place):
+    run, etc = place.run, place.run / "etc"
+    return [
+        Part("postgres", [f"{database.PROGRAMS}/postgres", "-D", f"{run}/postgres/data",
+                          "-c", f"config_file={etc}/postgresql.conf"],
+             probe.postgres, owner="postgres", wave=LAST, ready_s=60, stop_signal=signal.SIGINT),
+        Part("databases", job(place, "databases"), after=("postgres",)),
+        Part("redis", ["/usr/bin/redis-server", f"{etc}/redis.conf"], probe.redis, owner="redis"),
+        Part("mail", [sys.executable, f"{TREE}/deploy/local/mailsink.py",
+                      str(place.port("mail")), f"{run}/mail"], probe.mail, owner="mail"),
+        Part("turn", ["/usr/bin/turnserver", "-c", f"{etc}/turnserver.conf"],
+             probe.turn, owner="turn"),
+        *kafka(place),
+        *keycloak(place),
+        Part("gateway", ["/usr/sbin/haproxy", "-db", "-f", f"{etc}/haproxy.cfg"],
+             probe.gateway, after=("keys",), owner="gateway", wave=GATEWAY),
+        *services(place),
+    ]
+
+
+def job(place, name):
+    return [sys.executable, f"{TREE}/deploy/local/up.py", "--run", str(place.run), "job", name]
+
+
+def kafka(place):
+    java = ["/usr/bin/java", "-Xms64m", "-Xmx256m", "-XX:MaxDirectMemorySize=64m", *C1_ONLY,
+            "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-cp", f"{fetch.kafka_folder(place.cache)}/lib/*"]
+    settings = f"{place.run}/etc/server.properties"
+    formatted = (place.run / "kafka/data/meta.properties").exists()
+    if not formatted:
+        kafka_id = "k" + place.secret("kafka-id")[1:]   # 16 bytes; a leading - reads as an option
+        yield Part("kafka-format", [*java, "kafka.tools.StorageTool", "format", "-t",
+                                    kafka_id, "-c", settings, "--ignore-formatted"],
+                   owner="kafka", ready_s=60)
+    yield Part("kafka", [*java, "kafka.Kafka", settings], probe.kafka, owner="kafka",
+               after=() if formatted else ("kafka-format",), ready_s=60)
+    if (place.bin / "topics").exists():
+        yield Part("topics", [f"{place.bin}/topics", "--config", f"{place.run}/etc/topics.conf"],
+                   after=("kafka",))
+
+
+def keycloak(place):
+    home = f"{place.run}/keycloak"
+    first = (place.run / "keycloak/data/import/telecura-realm.json").exists()
+    url = (f"jdbc:postgresql://127.0.0.1:{place.port('postgres')}/keycloak"
+           f"?sslmode=verify-full&sslrootcert={place.ca_file}")
+    opens = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED"
+             for package in ("util", "util.concurrent", "security", "lang")]
+    yield Part(
+        "keycloak",
+        ["/usr/bin/java", "-Xms64m", "-Xmx384m", "-XX:MetaspaceSize=96M",
+         "-XX:MaxMetaspaceSize=256m", *C1_ONLY, "-XX:+ExitOnOutOfMemoryError",
+         "-Dfile.encoding=UTF-8", *opens, f"-Dkc.home.dir={home}",
+         f"-Djboss.server.config.dir={home}/conf", f"-Djava.io.tmpdir={home}/tmp",
+         "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
+         "-Dpicocli.disable.closures=true",
+         "-Djava.util.concurrent.ForkJoinPool.common.threadFactory="
+         "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory",
+         "-cp", f"{home}/lib/quarkus-run.jar",
+         "io.quarkus.bootstrap.runner.QuarkusEntryPoint", "start", "--optimized",
+         *(["--import-realm"] if first else [])],
+        probe.keycloak, after=("databases",), owner="keycloak", ready_s=180,
+        environment={
+            "KC_DB_URL": url, "KC_DB_USERNAME": "keycloak",
+            "KC_DB_PASSWORD": place.secret("db-keycloak"),
+            "KC_DB_POOL_INITIAL_SIZE": "1", "KC_DB_POOL_MAX_SIZE": "10",
+            "KC_CACHE": "local",    # without it JGroups listens on the machine's outside address
+            "KC_HTTP_ENABLED": "true", "KC_HTTP_HOST": "127.0.0.1",
+            "KC_HTTP_PORT": str(place.port("keycloak")),
+            "KC_HTTP_MANAGEMENT_HOST": "127.0.0.1",
+            "KC_HTTP_MANAGEMENT_PORT": str(place.port("keycloak_inner")),
+            "KC_HOSTNAME": f"{place.gateway_url}/idp", "KC_PROXY_HEADERS": "xforwarded",
+            "KC_PROXY_TRUSTED_ADDRESSES": "127.0.0.1",
+            "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
+            "KC_BOOTSTRAP_ADMIN_PASSWORD": place.secret("keycloak-admin"),
+        })
+    yield Part("keys", job(place, "keys"), after=("keycloak",))
+
+
+def services(place):
+    """Ours: every binary that is built. A second replica is a row like any other."""
+    for name in SERVICES:
+        if not (place.bin / name).exists():
+            continue
+        migrated = ()
+        if name in database.WITH_DATABASE:
+            migrated = (f"migrate-{name}",)
+            yield Part(migrated[0], [f"{place.bin}/{name}", "--migrate", "--config",
+                                     f"{place.run}/etc/{name}.conf"],
+                       after=("databases",), owner=name, wave=OURS)
+        for replica in replicas(place, name):
+            yield Part(replica, [f"{place.bin}/{name}", "--config",
+                                 f"{place.run}/etc/{replica}.conf"],
+                       probe.service(replica), after=migrated, owner=replica, wave=OURS,
+                       umask=0o007 if name == "keyd" else 0o077)  # its socket is for the group
+
+
+def replicas(place, service):
+    return [service, f"{service}-2"] if service in place.replicas else [service]
+
+
+def chosen(place, names):
+    """The rows that @names need, with all that stands before them; no names: all rows."""
+    table = {part.name: part for part in parts(place)}
+    wanted, queue = set(), list(names or table)
+    while queue:
+        name = queue.pop()
+        if name not in wanted:
+            wanted.add(name)
+            queue.extend(table[name].after)
+    return [part for part in table.values() if part.name in wanted]

@@ -1,0 +1,279 @@
+"""up - start, watch and stop the whole suite on this machine, without containers.
+
+  up.py up [PART...]      start everything (or only these parts and what they need), and wait
+  up.py down              stop everything, in order
+  up.py reset             stop, and delete all state under the run folder
+  up.py restart PART...   end these parts; the supervisor starts them again
+  up.py logs [PART...]    follow the logs
+  up.py doctor            ask every part whether it is well
+  up.py keys              fetch the identity provider's keys again (after a rotation)
+  up.py packages          install (root) or name what Debian has to provide, compilers included
+  up.py selftest          sign in as each kind of person through the gateway
+
+Options stand before the command: --run FOLDER (.run), --ports BASE (18000), --bin FOLDER,
+--replicas a,b (services that get a second replica). They are kept in the run folder.
+"""
+import argparse
+import fcntl
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import card
+import certs
+import configs
+import database
+import doctor
+import fetch
+import keys
+import packages
+import preflight
+import realm
+import suite
+import supervisor
+from place import PORTS, TREE, Place
+
+UP_S_MAX = 300
+DOWN_S_MAX = 75
+FETCHED = {"kafka": fetch.kafka, "keycloak": fetch.keycloak}
+
+
+def command_up(place, names):
+    began = time.monotonic()
+    place.folder("")
+    with open(place.run / "up.lock", "w") as lock:      # two `up`s at once: the second waits
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if doctor.alive(place):
+            print(f"The suite is already running under {place.run}.")
+        else:
+            sweep(place)
+            if not prepare(place, names):
+                return 1
+            launch(place, names)
+        if not follow(place, began):
+            return 1
+    for hook in card.after_start:
+        hook(place, time.monotonic() - began)
+    return 0
+
+
+command_part = command_up
+
+
+def prepare(place, names):
+    """Everything that has to exist before the first process starts."""
+    (place.run / "log").mkdir(exist_ok=True)
+    absent = packages.missing()
+    if absent and os.geteuid() == 0:
+        step(f"installing {len(absent)} Debian packages: {' '.join(absent)}")
+        packages.install(absent, place.run / "log/apt.log")
+    problems = preflight.check(place)
+    if problems:
+        print("\n".join(str(problem) for problem in problems))
+        return False
+    place.keep()
+    fetch_all(place, [name for name in FETCHED if not names or name in names])
+    certs.make_all(place)
+    configs.write_all(place)
+    configs.write_parts_file(place)
+    database.init(place)
+    keys.prepare(place)
+    return True
+
+
+def fetch_all(place, names):
+    """Both at once; each is mostly waiting for the network or for one thread of Java."""
+    place.cache.mkdir(parents=True, exist_ok=True)
+    faults = []
+
+    def get(name):
+        try:
+            with open(place.cache / f"{name}.lock", "w") as lock:   # suites share the cache
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if FETCHED[name](place.cache, place.run / f"log/fetch-{name}.log"):
+                    step(f"fetched {name}")
+        except Exception as error:      # told below, both at once
+            faults.append(f"{name}: {error}")
+
+    threads = [threading.Thread(target=get, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        sys.exit("\n".join(f"✗ could not fetch {fault}\n    Fix: check the network and Maven's "
+                           "settings (~/.m2/settings.xml), then make up again" for fault in faults))
+
+
+def launch(place, names):
+    with open(place.run / "log/supervisor.log", "ab") as log:
+        subprocess.Popen([sys.executable, f"{TREE}/deploy/local/supervisor.py", str(place.run),
+                          *names], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                         start_new_session=True)
+
+
+def follow(place, began):
+    """Says each part as it becomes ready; returns when all are, or when some cannot be."""
+    told = set()
+    while time.monotonic() - began < UP_S_MAX:
+        state = doctor.read_state(place) if doctor.alive(place) else {}
+        for name, row in state.items():
+            if row["state"] in ("ready", "done") and name not in told:
+                told.add(name)
+                step(f"{name:<22}{where(place, name):<8}{row['state']} in "
+                     f"{row['ready_after_s']:.1f} s")
+        open_ones = {n: r for n, r in state.items() if r["state"] not in ("ready", "done")}
+        failing = {n: r for n, r in open_ones.items() if r["state"] == "failing"}
+        if state and not open_ones:
+            return True
+        if failing and all(r["state"] in ("failing", "waiting") for r in open_ones.values()):
+            break
+        if not state and time.monotonic() - began > 10 and not doctor.alive(place):
+            print(f"✗ the supervisor has ended; see {place.run}/log/supervisor.log")
+            return False
+        time.sleep(0.05)
+    for name, row in open_ones.items():
+        if row["state"] != "waiting":
+            print(f"✗ {name} {row['state']}\n    Why: {row.get('reason')}\n    Fix: make logs "
+                  f"PART={name}; mend it; then make up")
+            for text in supervisor.last_lines(place.run / f"log/{name}.log"):
+                print(f"    | {text[:160]}")
+    return False
+
+
+def where(place, name):
+    unseen = name in ("redis", "keyd") or name not in PORTS
+    return "" if unseen else f":{place.port(name)}"
+
+
+def step(text):
+    print(f"✓ {text}", flush=True)
+
+
+def command_down(place, _):
+    if not place.run.exists():
+        return 0
+    pid = supervisor_pid(place)
+    if pid:
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + DOWN_S_MAX
+        while doctor.alive(place) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    sweep(place)
+    print("The suite is down." if pid else "The suite was not running.")
+    return 0
+
+
+def supervisor_pid(place):
+    return int((place.run / "supervisor.pid").read_text()) if doctor.alive(place) else None
+
+
+def sweep(place):
+    """Ends what a supervisor that was killed has left running; by pid and start time, never name."""
+    left = [(name, row["pid"]) for name, row in doctor.read_state(place).items()
+            if row.get("pid") and supervisor.started_ticks(row["pid"]) == row.get("ticks")]
+    for number, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        left = [(name, pid) for name, pid in left if supervisor.started_ticks(pid)]
+        for name, pid in left:
+            os.killpg(pid, signal.SIGINT if name == "postgres" and number == signal.SIGTERM
+                      else number)
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and any(supervisor.started_ticks(p) for _, p in left):
+            time.sleep(0.05)
+
+
+def command_reset(place, names):
+    if place.run.exists() and not (place.run / "install.json").exists() and any(place.run.iterdir()):
+        print(f"✗ {place.run} is not a suite's run folder; nothing was deleted")
+        return 1
+    command_down(place, names)
+    shutil.rmtree(place.run, ignore_errors=True)
+    print(f"All state under {place.run} is gone; downloads stay in {place.cache}.")
+    return 0
+
+
+def command_restart(place, names):
+    state = doctor.read_state(place)
+    for name in names:
+        row = state.get(name, {})
+        if not row.get("pid") or supervisor.started_ticks(row["pid"]) != row.get("ticks"):
+            print(f"✗ {name} is not running")
+            return 1
+        os.kill(row["pid"], signal.SIGINT if name == "postgres" else signal.SIGTERM)
+    return 0
+
+
+def command_logs(place, names):
+    files = [place.run / f"log/{name}.log" for name in names] or sorted(
+        (place.run / "log").glob("*.log"))
+    os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])
+
+
+def command_doctor(place, _):
+    names = list(doctor.read_state(place))
+    return 1 if doctor.examine(place, [p for p in suite.parts(place) if p.name in names]) else 0
+
+
+def command_keys(place, _):
+    if keys.sync(place):
+        command_restart(place, ["gateway"])
+        print("The keys have changed; the gateway starts again with them.")
+    return 0
+
+
+def command_packages(place, _):
+    absent = packages.missing(packages.TO_RUN + packages.TO_BUILD)
+    if absent and os.geteuid() != 0:
+        print(f"✗ {len(absent)} packages are missing\n    Fix (as root): {packages.line(absent)}")
+        return 1
+    if absent:
+        place.folder("log")
+        step(packages.line(absent))
+        packages.install(absent, place.run / "log/apt.log")
+    return 0
+
+
+def command_selftest(place, _):
+    import selftest
+    return selftest.run(place)
+
+
+def command_job(place, names):
+    """A once-per-start step that is a process of its own, so that the supervisor sees it end."""
+    JOBS[names[0]](place)
+    return 0
+
+
+def fetch_keys(place):
+    keys.sync(place)
+    (place.run / "keycloak/imported").touch()
+    realm.import_file(place).unlink(missing_ok=True)
+
+
+JOBS = {"databases": database.make_all, "keys": fetch_keys}
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--run", default=str(TREE / ".run"))
+    parser.add_argument("--ports", type=int)
+    parser.add_argument("--bin", type=pathlib.Path)
+    parser.add_argument("--replicas", type=lambda text: [n for n in text.split(",") if n])
+    parser.add_argument("command")
+    parser.add_argument("names", nargs="*")
+    wanted = parser.parse_args()
+    command = globals().get(f"command_{wanted.command}")
+    if not command:
+        parser.error(f"there is no command {wanted.command}")
+    os.umask(0o022)
+    place = Place(wanted.run, wanted.ports, wanted.bin, wanted.replicas)
+    sys.exit(command(place, wanted.names))
+
+
+if __name__ == "__main__":
+    main()
