@@ -1,0 +1,114 @@
+"""A scratch PostgreSQL 15 cluster: its own folder, a Unix socket, gone afterwards.
+
+PostgreSQL does not run as root, so root hands it to the user postgres. There is no driver in
+Debian's default set, so SQL goes through psql and comes back as JSON.
+"""
+import glob
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+
+AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+
+
+def binary(name):
+    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}")) or [shutil.which(name)]
+    if not found[-1]:
+        raise RuntimeError(f"{name} is missing: apt-get install postgresql")
+    return found[-1]
+
+
+def quote(value):
+    """A Python value as an SQL literal."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+class Postgres:
+    def __init__(self, folder, fsync=False):
+        self.folder, self.fsync = folder, fsync
+        self.socket = f"{folder}/pg"
+        self._prefix = AS_POSTGRES if os.geteuid() == 0 else []
+        self._server = None
+
+    def create(self):
+        os.mkdir(self.socket, 0o755)
+        if self._prefix:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.socket, user.pw_uid, user.pw_gid)
+        self._run([binary("initdb"), "-D", f"{self.socket}/data", "-U", "root_of_all", "-A", "trust",
+                   "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
+
+    def start(self):
+        setting = {
+            "listen_addresses": "", "unix_socket_directories": self.socket, "max_connections": 200,
+            "fsync": "on" if self.fsync else "off", "log_destination": "stderr",
+            "shared_buffers": "64MB", "deadlock_timeout": "200ms", "log_statement": "none",
+            "log_min_error_statement": "panic", "log_parameter_max_length_on_error": 0,
+        }
+        flags = [word for name, value in setting.items() for word in ("-c", f"{name}={value}")]
+        self._server = subprocess.Popen(
+            self._prefix + [binary("postgres"), "-D", f"{self.socket}/data", *flags], cwd="/",
+            stdout=open(f"{self.folder}/postgres.log", "ab"), stderr=subprocess.STDOUT)
+        until = time.monotonic() + 30
+        while subprocess.run([binary("pg_isready"), "-q", "-h", self.socket]).returncode != 0:
+            if self._server.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"PostgreSQL does not start; see {self.folder}/postgres.log")
+            time.sleep(0.02)
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its crash."""
+        if self._server:
+            self._server.send_signal(how)
+            self._server.wait(30)
+            self._server = None
+
+    def database(self, service):
+        """One database a service, with a role that may change tables and one that may not."""
+        owner = f"{service}_owner"
+        self.execute("postgres", f'CREATE ROLE "{owner}" LOGIN; CREATE ROLE "{service}" LOGIN')
+        self.execute("postgres", f'CREATE DATABASE "{service}" OWNER "{owner}"')
+        self.execute(service, f'CREATE EXTENSION btree_gist; REVOKE ALL ON SCHEMA public FROM PUBLIC; '
+                              f'GRANT ALL ON SCHEMA public TO "{owner}"; '
+                              f'GRANT USAGE ON SCHEMA public TO "{service}"')
+
+    def conninfo(self, service, owner=False):
+        role = f"{service}_owner" if owner else service
+        return f"host={self.socket} dbname={service} user={role}"
+
+    def rows(self, database, query):
+        """The rows of a SELECT (or of INSERT ... RETURNING) as a list of dicts."""
+        if query.lstrip()[:6].upper() == "SELECT":
+            text = f"SELECT coalesce(json_agg(q), '[]') FROM ({query}) AS q"
+        else:
+            text = f"WITH q AS ({query}) SELECT coalesce(json_agg(q), '[]') FROM q"
+        return json.loads(self.execute(database, text))
+
+    def value(self, database, query):
+        """The one value of a SELECT."""
+        (row,) = self.rows(database, query)
+        (value,) = row.values()
+        return value
+
+    def execute(self, database, text):
+        done = subprocess.run(
+            [binary("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.socket,
+             "-U", "root_of_all", "-d", database, "-f", "-"],
+            input=text, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise RuntimeError(f"psql: {done.stderr.strip()}")
+        return done.stdout
+
+    def _run(self, command):
+        done = subprocess.run(self._prefix + command, cwd="/", capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{command[0]}: {done.stderr.strip()}")
