@@ -1,0 +1,56 @@
+-- What the relay reads and forgets. It works for all organisations at once, under its lease.
+
+-- row outbox_event (org uuid, id uuid, topic text, key uuid, kind int4, version int8, at timestamptz, act uuid, payload bytea)
+-- row audit_entry (org uuid, id uuid, act uuid, at timestamptz, action text, outcome text, error text, actor uuid, role text, acr int4, remote text, patient uuid, resource text, resource_id uuid, resource_version int8, relation text, consent uuid)
+-- row audit_numbered (org uuid, id uuid, act uuid, at timestamptz, epoch int8, seq int8, prev_mac bytea, leaf bytea, mac bytea, mac_key uuid)
+-- row audit_tail (org uuid, seq int8, mac bytea)
+
+-- outbox_read  :many outbox_event
+-- In order of seq; topics that Kafka refuses just now wait without holding up the rest.
+-- all orgs: one relay a service
+SELECT org, id, topic, key, kind, version, at, act, payload FROM outbox
+WHERE topic <> ALL (:refused::text[]) ORDER BY seq LIMIT 500;
+
+-- outbox_delete  :exec
+-- all orgs: as above
+DELETE FROM outbox AS o USING unnest(:orgs::uuid[], :ids::uuid[]) AS gone (org, id)
+WHERE o.org = gone.org AND o.id = gone.id;
+
+-- audit_unnumbered  :many audit_entry
+-- No high-water mark: a transaction that commits late is not skipped.
+-- all orgs: as above
+SELECT org, id, act, at, action, outcome, error, actor, role, acr, remote, patient, resource,
+       resource_id, resource_version, relation, consent
+FROM audit_outbox WHERE seq IS NULL ORDER BY at, id LIMIT 200;
+
+-- audit_number  :exec
+-- all orgs: as above
+UPDATE audit_outbox SET epoch = :epoch::int8, seq = :seq::int8, prev_mac = :prev_mac::bytea,
+    leaf = :leaf::bytea, mac = :mac::bytea, mac_key = :mac_key::uuid
+WHERE org = :log::uuid AND id = :id::uuid;
+
+-- audit_tails  :many audit_tail
+-- all orgs: as above
+SELECT org, seq, mac FROM audit_chain;
+
+-- audit_tail_set  :exec
+-- all orgs: as above
+INSERT INTO audit_chain (org, seq, mac) VALUES (:log::uuid, :seq::int8, :mac::bytea)
+ON CONFLICT (org) DO UPDATE SET seq = excluded.seq, mac = excluded.mac;
+
+-- audit_unsent  :many audit_numbered
+-- Never sent, or sent 10 s ago and still without a receipt.
+-- all orgs: as above
+SELECT org, id, act, at, epoch, seq, prev_mac, leaf, mac, mac_key FROM audit_outbox
+WHERE seq IS NOT NULL AND (sent_at IS NULL OR sent_at < :now - interval '10 s')
+ORDER BY org, seq LIMIT 200;
+
+-- audit_sent  :exec
+-- all orgs: as above
+UPDATE audit_outbox AS a SET sent_at = :now FROM unnest(:orgs::uuid[], :ids::uuid[]) AS sent (org, id)
+WHERE a.org = sent.org AND a.id = sent.id;
+
+-- audit_receipted  :exec
+-- all orgs: as above
+DELETE FROM audit_outbox AS a USING unnest(:orgs::uuid[], :ids::uuid[]) AS kept (org, id)
+WHERE a.org = kept.org AND a.id = kept.id AND a.seq IS NOT NULL;
