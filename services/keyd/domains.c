@@ -1,0 +1,56 @@
+#include "common/crypto/hash.h"
+#include "services/keyd/keyd.h"
+
+enum whose { OF_PATIENT, OF_ORG, OF_ANYBODY, OF_PRODUCER };
+
+static const struct domain {
+    const char *name;
+    enum whose whose;
+    const char *may[2]; /* by enum use */
+} domains[] = {
+#define DOMAIN(name, whose, seal, open) {name, whose, {seal, open}},
+#include "services/keyd/domains.def"
+#undef DOMAIN
+};
+
+static const struct domain *domain_find(struct str name)
+{
+    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++) {
+        if (str_is(name, domains[i].name)) return &domains[i];
+    }
+    return NULL;
+}
+
+bool domain_known(const char *domain)
+{
+    return domain_find(str_of(domain)) != NULL;
+}
+
+struct uuid domain_producer(const char *service)
+{
+    const struct hash hash = hash_sha256_2(str_bytes(STR("producer:")), str_bytes(str_of(service)));
+    struct uuid id;
+
+    memcpy(id.b, hash.b, sizeof id.b);
+    return id;
+}
+
+static bool is_theirs(const struct domain *domain, const char *service, struct uuid patient)
+{
+    switch (domain->whose) {
+    case OF_PATIENT: return !uuid_is_nil(patient);
+    case OF_ORG: return uuid_is_nil(patient);
+    case OF_ANYBODY: return true;
+    case OF_PRODUCER:
+        return strcmp(service, "audit") == 0 || uuid_equal(patient, domain_producer(service));
+    }
+    return false;
+}
+
+err_t domain_may(const char *service, enum use use, struct str domain, struct uuid patient)
+{
+    const struct domain *row = domain_find(domain);
+
+    if (!row || !service || !topic_names(row->may[use], service)) return ERR_FORBIDDEN;
+    return is_theirs(row, service, patient) ? ERR_OK : ERR_FORBIDDEN;
+}

@@ -1,0 +1,89 @@
+#include "common/base/secret.h"
+#include "services/keyd/keyd.h"
+#include "services/keyd/sql.h"
+
+/* The act happens in the organisation that the body names, about the patient that it names. */
+static err_t key_about(struct act *act, struct uuid org, struct uuid patient)
+{
+    act->org = org;
+    return uuid_is_nil(patient) ? act_allow_none(act) : act_allow(act, patient);
+}
+
+static err_t key_answer(struct act *act, const struct dek_name *name, struct bytes wrapped)
+{
+    uint8_t *key = arena_alloc(act->arena, AEAD_KEY_BYTES);
+    const struct key_answer answer = {name->id, bytes_of(key, AEAD_KEY_BYTES)};
+
+    TRY(kek_unwrap(name, wrapped, key));
+    act_resource(act, name->id, 1);
+    return act_reply(act, 200, &key_shape, &answer);
+}
+
+static err_t key_make(struct act *act, const struct seal_ask *in, struct dek_row *ret)
+{
+    const struct uuid id = uuid_v4();
+    const struct dek_name name = {in->org, in->patient, id, in->domain};
+    const struct dek_lock lock = {in->patient};
+    const struct dek_made_by_another other = {in->patient, in->domain};
+    uint8_t *key = arena_alloc(act->arena, AEAD_KEY_BYTES);
+    uint8_t *wrapped = arena_alloc(act->arena, WRAPPED_BYTES);
+    bool made = false;
+
+    secret_random(key, AEAD_KEY_BYTES);
+    kek_wrap(&name, key, wrapped);
+    const struct dek_insert new = {
+        .patient = in->patient, .domain = in->domain, .id = id,
+        .wrapped = bytes_of(wrapped, WRAPPED_BYTES),
+    };
+
+    dek_lock(act, &lock);
+    TRY(dek_insert(act, &new, ret, &made));
+    return made ? ERR_OK : dek_made_by_another(act, &other, ret);
+}
+
+/* POST /v1/keys/seal: the current key of (org, patient, domain); made if there is none. */
+err_t key_seal(struct act *act)
+{
+    const struct seal_ask *in = act->in;
+    const struct dek_to_seal current = {in->patient, in->domain};
+    struct dek_row dek;
+    bool found = false;
+
+    TRY(key_about(act, in->org, in->patient));
+    TRY(domain_may(act->who.service, USE_SEAL, in->domain, in->patient));
+    TRY(dek_to_seal(act, &current, &dek, &found));
+    if (!found) TRY(key_make(act, in, &dek));
+    const struct dek_name name = {in->org, in->patient, dek.id, in->domain};
+    return key_answer(act, &name, dek.wrapped);
+}
+
+/* POST /v1/keys/open: that key and no other. */
+err_t key_open(struct act *act)
+{
+    const struct open_ask *in = act->in;
+    const struct dek_to_open asked = {in->patient, in->domain, in->dek_id};
+    const struct dek_name name = {in->org, in->patient, in->dek_id, in->domain};
+    struct dek_row dek;
+
+    TRY(key_about(act, in->org, in->patient));
+    TRY(domain_may(act->who.service, USE_OPEN, in->domain, in->patient));
+    TRY(dek_to_open(act, &asked, &dek));
+    return key_answer(act, &name, dek.wrapped);
+}
+
+/* POST /v1/keys/destroy: erasure of a patient, by access alone. */
+err_t key_destroy(struct act *act)
+{
+    const struct destroy_ask *in = act->in;
+    const struct dek_lock lock = {in->patient};
+    const struct dek_destroy gone = {in->patient};
+    struct dek_count count;
+
+    TRY(key_about(act, in->org, in->patient));
+    if (!act->who.service || strcmp(act->who.service, "access") != 0) return ERR_FORBIDDEN;
+    if (uuid_is_nil(in->patient)) return ERR_UNPROCESSABLE;
+    dek_lock(act, &lock);
+    TRY(dek_destroy(act, &gone, &count));
+    const struct destroy_answer answer = {count.n};
+    return act_reply(act, 200, &destroyed_shape, &answer);
+}

@@ -1,0 +1,42 @@
+-- row dek_row (id uuid, wrapped bytea)
+-- row dek_count (n int8)
+
+-- dek_to_seal  :maybe dek_row
+SELECT id, wrapped FROM dek
+WHERE org = :org AND patient = :patient::uuid AND domain = :domain::text AND state = 'active';
+
+-- dek_made_by_another  :one dek_row
+-- After dek_insert() made nothing: another act won the race, or the patient was erased.
+SELECT id, wrapped FROM dek
+WHERE org = :org AND patient = :patient::uuid AND domain = :domain::text AND state = 'active';
+
+-- dek_to_open  :one dek_row
+SELECT id, wrapped FROM dek
+WHERE org = :org AND patient = :patient::uuid AND domain = :domain::text AND id = :id::uuid
+  AND state <> 'destroyed';
+
+-- dek_lock  :exec
+-- Making and destroying one patient's keys wait for each other.
+SELECT pg_advisory_xact_lock(hashtextextended(:org::text || :patient::uuid::text, 0));
+
+-- dek_insert  :maybe dek_row
+-- Nothing for a patient whose keys were destroyed: erased is for ever.
+INSERT INTO dek (org, patient, domain, id, state, wrapped, created_at, changed_at)
+SELECT :org, :patient::uuid, :domain::text, :id::uuid, 'active', :wrapped::bytea, :now, :now
+WHERE NOT EXISTS (SELECT FROM dek AS d
+                  WHERE d.org = :org AND d.patient = :patient AND d.state = 'destroyed')
+ON CONFLICT DO NOTHING
+RETURNING id, wrapped;
+
+-- dek_destroy  :one dek_count
+-- The audit trail and its chain outlive an erasure.
+WITH gone AS (
+    UPDATE dek SET state = 'destroyed', wrapped = NULL, changed_at = :now
+    WHERE org = :org AND patient = :patient::uuid AND domain NOT IN ('audit', 'mac')
+      AND state <> 'destroyed'
+    RETURNING id)
+SELECT count(*) AS n FROM gone;
+
+-- dek_any  :one dek_count
+-- all orgs: whether a lost KEK file would lose keys
+SELECT count(*) AS n FROM (SELECT FROM dek WHERE state <> 'destroyed' LIMIT 1) AS one;
