@@ -40,7 +40,8 @@ OTHER_ORG = "0b000000-0000-4000-8000-000000000002"  # the stranger
 READY_S = 30
 # A service's own settings, beyond the common ones; {dir} is the suite's folder.
 OWN_SETTINGS = {
-    "keyd": {"socket": "{dir}/keyd.sock", "kek_file": "{dir}/kek"},
+    "keyd": {"listen": "{dir}/keyd.sock", "kek_file": "{dir}/kek",
+             "kek_passphrase_file": "{dir}/kek.passphrase"},
     "appointments": {"signing_key": "{dir}/appointments.signing"},
     "access": {"signing_key": "{dir}/access.signing"},
 }
@@ -236,6 +237,8 @@ class Suite:
             f.write(bytes(8))
         for name in ("access.public", "appointments.public"):
             open(f"{self.folder}/{name}", "w").close()
+        with open(f"{self.folder}/kek.passphrase", "w") as f:
+            f.write("correct horse\n")
         self.postgres.create()
         self.postgres.start()
 
