@@ -29,8 +29,12 @@ PROBLEMS = {
 }
 EXTRA_HEADERS = {401: 'hdr WWW-Authenticate Bearer', 405: 'hdr Allow "GET, HEAD, POST, PUT, PATCH, DELETE"',
                  429: 'hdr Retry-After 10'}
-REASONS = {400: "Bad Request", 408: "Request Timeout", 500: "Internal Server Error",
-           502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+# What HAProxy answers by itself -> what we answer instead. Its 403 is a header name with an odd sign.
+OWN_ERRORS = {
+    400: (400, "Bad Request"), 403: (400, "Bad Request"), 408: (408, "Request Timeout"),
+    500: (500, "Internal Server Error"), 502: (502, "Bad Gateway"),
+    503: (503, "Service Unavailable"), 504: (504, "Gateway Timeout"),
+}
 
 
 def problem(status, code=None, title=None):
@@ -48,10 +52,10 @@ def refuse(status, code=None, title=None):
 def write(place):
     etc = place.run / "etc"
     errors = place.folder("etc/errors")
-    for status, reason in REASONS.items():
-        body = problem(status)
+    for status, (answered, reason) in OWN_ERRORS.items():
+        body = problem(answered)
         write_file(errors / f"{status}.http",
-                   f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/problem+json\r\n"
+                   f"HTTP/1.1 {answered} {reason}\r\ncontent-type: application/problem+json\r\n"
                    f"content-length: {len(body)}\r\ncache-control: no-store\r\n"
                    f"connection: close\r\n\r\n{body}")
     routes = read_routes()
@@ -60,7 +64,7 @@ def write(place):
     text = template.substitute(
         {f"refuse_{status}": refuse(status) for status in PROBLEMS},
         error_files="\n".join(f"    errorfile {status} {errors}/{status}.http"
-                              for status in REASONS),
+                              for status in OWN_ERRORS),
         token_rules=token_rules(place), etc=etc, tls=place.run / "tls", port=place.port("gateway"),
         keycloak_port=place.port("keycloak"), requests_per_10s=REQUESTS_PER_10S,
         body_bytes_max=BODY_BYTES_MAX)

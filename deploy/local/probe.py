@@ -85,7 +85,9 @@ def http(url):
 
 
 def keycloak(place):
-    http(f"http://127.0.0.1:{place.port('keycloak')}/idp/realms/telecura")
+    """The realm's keys. (The realm's own page would make Keycloak generate an RSA key for it.)"""
+    http(f"http://127.0.0.1:{place.port('keycloak')}/idp/realms/telecura"
+         "/protocol/openid-connect/certs")
 
 
 def gateway(place):
