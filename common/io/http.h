@@ -38,7 +38,7 @@ typedef void http_handler(struct http_call *call, void *user); /* loop thread */
 
 struct http *http_new(struct loop *loop, const struct http_limits *limits, http_handler *handler,
                       void *user);
-struct http *http_free(struct http *http);
+struct http *http_free(struct http *http); /* calls that are still out may be answered until loop_free() */
 
 struct http_tls { const char *ca, *cert, *key; }; /* paths; peers must show a certificate of @ca */
 
@@ -60,12 +60,13 @@ bool http_inner(const struct http_call *call);        /* came by an inner listen
 
 struct http_header { const char *name; struct str value; };
 
-/* Once, from any thread. Everything is copied, and wiped after it was sent. Cache-Control:
- * no-store and Date are added. */
+/* Once, from any thread; consumes the call. Everything is copied, and wiped after it was sent. Date
+ * and, unless @headers has a Cache-Control, no-store are added. A header whose value holds a control
+ * byte is left out. */
 void http_reply(struct http_call *call, int status, const char *content_type, struct bytes body,
                 const struct http_header *headers, size_t header_count);
-/* application/problem+json from errors.def; @request_id may be nil; @detail fixed text or NULL;
- * @errors_json the value of "errors" (a JSON array) or STR_NONE. */
+/* application/problem+json from errors.def; a nil @request_id is left out; @errors_json is the value
+ * of "errors" (a JSON array) or STR_NONE. 429 and 503 get Retry-After. */
 void http_problem(struct http_call *call, err_t err, struct uuid request_id, struct str errors_json);
 
 /* ---- WebSocket ---- */
@@ -85,8 +86,8 @@ struct ws_limits {
 
 #define WS_LIMITS ((struct ws_limits){64 * 1024, 256 * 1024, 1024 * 1024, 25000, 8000, 10000, 100})
 
-/* Consumes @call. The subprotocol must be among those that the client offered (else it answers 400
- * and returns NULL). */
+/* Consumes @call, whose method must be WS. NULL when the client has gone, or when it did not offer
+ * the subprotocol (it gets 400). No event comes before this returned. */
 struct ws *http_upgrade(struct http_call *call, const char *subprotocol,
                         const struct ws_limits *limits, const struct ws_events *events, void *user);
 

@@ -1,0 +1,137 @@
+#include "common/base/clock.h"
+#include "common/io/http_parts.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+#define PROBLEM "application/problem+json"
+#define REPLY_HEAD_BYTES 512 /* what every answer has, and the content type */
+
+struct text { /* grows nowhere: made large enough first */
+    char *p;
+    size_t n, room;
+};
+
+static void text_add(struct text *text, struct str more)
+{
+    assert(text->n + more.n <= text->room);
+    if (more.n) memcpy(text->p + text->n, more.p, more.n);
+    text->n += more.n;
+}
+
+static void text_printf(struct text *text, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+static void text_printf(struct text *text, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    const int n = vsnprintf(text->p + text->n, text->room - text->n, fmt, args);
+    va_end(args);
+    assert(n >= 0 && (size_t)n < text->room - text->n);
+    text->n += (size_t)n;
+}
+
+/* A line break in a value would begin another header, or another answer. */
+static bool is_one_line(struct str value)
+{
+    for (size_t i = 0; i < value.n; i++)
+        if ((unsigned char)value.p[i] < ' ' || value.p[i] == 0x7f) return false;
+    return true;
+}
+
+static void date_add(struct text *head)
+{
+    const time_t now = (time_t)(clock_now_us() / SECOND_US);
+    struct tm utc;
+    char date[40];
+
+    gmtime_r(&now, &utc);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    text_printf(head, "date: %s\r\n", date);
+}
+
+static void reply_make(struct http_call *call, int status, const char *content_type,
+                       struct bytes body, const struct http_header *headers, size_t header_count)
+{
+    const bool bodiless = status == 204 || status == 304;
+    bool cacheable = false;
+    struct text head = {.room = REPLY_HEAD_BYTES};
+
+    assert(status >= 200 && status <= 599 && !(bodiless && body.n) && !call->reply_head);
+    for (size_t i = 0; i < header_count; i++)
+        head.room += strlen(headers[i].name) + headers[i].value.n + 4;
+    head.p = wiped_new(head.room);
+    text_printf(&head, "HTTP/1.1 %d \r\n", status);
+    date_add(&head);
+    if (!bodiless) text_printf(&head, "content-length: %zu\r\n", body.n);
+    if (content_type && body.n) text_printf(&head, "content-type: %s\r\n", content_type);
+    for (size_t i = 0; i < header_count; i++) {
+        if (!is_one_line(headers[i].value)) continue;
+        cacheable |= strcasecmp(headers[i].name, "cache-control") == 0;
+        text_printf(&head, "%s: ", headers[i].name);
+        text_add(&head, headers[i].value);
+        text_add(&head, STR("\r\n"));
+    }
+    if (!cacheable) text_printf(&head, "cache-control: no-store\r\n");
+    call->reply_head = head.p;
+    call->reply_head_size = head.n;
+    call->reply_body = wiped_new(body.n);
+    call->reply_body_size = body.n;
+    if (body.n) memcpy(call->reply_body, body.p, body.n);
+}
+
+void reply_problem(struct http_call *call, err_t err, struct uuid request_id,
+                   struct str errors_json)
+{
+    const struct err_info *info = err_info(err);
+    const bool retryable = info->status == 429 || info->status == 503 || info->status == 408;
+    const struct http_header later = {"retry-after", STR("1")};
+    struct text json = {.room = 512 + 2 * strlen(info->code) + strlen(info->text) + errors_json.n};
+
+    json.p = wiped_new(json.room);
+    text_printf(&json,
+                "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\","
+                "\"retryable\":%s",
+                info->code, info->text, info->status, info->code, retryable ? "true" : "false");
+    if (!uuid_is_nil(request_id))
+        text_printf(&json, ",\"request_id\":\"%s\"", UUID_ARG(request_id));
+    if (errors_json.p) {
+        text_add(&json, STR(",\"errors\":"));
+        text_add(&json, errors_json);
+    }
+    text_add(&json, STR("}"));
+    reply_make(call, info->status, PROBLEM, bytes_of(json.p, json.n), &later, retryable);
+    wiped_free(json.p, json.n);
+}
+
+/* ---- from any thread to the loop ---- */
+
+static void reply_send(void *user)
+{
+    struct http_call *call = user;
+    struct conn *conn = call->conn;
+
+    if (!conn) {
+        call_free(call); /* the client has gone meanwhile */
+        return;
+    }
+    conn->call = NULL;
+    conn_write_reply(conn, call);
+}
+
+void http_reply(struct http_call *call, int status, const char *content_type, struct bytes body,
+                const struct http_header *headers, size_t header_count)
+{
+    reply_make(call, status, content_type, body, headers, header_count);
+    loop_post(call->loop, reply_send, call);
+}
+
+void http_problem(struct http_call *call, err_t err, struct uuid request_id, struct str errors_json)
+{
+    reply_problem(call, err, request_id, errors_json);
+    loop_post(call->loop, reply_send, call);
+}
