@@ -1,0 +1,41 @@
+#include "services/audit/checkpoint.h"
+
+#include <inttypes.h>
+
+struct str checkpoint_text(struct arena *arena, const struct checkpoint *checkpoint)
+{
+    char root[BASE64_LEN(HASH_BYTES)];
+    const size_t n = base64_encode(bytes_of(checkpoint->root.b, HASH_BYTES), root);
+
+    return arena_printf(arena, STR_FMT "\n%" PRIu64 "\n%.*s\n", STR_ARG(checkpoint->origin),
+                        checkpoint->size, (int)n, root);
+}
+
+static bool take_line(struct str *rest, struct str *ret)
+{
+    const char *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
+
+    if (!end || end == rest->p) return false;
+    *ret = (struct str){rest->p, (size_t)(end - rest->p)};
+    *rest = (struct str){end + 1, rest->n - ret->n - 1};
+    return true;
+}
+
+bool checkpoint_parse(struct str text, struct checkpoint *ret)
+{
+    struct str origin, size, root;
+    uint8_t hash[HASH_BYTES + 1];
+    int64_t entries = 0;
+    size_t n = 0;
+
+    if (!take_line(&text, &origin) || !take_line(&text, &size) || !take_line(&text, &root)) {
+        return false;
+    }
+    if (text.n || !str_int(size, 0, INT64_MAX, &entries)) return false;
+    if (root.n != BASE64_LEN(HASH_BYTES) || !base64_decode(root, hash, &n) || n != HASH_BYTES) {
+        return false;
+    }
+    *ret = (struct checkpoint){.origin = origin, .size = (uint64_t)entries};
+    memcpy(ret->root.b, hash, HASH_BYTES);
+    return true;
+}

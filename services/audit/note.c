@@ -1,0 +1,167 @@
+#include "services/audit/note.h"
+
+#include "common/crypto/hash.h"
+
+#include <assert.h>
+
+#define ED25519 0x01 /* the signature type */
+#define DASH "\xe2\x80\x94 "
+#define ID_BYTES 4
+#define SIGNATURE_BYTES (ID_BYTES + SIGN_BYTES)
+#define VKEY_BYTES (1 + SIGN_ED25519_PUBLIC_BYTES)
+
+static uint32_t read_id(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void write_id(uint32_t id, uint8_t *to)
+{
+    for (int i = 0; i < ID_BYTES; i++) {
+        to[i] = (uint8_t)(id >> (24 - 8 * i));
+    }
+}
+
+static bool name_is_sound(struct str name)
+{
+    if (name.n == 0 || name.n > NOTE_NAME_MAX) return false;
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] <= ' ' || name.p[i] > '~' || name.p[i] == '+') return false;
+    }
+    return true;
+}
+
+static void encode_key(const struct sign_key *key, uint8_t ret[VKEY_BYTES])
+{
+    ret[0] = ED25519;
+    sign_key_public(key, ret + 1);
+}
+
+struct note_key note_key(struct str name, struct sign_key *key)
+{
+    uint8_t encoded[VKEY_BYTES];
+
+    assert(name_is_sound(name));
+    encode_key(key, encoded);
+    const struct hash hash =
+        hash_sha256_3(str_bytes(name), bytes_of("\n", 1), bytes_of(encoded, sizeof(encoded)));
+    return (struct note_key){name, read_id(hash.b), key};
+}
+
+struct str note_vkey(struct arena *arena, const struct note_key *key)
+{
+    uint8_t encoded[VKEY_BYTES];
+    char text[BASE64_LEN(VKEY_BYTES)];
+
+    encode_key(key->key, encoded);
+    const size_t n = base64_encode(bytes_of(encoded, sizeof(encoded)), text);
+    return arena_printf(arena, STR_FMT "+%08x+%.*s", STR_ARG(key->name), (unsigned)key->id, (int)n,
+                        text);
+}
+
+/* Cuts @rest after the first @mark: what is before it is returned, absent if there is no @mark. */
+static struct str cut(struct str *rest, char mark)
+{
+    const char *at = rest->n ? memchr(rest->p, mark, rest->n) : NULL;
+
+    if (!at) return STR_NONE;
+    const struct str before = {rest->p, (size_t)(at - rest->p)};
+    *rest = (struct str){at + 1, rest->n - before.n - 1};
+    return before;
+}
+
+bool note_key_parse(struct str vkey, struct note_key *ret)
+{
+    uint8_t encoded[VKEY_BYTES + 1], id[ID_BYTES];
+    size_t n = 0;
+
+    const struct str name = cut(&vkey, '+'), hash = cut(&vkey, '+');
+    if (!name_is_sound(name) || hash.n != 2 * ID_BYTES || !hex_decode(hash, id)) return false;
+    if (vkey.n != BASE64_LEN(VKEY_BYTES) || !base64_decode(vkey, encoded, &n)) return false;
+    if (n != VKEY_BYTES || encoded[0] != ED25519) return false;
+    struct note_key key = note_key(name, sign_key_new_public(encoded + 1));
+    if (key.id != read_id(id)) {
+        sign_key_free(key.key);
+        return false;
+    }
+    *ret = key;
+    return true;
+}
+
+struct str note_sign(struct arena *arena, struct str text, const struct note_key *key)
+{
+    uint8_t signature[SIGNATURE_BYTES];
+    char base64[BASE64_LEN(SIGNATURE_BYTES)];
+
+    assert(text.n && text.p[text.n - 1] == '\n');
+    write_id(key->id, signature);
+    sign_make(key->key, str_bytes(text), signature + ID_BYTES);
+    const size_t n = base64_encode(bytes_of(signature, sizeof(signature)), base64);
+    return arena_printf(arena, STR_FMT "\n" DASH STR_FMT " %.*s\n", STR_ARG(text),
+                        STR_ARG(key->name), (int)n, base64);
+}
+
+static bool is_plain(struct str note)
+{
+    if (note.n == 0 || note.n > NOTE_BYTES_MAX || !str_is_utf8(note)) return false;
+    for (size_t i = 0; i < note.n; i++) {
+        if ((unsigned char)note.p[i] < ' ' && note.p[i] != '\n') return false;
+    }
+    return note.p[note.n - 1] == '\n';
+}
+
+/* Cuts the signature lines off: what follows the last empty line. */
+static bool split(struct str note, struct str *ret_text, struct str *ret_lines)
+{
+    for (size_t i = note.n - 1; i > 0; i--) {
+        if (note.p[i] != '\n' || note.p[i - 1] != '\n') continue;
+        *ret_text = (struct str){note.p, i};
+        *ret_lines = (struct str){note.p + i + 1, note.n - i - 1};
+        return ret_lines->n > 0;
+    }
+    return false;
+}
+
+static const struct note_key *find(const struct note_key *keys, size_t count, struct str name,
+                                   uint32_t id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].id == id && str_equal(keys[i].name, name)) return &keys[i];
+    }
+    return NULL;
+}
+
+/* One signature line without its newline. */
+static bool check_line(struct str line, const struct note_key *keys, size_t count, struct note *ret)
+{
+    uint8_t signature[NOTE_BYTES_MAX / 4 * 3];
+    size_t n = 0;
+
+    if (!str_starts(line, DASH)) return false;
+    struct str rest = {line.p + strlen(DASH), line.n - strlen(DASH)};
+    const struct str name = cut(&rest, ' ');
+    if (!name_is_sound(name) || rest.n == 0) return false;
+    if (!base64_decode(rest, signature, &n) || n <= ID_BYTES) return false;
+    const struct note_key *key = find(keys, count, name, read_id(signature));
+    if (!key) {
+        ret->unknown++;
+        return true;
+    }
+    ret->verified++;
+    const struct bytes made = bytes_of(signature + ID_BYTES, n - ID_BYTES);
+    return sign_verify(key->key, str_bytes(ret->text), made);
+}
+
+err_t note_open(struct str note, const struct note_key *keys, size_t count, struct note *ret)
+{
+    struct note opened = {0};
+    struct str lines;
+
+    if (!is_plain(note) || !split(note, &opened.text, &lines)) return ERR_CORRUPT;
+    while (lines.n) {
+        if (!check_line(cut(&lines, '\n'), keys, count, &opened)) return ERR_CORRUPT;
+    }
+    if (opened.verified == 0) return ERR_CORRUPT;
+    *ret = opened;
+    return ERR_OK;
+}
