@@ -147,7 +147,7 @@ EXTRAS = {
         "log_key": place.run / "audit/log.key",
     },
     "keyd": lambda place: {
-        "socket": place.run / "keyd/keyd.sock",
+        "listen": place.run / "keyd/keyd.sock",
         "kek_file": place.run / "keyd/kek",
         "kek_passphrase_file": place.secret_file("keyd-passphrase", "keyd"),
     },
