@@ -28,3 +28,33 @@ static inline const void *json_member_const(const void *row, const struct field 
 {
     return (const char *)row + field->offset;
 }
+
+struct json_step { /* into a field, or an item when it has no name */
+    const char *name;
+    size_t index;
+};
+
+struct json_reader {
+    const char *at, *end;
+    struct arena *arena;
+    struct json_fault *fault;
+    bool lenient;
+    unsigned depth;
+    struct json_step path[2 * JSON_DEPTH_MAX];
+    unsigned steps;
+};
+
+/* Says where and why; always false. */
+bool json_refuse(struct json_reader *r, const char *code);
+
+char json_peek(struct json_reader *r); /* the next that is not white space; 0 at the end */
+bool json_take(struct json_reader *r, char c); /* skips white space first */
+bool json_take_word(struct json_reader *r, const char *word); /* does not */
+
+/* From here on false has refused. @ret_text is borrowed from the input, or from the arena when it
+ * had escapes. */
+bool json_take_string(struct json_reader *r, struct str *ret_text);
+bool json_take_name(struct json_reader *r, struct str *ret_name); /* and the colon */
+bool json_skip_value(struct json_reader *r);
+
+bool json_skip_number(struct json_reader *r); /* any JSON number; false: there is none */

@@ -5,8 +5,10 @@
  * One shape decodes, validates, encodes, documents (JSON Schema for OpenAPI) and tells the logger
  * and the audit what a field is. Decoding is strict: UTF-8, one document, no duplicate and (unless
  * @lenient) no unknown names, depth <= 8, numbers are whole and within min..max, lengths are
- * counted in bytes. Absent optional fields are left zero (str.p NULL, uuid nil, list empty) and
- * are not written.
+ * counted in bytes. A max that is left out is 0: only shapes that are never decoded may do so.
+ * Absent optional fields are left zero (str.p NULL, uuid nil, list empty) and are not written; a
+ * list that should be written as [] is REQUIRED. INT and BOOL are always written. null is refused,
+ * and absence when lenient.
  *
  *   type     C member       JSON
  *   TEXT     struct str     string, min..max bytes; `words` restricts it to a list
@@ -33,7 +35,21 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum json_type { JSON_NONE, TEXT, UUID, INT, BOOL, TIME, DATE, OBJECT, LIST, TEXTS, UUIDS, BYTES, RAW };
+enum json_type {
+    JSON_NONE,
+    TEXT,
+    UUID,
+    INT,
+    BOOL,
+    TIME,
+    DATE,
+    OBJECT,
+    LIST,
+    TEXTS,
+    UUIDS,
+    BYTES,
+    RAW,
+};
 
 enum {
     REQUIRED = 1,
@@ -69,7 +85,7 @@ struct json_fault {
     const char *code;  /* "unknown", "missing", "type", "range", "duplicate", "syntax" */
 };
 
-/* ERR_BAD_BODY with @fault filled in; @ret is then undefined. @text is borrowed; decoded texts are
+/* ERR_BAD_BODY with @fault (may be NULL) filled in; @ret is then undefined. @text is borrowed; decoded texts are
  * copies in @arena. */
 err_t json_decode(const struct shape *shape, struct bytes text, struct arena *arena, void *ret,
                   struct json_fault *fault);
@@ -86,5 +102,6 @@ struct str json_quote(struct arena *arena, struct str text); /* one JSON string 
 /* The shape as a JSON Schema (draft 2020-12) object; nested shapes as $ref under
  * #/components/schemas. */
 void json_schema(FILE *out, const struct shape *shape);
-/* Calls @seen for @shape and every shape below it, each once per mention. */
+/* Calls @seen for @shape and every shape below it, each once per mention; no shape may contain
+ * itself. */
 void json_walk(const struct shape *shape, void (*seen)(const struct shape *, void *), void *user);

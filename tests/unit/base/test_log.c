@@ -49,7 +49,8 @@ static void text_cannot_leave_its_line(void **state)
     log_open("visits", LOG_INFO);
     log_line(LOG_INFO, "started", "a\"b\\ \n{\"level\":\"fault\"} \x1b[31m \xff %d", 7);
     line = logged();
-    assert_non_null(strstr(line, "\"level\":\"info\",\"service\":\"visits\",\"event\":\"started\","));
+    assert_non_null(
+        strstr(line, "\"level\":\"info\",\"service\":\"visits\",\"event\":\"started\","));
     assert_non_null(strstr(
         line, "\"text\":\"a\\\"b\\\\ \\n{\\\"level\\\":\\\"fault\\\"} \\u001b[31m \\ufffd 7\"}\n"));
     assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);

@@ -280,7 +280,8 @@ static void lenient_skips_what_it_does_not_know(void **state)
 {
     (void)state;
     assert_int_equal(
-        lenient("{\"a\":{\"b\":[1,-2.5e+3,{\"c\":[[]],\"d\":{}},\"\\n\",true,null]},\"reason\":\"x\","
+        lenient("{\"a\":{\"b\":[1,-2.5e+3,{\"c\":[[]],\"d\":{}},\"\\n\",true,null]},"
+                "\"reason\":\"x\","
                 "\"z\":[],\"minutes\":30,\"urgent\":null,\"y\":0.5}"),
         ERR_OK);
     assert_int_equal(order.minutes, 30);
