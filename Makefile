@@ -48,7 +48,9 @@ $B/%.a:         ; @mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 # Generated code keeps the compiler's own warnings but not ours.
 $G/%.o: $G/%.c  ; @$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 $B/%.o: %.c | $(GENERATED) ; @mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
-$G/%.pb-c.c $G/%.pb-c.h &: proto/%.proto ; @mkdir -p $G && protoc-c --c_out=$G -Iproto $<
+# Its initialisers cast const away, which is their affair.
+$G/%.pb-c.c $G/%.pb-c.h &: proto/%.proto
+	@mkdir -p $G && protoc-c --c_out=$G -Iproto $< && sed -i 's/(char \*)protobuf/(char *)(uintptr_t)protobuf/g' $G/$*.pb-c.h
 # sqlgen FOLDER PREFIX OUT: all statements (*.sql) and migrations of one folder -> OUT/sql.{c,h};
 # sql.h is written only when it changed, so that a statement's new body compiles one file.
 define sql
