@@ -1,0 +1,247 @@
+#include "common/io/chain.h"
+
+#include "common/base/clock.h"
+#include "common/codec/pb.h"
+#include "common/io/keys.h"
+#include "common/io/leaf.h"
+
+#include "common/io/sql.h"
+#include "telecura/v1/audit.pb-c.h"
+#include "telecura/v1/sealed.pb-c.h"
+
+/* What one turn needs to know of an organisation's log. */
+struct log {
+    struct uuid org;
+    struct key key;
+    int64_t seq;
+    struct hash mac;
+};
+
+struct logs {
+    struct log *p;
+    size_t n;
+};
+
+static struct log *log_find(const struct logs *logs, struct uuid org)
+{
+    for (size_t i = 0; i < logs->n; i++) {
+        if (uuid_equal(logs->p[i].org, org)) return &logs->p[i];
+    }
+    return NULL;
+}
+
+static err_t mac_key(const struct chain *chain, struct key *ret_key)
+{
+    const struct key_name name = {
+        .org = UUID_NIL, .patient = leaf_producer_id(str_of(chain->service)), .domain = "mac",
+    };
+
+    return keys_to_seal(chain->keys, &name, ret_key);
+}
+
+static struct tx *begin(struct db *db, struct arena *arena, struct tx_frame *frame)
+{
+    *frame = (struct tx_frame){.now_us = clock_real_us(), .deadline_us = clock_mono_us() + 5 * SECOND_US,
+                               .arena = arena};
+    return tx_begin(db, frame);
+}
+
+/* Keys are asked for outside the transaction, so that a slow keyd holds no lock. */
+static struct logs logs_open(const struct chain *chain, struct arena *arena,
+                             const struct audit_entry_rows *rows)
+{
+    struct logs logs = {ARENA_ARRAY(arena, struct log, rows->n), 0};
+    struct uuid failed = UUID_NIL;
+
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct uuid org = rows->p[i].org;
+        const struct key_name name = {.org = org, .patient = UUID_NIL, .domain = "audit"};
+        struct log *log = &logs.p[logs.n];
+        if (uuid_equal(org, failed) || log_find(&logs, org)) continue;
+        failed = org;
+        if (keys_to_seal(chain->keys, &name, &log->key) != ERR_OK) continue;
+        failed = UUID_NIL;
+        log->org = org;
+        logs.n++;
+    }
+    return logs;
+}
+
+static struct bytes body_pack(const struct chain *chain, struct arena *arena,
+                              const struct audit_entry *row)
+{
+    Telecura__V1__AuditPhi body = TELECURA__V1__AUDIT_PHI__INIT;
+
+    body.act = pb_uuid(arena, row->act);
+    body.action = pb_text(arena, row->action);
+    body.outcome = pb_text(arena, row->outcome);
+    body.error = pb_text(arena, row->error);
+    body.role = pb_text(arena, row->role);
+    body.service = pb_text(arena, str_of(chain->service));
+    body.resource = pb_text(arena, row->resource);
+    body.resource_version = (uint64_t)row->resource_version;
+    body.acr = row->acr;
+    body.remote = pb_text(arena, row->remote);
+    body.at_us = row->at_us;
+    body.relation = pb_text(arena, row->relation);
+    if (!uuid_is_nil(row->actor)) body.actor = pb_uuid(arena, row->actor);
+    if (!uuid_is_nil(row->patient)) body.patient = pb_uuid(arena, row->patient);
+    if (!uuid_is_nil(row->resource_id)) body.resource_id = pb_uuid(arena, row->resource_id);
+    if (!uuid_is_nil(row->consent)) body.consent = pb_uuid(arena, row->consent);
+    return pb_pack(arena, &body.base);
+}
+
+static struct str log_name(struct arena *arena, struct uuid org)
+{
+    return arena_printf(arena, "%s", UUID_ARG(org));
+}
+
+static err_t row_number(const struct chain *chain, struct tx *tx, struct arena *arena, int64_t epoch,
+                        const struct key *mac, struct log *log, const struct audit_entry *row)
+{
+    const struct leaf leaf = {
+        .log = log_name(arena, row->org), .producer = str_of(chain->service),
+        .seq = (uint64_t)log->seq + 1, .time_ms = row->at_us / MS_US, .class = LEAF_EVENT,
+        .dek_id = log->key.id,
+    };
+    struct audit_number set = {
+        .epoch = epoch, .seq = log->seq + 1, .mac_key = mac->id, .log = row->org, .id = row->id,
+    };
+    struct hash *link = ARENA_ARRAY(arena, struct hash, 2); /* borrowed by the queue */
+
+    TRY(leaf_encode(arena, &leaf, log->key.secret, body_pack(chain, arena, row), &set.leaf));
+    link[0] = log->mac;
+    link[1] = leaf_mac(mac->secret, &log->mac, set.leaf);
+    set.prev_mac = bytes_of(link[0].b, HASH_BYTES);
+    set.mac = bytes_of(link[1].b, HASH_BYTES);
+    audit_number(tx, &set);
+    log->mac = link[1];
+    log->seq++;
+    return ERR_OK;
+}
+
+static err_t tails_read(struct tx *tx, const struct logs *logs)
+{
+    struct audit_tail_rows tails;
+
+    TRY(audit_tails(tx, &tails));
+    for (size_t i = 0; i < tails.n; i++) {
+        struct log *log = log_find(logs, tails.p[i].org);
+        if (!log) continue;
+        if (tails.p[i].mac.n != HASH_BYTES) return err_raise(ERR_CORRUPT, "audit_chain: mac of %zu bytes", tails.p[i].mac.n);
+        log->seq = tails.p[i].seq;
+        memcpy(log->mac.b, tails.p[i].mac.p, HASH_BYTES);
+    }
+    return ERR_OK;
+}
+
+/* Inside the fence: what was read before it may be numbered by now. */
+static err_t number_fenced(const struct chain *chain, struct tx *tx, struct arena *arena,
+                           const struct chain_lease *lease, const struct key *mac,
+                           const struct logs *logs, bool *ret_more)
+{
+    const struct lease_fence fence = {.name = STR("relay"), .holder = lease->holder, .epoch = lease->epoch};
+    struct lease_held held;
+    struct audit_entry_rows rows;
+    bool ours = false;
+
+    TRY(lease_fence(tx, &fence, &held, &ours));
+    if (!ours) return ERR_CONFLICT;
+    TRY(tails_read(tx, logs));
+    TRY(audit_unnumbered(tx, &rows));
+    *ret_more = false;
+    for (size_t i = 0; i < rows.n; i++) {
+        struct log *log = log_find(logs, rows.p[i].org);
+        if (!log) continue;
+        TRY(row_number(chain, tx, arena, lease->epoch, mac, log, &rows.p[i]));
+        *ret_more = true;
+    }
+    for (size_t i = 0; i < logs->n; i++) {
+        const struct log *log = &logs->p[i];
+        if (log->seq == 0) continue;
+        audit_tail_set(tx, &(struct audit_tail_set){.log = log->org, .seq = log->seq,
+                                                    .mac = bytes_of(log->mac.b, HASH_BYTES)});
+    }
+    return ERR_OK;
+}
+
+err_t chain_number(const struct chain *chain, struct db *db, struct arena *arena,
+                   const struct chain_lease *lease, bool *ret_more)
+{
+    struct tx_frame frame;
+    struct audit_entry_rows rows = {0};
+    struct key mac;
+    struct tx *tx = begin(db, arena, &frame);
+    err_t err = audit_unnumbered(tx, &rows);
+
+    *ret_more = false;
+    tx_rollback(tx);
+    if (err != ERR_OK || rows.n == 0) return err;
+    TRY(mac_key(chain, &mac));
+    const struct logs logs = logs_open(chain, arena, &rows);
+    tx = begin(db, arena, &frame);
+    err = number_fenced(chain, tx, arena, lease, &mac, &logs, ret_more);
+    if (err == ERR_OK) return tx_commit(tx);
+    tx_rollback(tx);
+    return err;
+}
+
+/* ---- records ---- */
+
+static struct bytes record_pack(const struct chain *chain, struct arena *arena,
+                                Telecura__V1__AuditRecord *record, const struct event *event)
+{
+    record->kind = (Telecura__V1__AuditRecord__Kind)event->kind;
+    record->producer = pb_text(arena, str_of(chain->service));
+    record->epoch = event->epoch;
+    record->seq = event->version;
+    return pb_pack(arena, &record->base);
+}
+
+struct bytes chain_record(const struct chain *chain, struct arena *arena,
+                          const struct audit_numbered *row, struct event *ret_event)
+{
+    Telecura__V1__AuditRecord record = TELECURA__V1__AUDIT_RECORD__INIT;
+
+    *ret_event = (struct event){
+        .topic = TOPIC_AUDIT_EVENTS, .id = row->id, .org = row->org, .act = row->act,
+        .key = leaf_producer_id(str_of(chain->service)), .version = row->seq, .epoch = row->epoch,
+        .at_us = row->at_us, .kind = TELECURA__V1__AUDIT_RECORD__KIND__EVENT,
+    };
+    record.event = pb_uuid(arena, row->id);
+    record.prev_mac = pb_bytes(row->prev_mac);
+    record.mac = pb_bytes(row->mac);
+    record.leaf = pb_bytes(row->leaf);
+    record.mac_key = pb_uuid(arena, row->mac_key);
+    return record_pack(chain, arena, &record, ret_event);
+}
+
+err_t chain_heartbeat(const struct chain *chain, struct arena *arena, const struct audit_tail *tail,
+                      int64_t epoch, struct event *ret_event, struct bytes *ret_payload)
+{
+    Telecura__V1__AuditRecord record = TELECURA__V1__AUDIT_RECORD__INIT;
+    const int64_t now_us = clock_real_us();
+    const struct leaf leaf = {
+        .log = log_name(arena, tail->org), .producer = str_of(chain->service),
+        .seq = (uint64_t)tail->seq, .time_ms = now_us / MS_US, .class = LEAF_HEARTBEAT,
+    };
+    struct bytes bytes;
+    struct hash prev, mac;
+    struct key key;
+
+    TRY(mac_key(chain, &key));
+    TRY(leaf_encode(arena, &leaf, NULL, BYTES_NONE, &bytes));
+    memcpy(prev.b, tail->mac.p, HASH_BYTES);
+    mac = leaf_mac(key.secret, &prev, bytes);
+    *ret_event = (struct event){
+        .topic = TOPIC_AUDIT_EVENTS, .id = uuid_v7(now_us), .org = tail->org,
+        .key = leaf_producer_id(str_of(chain->service)), .version = tail->seq, .epoch = epoch,
+        .at_us = now_us, .kind = TELECURA__V1__AUDIT_RECORD__KIND__HEARTBEAT,
+    };
+    record.prev_mac = pb_bytes(tail->mac);
+    record.mac = pb_bytes(bytes_of(mac.b, HASH_BYTES));
+    record.leaf = pb_bytes(bytes);
+    record.mac_key = pb_uuid(arena, key.id);
+    *ret_payload = record_pack(chain, arena, &record, ret_event);
+    return ERR_OK;
+}

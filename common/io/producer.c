@@ -1,0 +1,119 @@
+#include "common/io/producer.h"
+
+#include "common/io/kafka.h"
+
+#include <stdlib.h>
+
+#define TURN_MS 50
+#define MESSAGE_BYTES_MAX "1000000"
+
+struct producer {
+    const char *service, *kafka;
+    const struct http_tls *tls;
+    rd_kafka_t *rk; /* NULL: made at the next send */
+    size_t waiting;
+};
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *user)
+{
+    struct producer *producer = user;
+    struct sending *sending = message->_private;
+
+    (void)rk;
+    producer->waiting--;
+    sending->sent = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (sending->sent || message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+        message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT || message->err == RD_KAFKA_RESP_ERR__FATAL) {
+        return;
+    }
+    sending->refused = true;
+    /* Kafka does not tell a missing topic from a missing right. */
+    (void)!err_raise(ERR_UNAVAILABLE, "kafka refuses %s: %s (is there such a topic, and may %s write it?)",
+                     topic_info(sending->topic)->name, rd_kafka_err2name(message->err),
+                     producer->service);
+}
+
+static rd_kafka_t *client(struct producer *producer)
+{
+    static const char *const settings[] = {
+        "enable.idempotence", "true", "acks", "all", "linger.ms", "0", "message.timeout.ms", "0",
+        "partitioner", "murmur2_random", "message.max.bytes", MESSAGE_BYTES_MAX, NULL,
+    };
+    rd_kafka_conf_t *conf;
+
+    if (producer->rk) return producer->rk;
+    conf = kafka_conf(producer->kafka, producer->tls, producer->service, settings);
+    rd_kafka_conf_set_opaque(conf, producer);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    producer->rk = kafka_new(RD_KAFKA_PRODUCER, conf);
+    return producer->rk;
+}
+
+/* Gives up what is under way; every message reports back first. */
+static void client_drop(struct producer *producer)
+{
+    if (!producer->rk) return;
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    while (producer->waiting > 0) rd_kafka_poll(producer->rk, TURN_MS);
+    rd_kafka_destroy(producer->rk);
+    producer->rk = NULL;
+}
+
+struct producer *producer_new(const char *service, const char *kafka, const struct http_tls *tls)
+{
+    struct producer *producer = calloc(1, sizeof *producer);
+
+    if (!producer) abort();
+    *producer = (struct producer){.service = service, .kafka = kafka, .tls = tls};
+    return producer;
+}
+
+struct producer *producer_free(struct producer *producer)
+{
+    if (!producer) return NULL;
+    client_drop(producer);
+    free(producer);
+    return NULL;
+}
+
+void producer_send(struct producer *producer, const struct event *event, struct bytes payload,
+                   struct sending *sending)
+{
+    rd_kafka_t *rk = client(producer);
+    rd_kafka_headers_t *headers;
+    rd_kafka_resp_err_t err;
+
+    *sending = (struct sending){.org = event->org, .id = event->id, .topic = event->topic};
+    if (!rk) return;
+    headers = kafka_headers(event, producer->service);
+    err = rd_kafka_producev(
+        rk, RD_KAFKA_V_TOPIC(topic_info(event->topic)->name),
+        RD_KAFKA_V_KEY((void *)(uintptr_t)event->key.b, sizeof event->key.b),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)payload.p, payload.n),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_OPAQUE(sending), RD_KAFKA_V_END);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        producer->waiting++;
+        return;
+    }
+    rd_kafka_headers_destroy(headers);
+    if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL || err == RD_KAFKA_RESP_ERR__FATAL) return;
+    sending->refused = true;
+    (void)!err_raise(ERR_UNAVAILABLE, "kafka refuses %s: %s", topic_info(event->topic)->name,
+                     rd_kafka_err2name(err));
+}
+
+void producer_wait(struct producer *producer, bool (*go_on)(void *), void *user)
+{
+    char why[256];
+
+    while (producer->rk && producer->waiting > 0) {
+        rd_kafka_poll(producer->rk, TURN_MS);
+        if (rd_kafka_fatal_error(producer->rk, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            (void)!err_raise(ERR_UNAVAILABLE, "kafka client broke: %s", why);
+            client_drop(producer);
+        } else if (producer->waiting > 0 && !go_on(user)) {
+            client_drop(producer);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/*
+ * producer - sends events to Kafka and waits until each was acknowledged.
+ *
+ * Idempotent, acks=all, and no timeout: what Kafka cannot take now waits. A client that broke for
+ * good is replaced; what it had not delivered is reported as not sent.
+ *
+ * Threads  one.
+ */
+#pragma once
+
+#include "common/io/consumer.h"
+
+struct producer;
+struct http_tls;
+
+/* One event on its way; stays where it is until producer_wait() returns. */
+struct sending {
+    struct uuid org, id;
+    enum topic topic;
+    bool sent;    /* acknowledged by Kafka */
+    bool refused; /* Kafka will never take it: not allowed, too large */
+};
+
+struct producer *producer_new(const char *service, const char *kafka, const struct http_tls *tls);
+struct producer *producer_free(struct producer *producer); /* takes NULL */
+void producer_send(struct producer *producer, const struct event *event, struct bytes payload,
+                   struct sending *sending);
+/* Until everything is sent or refused, or @go_on, asked every 50 ms, says no. */
+void producer_wait(struct producer *producer, bool (*go_on)(void *), void *user);
