@@ -12,8 +12,9 @@
  * Errors  A broken transaction is sticky: every later call returns its error, so handlers need no
  *         check. SQLSTATEs become errors: a `raises` row of the statement (by constraint name),
  *         else TC001 NOT_FOUND, TC002 CONSENT_REQUIRED, TC003 FORBIDDEN (raised by our own SQL
- *         functions); 40001 and 40P01 CONFLICT with tx_retryable(); 57014 DEADLINE; connection
- *         trouble UNAVAILABLE; all else INTERNAL, logged with its SQLSTATE and never its message.
+ *         functions); 40001 and 40P01 CONFLICT with tx_retryable(); 57014 DEADLINE; 55P03 (a lock
+ *         not got in 5 s) BUSY; connection trouble UNAVAILABLE; all else INTERNAL, logged with its
+ *         SQLSTATE and never its message. No row where tx_one() wants one breaks nothing.
  *         COMMIT that got no answer is DEADLINE: nobody knows, the Idempotency-Key will tell.
  *
  * Ownership  results are copied into the transaction's arena.
@@ -34,7 +35,8 @@ enum sql_type {
     SQL_INT4,        /* int32_t */
     SQL_INT8,        /* int64_t */
     SQL_BOOL,        /* bool */
-    SQL_TIMESTAMPTZ, /* int64_t, microseconds since 1970; 0 is NULL where nullable */
+    SQL_TIMESTAMPTZ, /* int64_t, microseconds since 1970; 0 is NULL where nullable;
+                        INT64_MAX and INT64_MIN are the infinities */
     SQL_DATE,        /* struct str YYYY-MM-DD */
     SQL_UUIDS,       /* struct uuids, uuid[] */
     SQL_TEXTS,       /* struct strs, text[] */
@@ -98,6 +100,7 @@ err_t tx_many(struct tx *tx, const struct stmt *stmt, const void *args, struct r
 err_t tx_flush(struct tx *tx);  /* sends what is queued and reads its answers */
 err_t tx_commit(struct tx *tx); /* the queue and COMMIT in one flush; ends @tx either way */
 void tx_rollback(struct tx *tx);
+/* These three may be asked until the next tx_begin(). */
 err_t tx_error(const struct tx *tx);     /* ERR_OK while it is whole */
 bool tx_retryable(const struct tx *tx);  /* it broke by 40001 or 40P01 */
 bool tx_began(const struct tx *tx);      /* something was sent or queued */

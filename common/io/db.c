@@ -1,0 +1,524 @@
+#include "common/base/clock.h"
+#include "common/io/db_own.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#define CONNECT_US (3 * SECOND_US)
+
+/* A statement that was queued, with its values encoded. */
+struct pending {
+    const struct stmt *stmt;
+    struct db_values values;
+    struct pending *next;
+};
+
+/* An answer that the server owes us, in the order of asking. */
+struct expected {
+    enum { PREPARED, RAN, SYNCED } what;
+    const struct stmt *stmt;
+    bool stale; /* a ROLLBACK's, which nobody waited for */
+};
+
+struct tx {
+    struct db *db;
+    struct tx_frame frame;
+    struct pending *first, **last;
+    bool open, sent, retryable;
+    err_t err;
+};
+
+struct db {
+    char *conninfo, *application;
+    PGconn *conn;
+    struct tx tx; /* there is one at a time */
+    struct expected *expected;
+    size_t expected_count, expected_max;
+    const struct stmt **prepared; /* open addressing; emptied with the connection */
+    size_t prepared_count, prepared_max;
+};
+
+static const struct stmt begin_stmt = {.name = "db.begin", .sql = "BEGIN"};
+static const struct stmt commit_stmt = {.name = "db.commit", .sql = "COMMIT"};
+static const struct stmt rollback_stmt = {.name = "db.rollback", .sql = "ROLLBACK"};
+
+static void *resized(void *p, size_t count, size_t bytes)
+{
+    p = reallocarray(p, count, bytes);
+    if (!p) abort();
+    return p;
+}
+
+/* ---- which statements the connection knows ---- */
+
+static const struct stmt **prepared_slot(struct db *db, const struct stmt *stmt)
+{
+    size_t i = ((uintptr_t)stmt >> 4) * 0x9e3779b97f4a7c15u % db->prepared_max;
+
+    while (db->prepared[i] && db->prepared[i] != stmt) i = (i + 1) % db->prepared_max;
+    return &db->prepared[i];
+}
+
+static void prepared_add(struct db *db, const struct stmt *stmt)
+{
+    const struct stmt **old = db->prepared;
+    const size_t old_max = db->prepared_max;
+
+    if (2 * (db->prepared_count + 1) > old_max) {
+        db->prepared_max = old_max ? 2 * old_max : 64;
+        db->prepared = calloc(db->prepared_max, sizeof(struct stmt *));
+        if (!db->prepared) abort();
+        for (size_t i = 0; i < old_max; i++) {
+            if (old[i]) *prepared_slot(db, old[i]) = old[i];
+        }
+        free(old);
+    }
+    *prepared_slot(db, stmt) = stmt;
+    db->prepared_count++;
+}
+
+static bool prepared_has(struct db *db, const struct stmt *stmt)
+{
+    return db->prepared_count > 0 && *prepared_slot(db, stmt) == stmt;
+}
+
+static void prepared_clear(struct db *db)
+{
+    free(db->prepared);
+    db->prepared = NULL;
+    db->prepared_count = db->prepared_max = 0;
+}
+
+/* Its Parse was skipped. Open addressing cannot simply take one out, so the rest goes in anew. */
+static void prepared_remove(struct db *db, const struct stmt *stmt)
+{
+    const struct stmt **old = db->prepared;
+    const size_t old_max = db->prepared_max;
+
+    db->prepared = NULL;
+    db->prepared_count = db->prepared_max = 0;
+    for (size_t i = 0; i < old_max; i++) {
+        if (old[i] && old[i] != stmt) prepared_add(db, old[i]);
+    }
+    free(old);
+}
+
+/* ---- the connection ---- */
+
+struct db *db_new(const char *conninfo, const char *application)
+{
+    struct db *db = calloc(1, sizeof *db);
+
+    if (!db) abort();
+    db->conninfo = strdup(conninfo);
+    db->application = strdup(application);
+    if (!db->conninfo || !db->application) abort();
+    return db;
+}
+
+static void db_close(struct db *db)
+{
+    PQfinish(db->conn);
+    db->conn = NULL;
+    db->expected_count = 0;
+    prepared_clear(db);
+}
+
+struct db *db_free(struct db *db)
+{
+    if (!db) return NULL;
+    db_close(db);
+    free(db->expected);
+    free(db->conninfo);
+    free(db->application);
+    free(db);
+    return NULL;
+}
+
+const char *db_conninfo(const struct db *db)
+{
+    return db->conninfo;
+}
+
+struct db_options db_options(const char *conninfo, const char *application)
+{
+    return (struct db_options){
+        .keys = {"dbname", "application_name", "options", "tcp_user_timeout", "connect_timeout"},
+        .values = {conninfo, application,
+                   "-c statement_timeout=10000 -c lock_timeout=5000 -c TimeZone=UTC"
+                   " -c idle_in_transaction_session_timeout=15000 -c client_min_messages=error",
+                   "10000", "5"},
+    };
+}
+
+/* False when the deadline passed first. */
+static bool socket_wait(int fd, short events, int64_t deadline_us)
+{
+    struct pollfd waiting = {.fd = fd, .events = events};
+
+    for (;;) {
+        const int64_t left_us = deadline_us - clock_mono_us();
+        if (left_us <= 0) return false;
+        const int ready = poll(&waiting, 1, (int)(left_us < HOUR_US ? left_us / MS_US + 1 : 3600000));
+        if (ready > 0) return true;
+        if (ready < 0 && errno != EINTR) return false;
+    }
+}
+
+/* Patients' data crosses no network in the clear. */
+static bool is_private(PGconn *conn)
+{
+    const char *host = PQhost(conn), *address = PQhostaddr(conn);
+
+    return PQsslInUse(conn) || (host && host[0] == '/') || !address || !*address ||
+           strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static err_t db_open(struct db *db, int64_t deadline_us)
+{
+    const struct db_options options = db_options(db->conninfo, db->application);
+    const int64_t own_us = clock_mono_us() + CONNECT_US;
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+
+    if (deadline_us > own_us) deadline_us = own_us;
+    db->conn = PQconnectStartParams(options.keys, options.values, 1);
+    if (!db->conn) abort();
+    while (PQstatus(db->conn) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
+           state != PGRES_POLLING_FAILED) {
+        const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        if (!socket_wait(PQsocket(db->conn), events, deadline_us)) break;
+        state = PQconnectPoll(db->conn);
+    }
+    if (state != PGRES_POLLING_OK) {
+        db_close(db);
+        return err_raise(ERR_UNAVAILABLE, "PostgreSQL does not let %s in", db->application);
+    }
+    if (!is_private(db->conn)) {
+        db_close(db);
+        return err_raise(ERR_UNAVAILABLE, "PostgreSQL is elsewhere and has no TLS: add sslmode");
+    }
+    if (PQsetnonblocking(db->conn, 1) != 0 || !PQenterPipelineMode(db->conn)) abort();
+    return ERR_OK;
+}
+
+/* A connection that the server has ended meanwhile is noticed before it costs a transaction. */
+static void db_drop_dead(struct db *db)
+{
+    struct pollfd readable = {.fd = db->conn ? PQsocket(db->conn) : -1, .events = POLLIN};
+
+    if (!db->conn || poll(&readable, 1, 0) <= 0) return;
+    if (!PQconsumeInput(db->conn) || PQstatus(db->conn) == CONNECTION_BAD) db_close(db);
+}
+
+/* ---- one flush ---- */
+
+static void expect(struct db *db, struct expected expected)
+{
+    if (db->expected_count == db->expected_max) {
+        db->expected_max = db->expected_max ? 2 * db->expected_max : 32;
+        db->expected = resized(db->expected, db->expected_max, sizeof *db->expected);
+    }
+    db->expected[db->expected_count++] = expected;
+}
+
+static bool send_one(struct db *db, const struct stmt *stmt, const struct db_values *values)
+{
+    const int count = (int)stmt->param_count;
+
+    if (!prepared_has(db, stmt)) {
+        Oid oids[64];
+        assert(stmt->param_count <= sizeof oids / sizeof *oids);
+        for (int i = 0; i < count; i++) oids[i] = db_oid(stmt->params[i].type);
+        if (!PQsendPrepare(db->conn, stmt->name, stmt->sql, count, oids)) return false;
+        prepared_add(db, stmt);
+        expect(db, (struct expected){.what = PREPARED, .stmt = stmt});
+    }
+    expect(db, (struct expected){.what = RAN, .stmt = stmt});
+    return PQsendQueryPrepared(db->conn, stmt->name, count, values->values, values->lengths,
+                               values->formats, 1);
+}
+
+static bool send_sync(struct db *db)
+{
+    expect(db, (struct expected){.what = SYNCED});
+    return PQpipelineSync(db->conn);
+}
+
+/* Whether what was read so far answers the next question. False when it did not come in time. */
+static bool answer_wait(struct db *db, int64_t deadline_us)
+{
+    for (;;) {
+        const int unsent = PQflush(db->conn);
+        if (unsent < 0) return false;
+        if (unsent == 0 && !PQisBusy(db->conn)) return true;
+        const short events = unsent ? POLLIN | POLLOUT : POLLIN;
+        if (!socket_wait(PQsocket(db->conn), events, deadline_us)) return false;
+        if (!PQconsumeInput(db->conn)) return false;
+    }
+}
+
+static const struct { char state[6]; err_t err; } states[] = {
+    {"TC001", ERR_NOT_FOUND}, {"TC002", ERR_CONSENT_REQUIRED}, {"TC003", ERR_FORBIDDEN},
+    {"40001", ERR_CONFLICT},  {"40P01", ERR_CONFLICT},         {"57014", ERR_DEADLINE},
+    {"55P03", ERR_BUSY},      {"57P01", ERR_UNAVAILABLE},      {"57P02", ERR_UNAVAILABLE},
+    {"57P03", ERR_UNAVAILABLE}, {"25P03", ERR_UNAVAILABLE},    {"53300", ERR_UNAVAILABLE},
+};
+
+static err_t state_err(const struct stmt *stmt, const char *state, const char *constraint)
+{
+    for (const struct sql_raise *raise = stmt->raises; constraint && raise && raise->constraint;
+         raise++) {
+        if (strcmp(raise->constraint, constraint) == 0) return raise->err;
+    }
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        if (strcmp(states[i].state, state) == 0) return states[i].err;
+    }
+    return strncmp(state, "08", 2) == 0 || !*state ? ERR_UNAVAILABLE : ERR_INTERNAL;
+}
+
+/* The first error decides. Server messages may quote rows, so none of their text is kept. */
+static void tx_break(struct tx *tx, const struct stmt *stmt, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+
+    if (tx->err != ERR_OK) return;
+    state = state ? state : "";
+    tx->err = state_err(stmt, state, constraint);
+    tx->retryable = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
+    /* A COMMIT that was cut off may have been done. */
+    if (stmt == &commit_stmt && tx->err == ERR_UNAVAILABLE) tx->err = ERR_DEADLINE;
+    if (err_is_fault(tx->err)) {
+        tx->err = err_raise(tx->err, "%s: SQLSTATE %s, constraint %s", stmt->name,
+                            *state ? state : "none", constraint ? constraint : "none");
+    }
+}
+
+/* Takes one answer. @ret_result, if wanted, gets that of the last statement that ran. */
+static bool answer_read(struct tx *tx, const struct expected *expected, int64_t deadline_us,
+                        PGresult **ret_result)
+{
+    struct db *db = tx->db;
+
+    if (!answer_wait(db, deadline_us)) return false;
+    PGresult *result = PQgetResult(db->conn);
+    const ExecStatusType status = PQresultStatus(result);
+    const bool done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (expected->what == SYNCED) {
+        PQclear(result);
+        return status == PGRES_PIPELINE_SYNC;
+    }
+    if (!done && expected->what == PREPARED) prepared_remove(db, expected->stmt);
+    if (status == PGRES_FATAL_ERROR && !expected->stale) tx_break(tx, expected->stmt, result);
+    if (done && expected->stmt == &commit_stmt && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+        tx->err = err_raise(ERR_INTERNAL, "COMMIT was answered by %s", PQcmdStatus(result));
+    }
+    if (done && ret_result) {
+        PQclear(*ret_result);
+        *ret_result = result;
+    } else {
+        PQclear(result);
+    }
+    /* Every answer but a sync ends in a NULL. */
+    return PQstatus(db->conn) == CONNECTION_OK && answer_wait(db, deadline_us) &&
+           PQgetResult(db->conn) == NULL;
+}
+
+/* The connection is of no more use: the answer did not come, or there is nobody to answer. */
+static void tx_lost(struct tx *tx, bool committing)
+{
+    const bool late = clock_mono_us() >= tx->frame.deadline_us;
+
+    db_close(tx->db);
+    if (tx->err != ERR_OK) return;
+    tx->err = err_raise(late || committing ? ERR_DEADLINE : ERR_UNAVAILABLE,
+                        "PostgreSQL's answer %s%s", late ? "came too late" : "was cut off",
+                        committing ? "; nobody knows whether it was committed" : "");
+}
+
+static bool queue_send(struct tx *tx)
+{
+    struct db *db = tx->db;
+    static const struct db_values none;
+
+    if (!tx->sent && !send_one(db, &begin_stmt, &none)) return false;
+    tx->sent = true;
+    for (const struct pending *p = tx->first; p; p = p->next) {
+        if (!send_one(db, p->stmt, &p->values)) return false;
+    }
+    return send_sync(db);
+}
+
+/* Sends BEGIN if it is the first, what is queued, and a sync; reads all answers. */
+static err_t tx_trip(struct tx *tx, bool committing, PGresult **ret_result)
+{
+    struct db *db = tx->db;
+
+    if (tx->err != ERR_OK) return tx->err;
+    if (clock_mono_us() >= tx->frame.deadline_us) {
+        return tx->err = err_raise(ERR_DEADLINE, "no time is left for PostgreSQL");
+    }
+    if (!tx->sent) db_drop_dead(db);
+    if (!db->conn && !tx->sent) tx->err = db_open(db, tx->frame.deadline_us);
+    if (tx->err != ERR_OK) return tx->err;
+
+    bool whole = queue_send(tx);
+    tx->first = NULL;
+    tx->last = &tx->first;
+    for (size_t i = 0; whole && i < db->expected_count; i++) {
+        const struct expected expected = db->expected[i];
+        whole = answer_read(tx, &expected, tx->frame.deadline_us, ret_result);
+    }
+    db->expected_count = 0;
+    if (!whole) tx_lost(tx, committing);
+    return tx->err;
+}
+
+/* ---- transactions ---- */
+
+struct tx *tx_begin(struct db *db, const struct tx_frame *frame)
+{
+    struct tx *tx = &db->tx;
+
+    assert(!tx->open);
+    *tx = (struct tx){.db = db, .frame = *frame, .last = &tx->first, .open = true};
+    return tx;
+}
+
+void tx_queue(struct tx *tx, const struct stmt *stmt, const void *args)
+{
+    assert(tx->open);
+    if (tx->err != ERR_OK) return;
+    struct pending *pending = ARENA_NEW(tx->frame.arena, struct pending);
+    pending->stmt = stmt;
+    pending->values = db_encode(stmt, &tx->frame, args);
+    *tx->last = pending;
+    tx->last = &pending->next;
+}
+
+err_t tx_many(struct tx *tx, const struct stmt *stmt, const void *args, struct rows *ret_rows)
+{
+    PGresult *result = NULL;
+
+    tx_queue(tx, stmt, args);
+    err_t err = tx_trip(tx, false, &result);
+    if (err == ERR_OK) err = tx->err = db_decode(stmt, result, tx->frame.arena, ret_rows);
+    PQclear(result);
+    return err;
+}
+
+err_t tx_maybe(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row,
+               bool *ret_found)
+{
+    struct rows rows;
+
+    TRY(tx_many(tx, stmt, args, &rows));
+    if (rows.n > 1) {
+        return tx->err = err_raise(ERR_INTERNAL, "%s: %zu rows for one", stmt->name, rows.n);
+    }
+    *ret_found = rows.n == 1;
+    if (rows.n == 1) memcpy(ret_row, rows.p, stmt->row_bytes);
+    return ERR_OK;
+}
+
+static err_t err_of_code(const struct stmt *stmt, struct str code)
+{
+    for (err_t err = ERR_OK + 1; err < ERR_MAX; err++) {
+        if (str_is(code, err_info(err)->code)) return err;
+    }
+    return err_raise(ERR_INTERNAL, "%s: no error has the code that it told", stmt->name);
+}
+
+err_t tx_one(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row)
+{
+    bool found;
+
+    TRY(tx_maybe(tx, stmt, args, ret_row, &found));
+    if (found) return ERR_OK;
+    if (!stmt->why) return stmt->none;
+    struct str code;
+    assert(stmt->why->row_bytes == sizeof code && !stmt->why->why);
+    TRY(tx_maybe(tx, stmt->why, args, &code, &found));
+    return found ? err_of_code(stmt->why, code) : stmt->why->none;
+}
+
+err_t tx_flush(struct tx *tx)
+{
+    return tx->first || tx->err != ERR_OK ? tx_trip(tx, false, NULL) : ERR_OK;
+}
+
+err_t tx_commit(struct tx *tx)
+{
+    err_t err = tx->err;
+
+    if (err == ERR_OK && tx_began(tx)) {
+        tx_queue(tx, &commit_stmt, NULL);
+        err = tx_trip(tx, true, NULL);
+    }
+    tx_rollback(tx);
+    return err;
+}
+
+/* The server's answer is read with the next transaction's first: nothing depends on it. */
+void tx_rollback(struct tx *tx)
+{
+    struct db *db = tx->db;
+    static const struct db_values none;
+
+    assert(tx->open);
+    tx->open = false;
+    tx->first = NULL;
+    if (!db->conn || PQtransactionStatus(db->conn) == PQTRANS_IDLE) return;
+    if (!send_one(db, &rollback_stmt, &none) || !send_sync(db) || PQflush(db->conn) != 0) {
+        db_close(db);
+        return;
+    }
+    for (size_t i = 0; i < db->expected_count; i++) db->expected[i].stale = true;
+}
+
+err_t tx_error(const struct tx *tx)
+{
+    return tx->err;
+}
+
+bool tx_retryable(const struct tx *tx)
+{
+    return tx->retryable;
+}
+
+bool tx_began(const struct tx *tx)
+{
+    return tx->sent || tx->first;
+}
+
+/* ---- is it there, and does it agree about the time ---- */
+
+struct clock_row { int64_t at_us; };
+
+static const struct sql_slot clock_columns[] = {{"at", SQL_TIMESTAMPTZ, SQL_ARGS, 0, false}};
+static const struct stmt clock_stmt = {
+    .name = "db.clock",
+    .sql = "SELECT clock_timestamp() AS at",
+    .columns = clock_columns,
+    .column_count = 1,
+    .row_bytes = sizeof(struct clock_row),
+    .none = ERR_INTERNAL,
+};
+
+err_t db_check(struct db *db, int64_t *ret_skew_us)
+{
+    struct arena *arena = arena_new(64 * 1024);
+    struct tx *tx = tx_begin(db, &(struct tx_frame){.deadline_us = clock_mono_us() + CONNECT_US,
+                                                    .arena = arena});
+    struct clock_row row;
+
+    const err_t opened = db->conn ? ERR_OK : db_open(db, tx->frame.deadline_us);
+    const int64_t before_us = clock_real_us();
+    const err_t err = opened != ERR_OK ? opened : tx_one(tx, &clock_stmt, NULL, &row);
+    if (err == ERR_OK) *ret_skew_us = row.at_us - (before_us + clock_real_us()) / 2;
+    tx_rollback(tx);
+    arena_free(arena);
+    return err;
+}
