@@ -3,7 +3,7 @@ MODE     ?= debug
 B        ?= build/$(MODE)
 G        := $B/gen
 SERVICES := $(notdir $(patsubst %/,%,$(dir $(wildcard services/*/main.c))))
-WITH_SQL := $(notdir $(patsubst %/sql/,%,$(dir $(wildcard services/*/sql/*.sql))))
+WITH_SQL := $(sort $(notdir $(patsubst %/sql/,%,$(dir $(wildcard services/*/sql/*.sql)))))
 TOOLS    := $(patsubst tools/%.c,%,$(filter-out tools/sqlgen.c,$(wildcard tools/*.c)))
 CLIENTS  := $(notdir $(patsubst %/,%,$(dir $(wildcard clients/*/main.c))))
 UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c))
@@ -59,7 +59,9 @@ $G/$(1)/sql.c: $B/sqlgen $(wildcard $(1)/sql $(1)/sql/*.sql $(1)/sql/migrations 
 $G/$(1)/sql.h: $G/$(1)/sql.c ;
 endef
 $(foreach s,$(WITH_SQL),$(eval $(call sql,services/$(s))))
-$(foreach l,io app,$(eval $(call sql,common/$(l),--tx)))
+$(foreach f,common/io common/app tests/integration,$(eval $(call sql,$(f),--tx)))
+$(INTEGRATION): $G/tests/integration/sql.o
+$(INTEGRATION:=.o): | $G/tests/integration/sql.h
 $B/sqlgen: tools/sqlgen.c ; @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g $< -o $@
 
 unit: $(UNIT) ; @for t in $^; do $$t || exit 1; done
