@@ -141,7 +141,9 @@ static bool read_json(const struct shape *shape, struct bytes text, struct arena
 
 static bool kid_is_sound(struct str kid)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz"
+                                  "0123456789_-";
 
     if (kid.n == 0 || kid.n > KID_MAX) return false;
     for (size_t i = 0; i < kid.n; i++) {

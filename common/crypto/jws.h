@@ -2,10 +2,11 @@
  * jws - verifies the identity provider's access tokens: compact JWS, ES256, nothing else.
  *
  * No Debian library does this safely (libjwt 1.10.2 takes an HS256 token forged with the public
- * key). The key carries the algorithm; the token's `alg` must equal it. Rules: security.md 3.5,
- * each a negative test: <= 8 KiB, three parts, strict base64url, no duplicate names, no crit, jwk,
- * jku, x5u, x5c, zip, b64; kid is [A-Za-z0-9_-]{1,64} and only looks up a key; typ JWT or at+jwt;
- * iss and aud exact (aud a string or an array that holds it), exp, nbf, iat with 60 s of skew.
+ * key). The key carries the algorithm; the token's `alg` must equal it. The rules, each a negative
+ * test: <= 8 KiB, three parts, strict base64url; no name that is read here twice; no crit, jwk, jku,
+ * x5u, x5c, zip, b64; kid is [A-Za-z0-9_-]{1,64} and only looks up a key; typ JWT or at+jwt; iss and
+ * aud exact (aud a string or an array that holds it); exp, nbf, iat and auth_time with 60 s of skew;
+ * a claim typ (Keycloak's) is Bearer, so that no ID or refresh token passes.
  *
  * A token says who (iss, sub, sid, acr, auth_time), never what they may do.
  *
@@ -33,7 +34,8 @@ struct jws_expect {
     int64_t now_us; /* real time, not the test clock */
 };
 
-/* A JWKS document (RFC 7517); keys of other types or uses are skipped. NULL when it is not one. */
+/* A JWKS document (RFC 7517); keys of other types or uses, and those without a sound kid, are
+ * skipped. NULL when it is not one, or if a key that should serve is broken or shares its kid. */
 struct jws_keys *jws_keys_new(struct bytes jwks);
 struct jws_keys *jws_keys_free(struct jws_keys *keys);
 size_t jws_keys_count(const struct jws_keys *keys);
