@@ -11,7 +11,7 @@ INTEGRATION := $(patsubst %.c,$B/%,$(wildcard tests/integration/test_*.c tests/i
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 PROTOS   := $(wildcard proto/telecura/v1/*.proto)
 PKGS     := libevent_openssl libevent_pthreads libevent libpq hiredis rdkafka libprotobuf-c libssl libcrypto libargon2
-GENERATED := $(PROTOS:proto/%.proto=$G/%.pb-c.h) $(WITH_SQL:%=$G/services/%/sql.h) $G/common/io/sql.h $G/common/app/sql.h
+GENERATED := $(PROTOS:proto/%.proto=$G/%.pb-c.h) $G/common/io/sql.h $G/common/app/sql.h
 
 CC       := gcc
 WARN     := -Wall -Wextra -Werror -Wshadow -Wconversion -Wcast-qual -Wformat=2 -Wstrict-prototypes \
@@ -31,6 +31,7 @@ all: $(SERVICES:%=$B/bin/%) $(TOOLS:%=$B/bin/%) $(CLIENTS:%=$B/bin/%)
 $B/libcommon.a: $(call objs,common/*/*.c) $(PROTOS:proto/%.proto=$G/%.pb-c.o) $G/common/io/sql.o $G/common/app/sql.o
 define service
 $B/lib$(1).a: $(filter-out %/main.o,$(call objs,services/$(1)/*.c)) $(if $(filter $(1),$(WITH_SQL)),$G/services/$(1)/sql.o)
+$(call objs,services/$(1)/*.c): | $(if $(filter $(1),$(WITH_SQL)),$G/services/$(1)/sql.h)
 $B/bin/$(1): $B/services/$(1)/main.o $B/lib$(1).a $B/libcommon.a
 endef
 $(foreach s,$(SERVICES),$(eval $(call service,$s)))

@@ -31,6 +31,8 @@ struct act_own;
 struct grant;
 struct session;
 
+typedef uint64_t session_id; /* slot and generation: safe to keep, never dangling */
+
 struct act {
     struct uuid id, org;           /* id: also the audit id */
     struct actor who;              /* from the token, or the service itself */
@@ -41,7 +43,7 @@ struct act {
     int64_t if_match;              /* version of If-Match; -1 when absent */
     struct str token;              /* the bearer token, for PASS_ON */
     const struct event *event;     /* events */
-    struct session *session;       /* frames */
+    session_id session;            /* frames */
     const struct grant *grant;     /* frames: what the connection was opened with */
     struct arena *arena;
     struct act_own *own;

@@ -50,6 +50,7 @@ struct actor {
     struct uuid person, org;
     struct uuid patient;    /* role patient: the record that is theirs; else nil */
     const char *service;    /* ROLE_SERVICE: its certificate's CN */
+    const char *issuer, *subject; /* BIND_SELF: who the token names, member or not; else NULL */
     int acr;
     int64_t auth_time_us, token_ends_us;
 };
@@ -70,6 +71,8 @@ err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_cl
  * organisations and names none, or of none, is ERR_FORBIDDEN. */
 err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena, struct str token,
                  struct str org_header, struct actor *ret_actor);
+/* A membership changed somewhere: forget every cached actor. */
+void auth_forget(void);
 /* Role and factor; ERR_FORBIDDEN, ERR_STEP_UP. */
 err_t auth_may(const struct actor *actor, enum permission permission, int64_t now_us);
 

@@ -19,7 +19,6 @@
 #include "common/app/act.h"
 #include "common/app/grant.h"
 
-typedef uint64_t session_id; /* slot and generation: safe to keep, never dangling */
 
 session_id session_key(const struct session *session);
 struct session *session_find(session_id id);                /* NULL: gone */
@@ -41,3 +40,24 @@ void session_post(session_id id, enum delivery delivery, struct str frame); /* c
 void session_end(session_id id, unsigned code, const char *why);
 /* Runs fn on the loop. */
 void session_loop(void (*fn)(void *), void *user);
+/* From a frame's handler: runs fn(session, user) on the loop after COMMIT and before the reply is
+ * sent, if the session is still there; free(user) follows in any case. */
+void act_after(struct act *act, void (*fn)(struct session *, void *), void *user);
+/* The frame `refresh`: its body has the members grant and (optional) token; put this into the
+ * frames table. The framework checks both before and takes the new grant over after COMMIT. */
+err_t session_refresh(struct act *act);
+extern const struct shape session_connect_shape; /* token, grant; for services that need no more */
+extern const struct shape session_refresh_shape;
+extern const struct shape session_opened_shape;  /* session, ends_at: the reply of both */
+struct session_opened { struct uuid session; int64_t ends_at_us; };
+
+/* ---- the framework's ---- */
+struct http_call;
+struct auth;
+struct service;
+void session_init(const struct service *service, struct auth *auth);
+void session_accept(struct http_call *call, struct uuid path_id); /* loop */
+void session_revoke(void);    /* any thread: the revocation feed moved, look at all */
+void session_drain(void);     /* loop: closes all with 4010 */
+size_t session_count(void);
+void session_tick(void *unused); /* loop, each second */

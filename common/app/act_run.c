@@ -1,0 +1,254 @@
+/*
+ * The life of an act, from who asks to COMMIT: run.h says what is promised.
+ *
+ * What holds if the process dies
+ *   before COMMIT        nothing happened: change, outbox, audit and idempotency rows are one
+ *                        transaction.
+ *   after COMMIT         everything happened and is on record; the caller got no answer, and the
+ *                        same Idempotency-Key finds the row.
+ *   in a refusal's row   nothing was done and nothing was answered.
+ */
+#include "common/app/run.h"
+#include "common/app/sql.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+static const char *service_name;
+static struct keys *service_key_store;
+
+void run_set_service(const char *name, struct keys *keys)
+{
+    service_name = name;
+    service_key_store = keys;
+}
+
+const char *run_service(void)
+{
+    return service_name;
+}
+
+struct keys *run_keys(void)
+{
+    return service_key_store;
+}
+
+err_t run_mac_key(struct bytes *ret_key)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct key key;
+    static bool known;
+    err_t err = ERR_OK;
+
+    pthread_mutex_lock(&lock);
+    if (!known) {
+        const struct hash id = hash_sha256_2(str_bytes(STR("producer:")), str_bytes(str_of(service_name)));
+        struct key_name name = {.domain = "mac"};
+
+        memcpy(name.patient.b, id.b, sizeof name.patient.b);
+        err = keys_to_seal(service_key_store, &name, &key);
+        known = err == ERR_OK;
+    }
+    pthread_mutex_unlock(&lock);
+
+    *ret_key = bytes_of(key.secret, sizeof key.secret);
+    return err;
+}
+
+/* ---- what an act leaves behind ---- */
+
+static void audit_row(struct act *act, struct tx *tx, const struct run_input *input, err_t err,
+                      const struct uuid *patient)
+{
+    const struct act_own *own = act->own;
+    const struct audit_insert row = {
+        .id = uuid_v7(act->now_us),
+        .action = str_of(audit_word(own->run->audit)),
+        .outcome = err == ERR_OK ? STR("done") : STR("refused"),
+        .error = err == ERR_OK ? STR_NONE : str_of(err_info(err)->code),
+        .who = act->who.person,
+        .role = str_of(act->who.role == ROLE_SERVICE && act->who.service ? act->who.service
+                                                                         : role_word(act->who.role)),
+        .acr = act->who.acr,
+        .remote = input->remote,
+        .patient_id = patient ? *patient : UUID_NIL,
+        .resource = str_of(own->run->resource),
+        .resource_id = uuid_is_nil(own->resource) ? act->path_id : own->resource,
+        .resource_version = own->resource_version,
+    };
+    audit_insert(tx, &row);
+}
+
+static void audit_rows(struct act *act, struct tx *tx, const struct run_input *input, err_t err)
+{
+    const struct act_own *own = act->own;
+
+    if (own->run->audit == AUDIT_NONE) return;
+    if (!own->patients) audit_row(act, tx, input, err, NULL);
+    for (const struct patient_node *at = own->patients; at; at = at->next)
+        audit_row(act, tx, input, err, &at->patient);
+}
+
+/* A body may be guessable, so its hash is keyed. */
+static err_t body_hash(struct act *act, const struct run_input *input, struct bytes *ret_hash)
+{
+    struct bytes key;
+
+    TRY(run_mac_key(&key));
+    struct hash *hash = ARENA_NEW(act->arena, struct hash);
+    *hash = hash_hmac_2(key, str_bytes(str_of(act->own->run->resource)), input->body);
+    *ret_hash = bytes_of(hash->b, sizeof hash->b);
+    return ERR_OK;
+}
+
+static err_t idempotency_row(struct act *act, const struct run_input *input)
+{
+    struct idempotency_insert row = {.route = str_of(act->own->run->resource),
+                                     .key = input->idempotency_key, .row_id = act->own->resource};
+
+    TRY(body_hash(act, input, &row.body_hash));
+    idempotency_insert(act_tx(act), &row);
+    return ERR_OK;
+}
+
+static err_t finish(struct act *act, const struct run_input *input)
+{
+    struct act_own *own = act->own;
+    const bool remembered = own->run->creates && input->idempotency_key.p;
+
+    if (!own->decided && own->run->audit != AUDIT_NONE)
+        return err_raise(ERR_INTERNAL, "%s never decided whom it is about", own->run->resource);
+    if (own->run->audit != AUDIT_NONE) audit_rows(act, act_tx(act), input, ERR_OK);
+    if (remembered) TRY(idempotency_row(act, input));
+    if (!own->tx || own->tx_borrowed) return ERR_OK;
+
+    struct tx *tx = own->tx;
+    own->tx = NULL;
+    TRY(tx_commit(tx));
+    run_poke_relay();
+    return ERR_OK;
+}
+
+/* ---- one try ---- */
+
+static void act_fill(struct act *act, const struct run *run, const struct run_input *input,
+                     struct db *db, struct arena *arena, struct uuid id)
+{
+    struct act_own *own = ARENA_NEW(arena, struct act_own);
+    const int64_t now_us = clock_now_us();
+
+    *own = (struct act_own){.run = run, .db = db, .tx = input->tx, .tx_borrowed = input->tx != NULL,
+                            .status = 204};
+    *act = (struct act){
+        .id = id, .org = input->actor && !uuid_is_nil(input->actor->org) ? input->actor->org : input->org,
+        .now_us = now_us, .deadline_us = clock_mono_us() + (int64_t)run->ms * MS_US,
+        .in = input->in, .path_id = input->path_id, .path_rest = input->path_rest,
+        .if_match = input->if_match, .token = input->token, .event = input->event,
+        .session = input->session, .grant = input->grant, .arena = arena, .own = own,
+    };
+    act->who = input->actor ? *input->actor
+                            : (struct actor){.role = ROLE_SERVICE, .service = service_name, .org = input->org};
+}
+
+static err_t try_once(struct act *act, const struct run_input *input)
+{
+    TRY(auth_may(&act->who, act->own->run->may, act->now_us));
+    TRY(act->own->run->handler(act));
+    return finish(act, input);
+}
+
+static bool broken_by_race(const struct act *act)
+{
+    return act->own->tx && !act->own->tx_borrowed && tx_retryable(act->own->tx);
+}
+
+static void abandon(struct act *act)
+{
+    if (act->own->tx && !act->own->tx_borrowed) tx_rollback(act->own->tx);
+    act->own->tx = NULL;
+}
+
+/* The refusal goes on record before it is answered; if it can't, the answer is 503. */
+static err_t record_refusal(struct act *act, const struct run_input *input, err_t err)
+{
+    struct tx *tx = act_tx(act);
+
+    audit_rows(act, tx, input, err);
+    act->own->tx = NULL;
+    TRY(tx_commit(tx));
+    run_poke_relay();
+    return err;
+}
+
+/* ---- replay: the key names what was done already ---- */
+
+static err_t replay(struct act *act, const struct run_input *input, struct db *db, bool *ret_replayed)
+{
+    const struct idempotency_find ask = {str_of(act->own->run->resource), input->idempotency_key};
+    struct run_input again = *input;
+    struct idempotency_row row;
+    struct bytes hash;
+
+    *ret_replayed = false;
+    const err_t err = idempotency_find(act_tx(act), &ask, &row, ret_replayed);
+    abandon(act);
+    if (err != ERR_OK || !*ret_replayed) return err;
+
+    TRY(body_hash(act, input, &hash));
+    if (hash.n != row.body_hash.n || memcmp(hash.p, row.body_hash.p, hash.n) != 0)
+        return ERR_KEY_REUSED;
+
+    const struct run *reader = act->own->run->again;
+    again.path_id = row.row_id;
+    again.idempotency_key = STR_NONE;
+    again.in = NULL;
+    act_fill(act, reader, &again, db, act->arena, act->id);
+    const err_t read = try_once(act, &again);
+    if (read != ERR_OK) {
+        abandon(act);
+        return read;
+    }
+    act->own->status = 201;
+    act->own->headers[act->own->header_count++] = (struct http_header){"Idempotency-Replayed", STR("true")};
+    return ERR_OK;
+}
+
+static err_t settle_refusal(struct act *act, const struct run_input *input, struct db *db, err_t err)
+{
+    if (act->own->run->creates && input->idempotency_key.p) {
+        bool replayed = false;
+        const err_t found = replay(act, input, db, &replayed);
+
+        if (replayed || err_is_fault(found)) {
+            if (found == ERR_OK || err_is_fault(found)) return found;
+            err = found;
+        }
+    }
+    if (act->own->run->audit == AUDIT_NONE || !db) return err;
+    if (err == ERR_CONSENT_REQUIRED && input->may_wait) return err; /* asked again: not the last word */
+
+    return record_refusal(act, input, err);
+}
+
+err_t run_act(const struct run *run, const struct run_input *input, struct db *db,
+              struct arena *arena, struct act *act)
+{
+    const struct uuid id = uuid_v7(clock_now_us());
+    err_t err = ERR_OK;
+
+    log_act(id);
+    for (int tries = 1; tries <= ACT_TRIES_MAX; tries++) {
+        act_fill(act, run, input, db, arena, id);
+        err = try_once(act, input);
+        if (err == ERR_OK || !broken_by_race(act)) break;
+        abandon(act);
+    }
+    if (err != ERR_OK && !input->tx) {
+        abandon(act);
+        if (!err_is_fault(err)) err = settle_refusal(act, input, db, err);
+    }
+    log_act(UUID_NIL);
+    return err;
+}

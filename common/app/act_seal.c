@@ -1,0 +1,97 @@
+/* PHI at rest: a message under its patient's key, bound to org, patient, kind, row and version. */
+#include "common/app/act.h"
+#include "common/app/run.h"
+#include "common/base/secret.h"
+#include "common/crypto/aead.h"
+#include "common/io/keys.h"
+
+#include <assert.h>
+
+#define KINDS_MAX 32
+
+static const struct { const char *domain; const ProtobufCMessageDescriptor *message; } kinds[KINDS_MAX] = {
+#define KIND(name, number, domain, message) [number] = {domain, &telecura__v1__##message##__descriptor},
+#include "common/app/kinds.def"
+#undef KIND
+};
+
+/* The AAD is the Sealed without its bytes: whatever stands in it is bound. */
+static struct bytes aad_of(struct arena *arena, const Telecura__V1__Sealed *sealed)
+{
+    Telecura__V1__Sealed bare = *sealed;
+
+    bare.bytes = (ProtobufCBinaryData){0, NULL};
+    return pb_pack(arena, &bare.base);
+}
+
+err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid row, int64_t version,
+               const ProtobufCMessage *message, struct bytes *ret_sealed)
+{
+    assert(kind < KINDS_MAX && kinds[kind].message == message->descriptor);
+
+    const struct key_name name = {act->org, patient, kinds[kind].domain};
+    const struct bytes plain = pb_pack(act->arena, message);
+    Telecura__V1__Sealed sealed = TELECURA__V1__SEALED__INIT;
+    struct key key;
+
+    TRY(keys_to_seal(run_keys(), &name, &key));
+    sealed.org = pb_uuid(act->arena, act->org);
+    sealed.patient = pb_uuid(act->arena, patient);
+    sealed.kind = kind;
+    sealed.row = pb_uuid(act->arena, row);
+    sealed.sealed_version = (uint64_t)version;
+    sealed.dek_id = pb_uuid(act->arena, key.id);
+    const struct bytes aad = aad_of(act->arena, &sealed);
+
+    sealed.bytes.len = plain.n + AEAD_OVERHEAD_BYTES;
+    sealed.bytes.data = arena_alloc(act->arena, sealed.bytes.len);
+    aead_seal(key.secret, aad, plain, sealed.bytes.data);
+    secret_wipe(&key, sizeof key);
+
+    *ret_sealed = pb_pack(act->arena, &sealed.base);
+    return ERR_OK;
+}
+
+/* The row says what the blob must be; a blob of another row, patient or kind is damage. */
+static bool belongs(const struct act *act, const struct unseal *item, const Telecura__V1__Sealed *sealed)
+{
+    return uuid_equal(pb_to_uuid(sealed->org), act->org) &&
+           uuid_equal(pb_to_uuid(sealed->patient), item->patient) &&
+           uuid_equal(pb_to_uuid(sealed->row), item->row) && sealed->kind == item->kind &&
+           sealed->bytes.len >= AEAD_OVERHEAD_BYTES;
+}
+
+static err_t unseal_one(struct act *act, struct unseal *item)
+{
+    ProtobufCMessage *unpacked;
+    struct key key;
+
+    if (pb_unpack(&telecura__v1__sealed__descriptor, item->sealed, act->arena, &unpacked) != ERR_OK)
+        return err_raise(ERR_CORRUPT, "row %s holds no sealed blob", UUID_ARG(item->row));
+
+    const Telecura__V1__Sealed *sealed = (const void *)unpacked;
+    if (!belongs(act, item, sealed))
+        return err_raise(ERR_CORRUPT, "row %s holds another row's blob", UUID_ARG(item->row));
+
+    const struct key_name name = {act->org, item->patient, kinds[item->kind].domain};
+    TRY(keys_to_open(run_keys(), &name, pb_to_uuid(sealed->dek_id), &key));
+
+    const size_t n = sealed->bytes.len - AEAD_OVERHEAD_BYTES;
+    uint8_t *plain = arena_alloc(act->arena, n + 1);
+    const err_t err = aead_open(key.secret, aad_of(act->arena, sealed), pb_to_bytes(sealed->bytes), plain);
+    secret_wipe(&key, sizeof key);
+    if (err != ERR_OK)
+        return err_raise(ERR_CORRUPT, "the blob of row %s does not open", UUID_ARG(item->row));
+
+    return pb_unpack(kinds[item->kind].message, bytes_of(plain, n), act->arena, &item->message);
+}
+
+err_t act_unseal(struct act *act, struct unseal *items, size_t count)
+{
+    TRY(act_settle(act));
+
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].sealed.p) TRY(unseal_one(act, &items[i]));
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,206 @@
+#include "common/app/auth.h"
+#include "common/app/sql.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/secret.h"
+#include "common/crypto/hash.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define CACHED_MAX 4096 /* direct mapped */
+#define CACHED_US (30 * SECOND_US)
+#define KEYS_FILE_BYTES_MAX (256 * 1024)
+
+struct cached {
+    struct hash token; /* of token and organisation header */
+    struct actor actor;
+    int64_t until_us; /* monotonic */
+    unsigned generation;
+};
+
+struct auth {
+    struct auth_config config;
+    pthread_rwlock_t keys_lock;
+    struct jws_keys *keys;
+    struct timespec keys_mtime;
+    _Atomic int64_t keys_asked_us;
+    pthread_mutex_t cache_lock;
+    struct cached cache[CACHED_MAX];
+};
+
+static _Atomic unsigned generation; /* raised when a membership changed: forgets all actors */
+
+void auth_forget(void)
+{
+    atomic_fetch_add(&generation, 1);
+}
+
+struct auth *auth_new(const struct auth_config *config)
+{
+    struct auth *auth = calloc(1, sizeof *auth);
+
+    if (!auth) abort();
+    auth->config = *config;
+    pthread_rwlock_init(&auth->keys_lock, NULL);
+    pthread_mutex_init(&auth->cache_lock, NULL);
+    return auth;
+}
+
+struct auth *auth_free(struct auth *auth)
+{
+    if (!auth) return NULL;
+
+    jws_keys_free(auth->keys);
+    pthread_rwlock_destroy(&auth->keys_lock);
+    pthread_mutex_destroy(&auth->cache_lock);
+    secret_wipe(auth, sizeof *auth);
+    free(auth);
+    return NULL;
+}
+
+static struct jws_keys *keys_read(const char *path)
+{
+    FILE *file = fopen(path, "re");
+
+    if (!file) return NULL;
+
+    char *text = malloc(KEYS_FILE_BYTES_MAX);
+    if (!text) abort();
+    const size_t n = fread(text, 1, KEYS_FILE_BYTES_MAX, file);
+    struct jws_keys *keys = jws_keys_new(bytes_of(text, n));
+
+    fclose(file);
+    free(text);
+    return keys;
+}
+
+/* The file changes when the identity provider rotates its keys; looked at once a second. A file
+ * that is gone or broken leaves the known keys in use. */
+static void keys_refresh(struct auth *auth)
+{
+    const int64_t now_us = clock_mono_us();
+    struct stat st;
+
+    if (now_us - atomic_load(&auth->keys_asked_us) < SECOND_US && auth->keys_asked_us != 0) return;
+    atomic_store(&auth->keys_asked_us, now_us);
+    if (stat(auth->config.idp_keys, &st) != 0) return;
+
+    pthread_rwlock_wrlock(&auth->keys_lock);
+    if (st.st_mtim.tv_sec != auth->keys_mtime.tv_sec || st.st_mtim.tv_nsec != auth->keys_mtime.tv_nsec) {
+        struct jws_keys *fresh = keys_read(auth->config.idp_keys);
+
+        if (fresh) {
+            jws_keys_free(auth->keys);
+            auth->keys = fresh;
+            auth->keys_mtime = st.st_mtim;
+        } else {
+            log_line(LOG_WARN, "idp_keys", "the key file is not a key set; the former keys stay");
+        }
+    }
+    pthread_rwlock_unlock(&auth->keys_lock);
+}
+
+err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_claims)
+{
+    const struct jws_expect expect = {auth->config.issuer, auth->config.audience, clock_real_us()};
+
+    if (!token.p) return ERR_UNAUTHENTICATED;
+    keys_refresh(auth);
+
+    pthread_rwlock_rdlock(&auth->keys_lock);
+    const err_t err = auth->keys ? jws_verify(auth->keys, token, &expect, ret_claims)
+                                 : ERR_UNAVAILABLE;
+    pthread_rwlock_unlock(&auth->keys_lock);
+
+    return err == ERR_UNAVAILABLE ? err_raise(err, "no identity provider's keys: telectl keys sync")
+                                  : err;
+}
+
+static bool cache_find(struct auth *auth, const struct hash *token, struct actor *ret_actor)
+{
+    const struct cached *slot = &auth->cache[(token->b[0] << 8 | token->b[1]) % CACHED_MAX];
+    bool found;
+
+    pthread_mutex_lock(&auth->cache_lock);
+    found = hash_equal(&slot->token, token) && slot->until_us > clock_mono_us() &&
+            slot->generation == atomic_load(&generation) &&
+            slot->actor.token_ends_us > clock_real_us();
+    if (found) *ret_actor = slot->actor;
+    pthread_mutex_unlock(&auth->cache_lock);
+
+    return found;
+}
+
+static void cache_put(struct auth *auth, const struct hash *token, const struct actor *actor,
+                      unsigned asked_at)
+{
+    struct cached *slot = &auth->cache[(token->b[0] << 8 | token->b[1]) % CACHED_MAX];
+
+    pthread_mutex_lock(&auth->cache_lock);
+    *slot = (struct cached){*token, *actor, clock_mono_us() + CACHED_US, asked_at};
+    pthread_mutex_unlock(&auth->cache_lock);
+}
+
+/* Which of the person's memberships acts: the one that the header names, or the only one. */
+static err_t member_choose(const struct member_row_rows *rows, struct str org_header,
+                           const struct member_row **ret_row)
+{
+    struct uuid org = UUID_NIL;
+
+    if (org_header.p && !uuid_parse(org_header, &org)) return ERR_BAD_REQUEST;
+
+    *ret_row = NULL;
+    for (size_t i = 0; i < rows->n; i++) {
+        if (org_header.p && !uuid_equal(rows->p[i].org, org)) continue;
+        if (*ret_row) return ERR_FORBIDDEN; /* several: name one */
+
+        *ret_row = &rows->p[i];
+    }
+    return *ret_row ? ERR_OK : ERR_FORBIDDEN;
+}
+
+static err_t member_find(struct db *db, struct arena *arena, const struct jws_claims *claims,
+                         struct str org_header, struct actor *ret_actor)
+{
+    const struct tx_frame frame = {.now_us = clock_now_us(), .arena = arena,
+                                   .deadline_us = clock_mono_us() + 2 * SECOND_US};
+    const struct member_sign_in who = {str_of(claims->iss), str_of(claims->sub)};
+    const struct member_row *row;
+    struct member_row_rows rows;
+    enum role role;
+
+    struct tx *tx = tx_begin(db, &frame);
+    const err_t err = member_sign_in(tx, &who, &rows);
+    tx_rollback(tx);
+    TRY(err);
+    TRY(member_choose(&rows, org_header, &row));
+    if (!role_parse(row->role, &role)) return ERR_FORBIDDEN;
+
+    *ret_actor = (struct actor){.role = role, .person = row->person, .org = row->org,
+                                .patient = row->patient_id};
+    return ERR_OK;
+}
+
+err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena, struct str token,
+                 struct str org_header, struct actor *ret_actor)
+{
+    const unsigned asked_at = atomic_load(&generation);
+    struct jws_claims claims;
+
+    if (!token.p) return ERR_UNAUTHENTICATED;
+
+    const struct hash key = hash_sha256_3(str_bytes(token), bytes_of("\n", 1), str_bytes(org_header));
+    if (!cache_find(auth, &key, ret_actor)) {
+        TRY(auth_claims(auth, token, &claims));
+        TRY(member_find(db, arena, &claims, org_header, ret_actor));
+        ret_actor->acr = claims.acr;
+        ret_actor->auth_time_us = claims.auth_time_s * SECOND_US;
+        ret_actor->token_ends_us = claims.exp_s * SECOND_US;
+        cache_put(auth, &key, ret_actor, asked_at);
+    }
+    return revoked_person(ret_actor->person) ? ERR_UNAUTHENTICATED : ERR_OK;
+}

@@ -1,0 +1,9 @@
+/*
+ * describe - prints a service's tables as one JSON document: the source of OpenAPI, AsyncAPI, the
+ * gateway's path map, docs and the tests that walk every route.
+ */
+#pragma once
+
+#include "common/app/service.h"
+
+int describe(const struct service *service, const struct setting *common);

@@ -1,0 +1,80 @@
+/*
+ * What every service hears: who is who, who stands how to whom, who has consented to what; and the
+ * revocation feed. access owns the first three itself and hears only the last.
+ */
+#include "common/app/projection.h"
+#include "common/app/session.h"
+#include "common/app/sql.h"
+#include "common/io/keys.h"
+
+static struct str text_or_none(const char *text)
+{
+    return text && *text ? str_of(text) : STR_NONE;
+}
+
+static err_t person_heard(struct act *act)
+{
+    const Telecura__V1__PersonEvent *ev = act->in;
+    const struct member_upsert row = {
+        .id = act->event->key, .person = pb_to_uuid(ev->person), .role = str_of(ev->role),
+        .state = str_of(ev->state), .issuer = text_or_none(ev->issuer),
+        .subject = text_or_none(ev->subject), .patient_id = pb_to_uuid(ev->patient),
+        .language = str_of(*ev->language ? ev->language : "en"),
+        .sealed = ev->sealed.len ? pb_to_bytes(ev->sealed) : BYTES_NONE,
+        .version = act->event->version, .epoch = act->event->epoch,
+    };
+    member_upsert(act_tx(act), &row);
+    auth_forget();
+    return ERR_OK;
+}
+
+static err_t relation_heard(struct act *act)
+{
+    const Telecura__V1__RelationEvent *ev = act->in;
+    const struct relation_upsert row = {
+        .id = act->event->key, .person = pb_to_uuid(ev->person), .patient_id = pb_to_uuid(ev->patient),
+        .kind = str_of(ev->relation), .starts_at_us = ev->starts_at_us, .ends_at_us = ev->ends_at_us,
+        .version = act->event->version, .epoch = act->event->epoch,
+    };
+    relation_upsert(act_tx(act), &row);
+    return ERR_OK;
+}
+
+static err_t consent_heard(struct act *act)
+{
+    const Telecura__V1__ConsentEvent *ev = act->in;
+    const struct consent_upsert row = {
+        .id = act->event->key, .patient_id = pb_to_uuid(ev->patient), .scope = str_of(ev->scope),
+        .state = str_of(ev->state), .starts_at_us = ev->starts_at_us, .ends_at_us = ev->ends_at_us,
+        .document_version = ev->document_version,
+        .version = act->event->version, .epoch = act->event->epoch,
+    };
+    consent_upsert(act_tx(act), &row);
+    return ERR_OK;
+}
+
+static void revocation_heard(const struct event *event)
+{
+    const Telecura__V1__RevocationEvent *ev = (const void *)event->message;
+
+    revoked_hear(event);
+    if (!ev) return;
+    if (ev->kind == TELECURA__V1__REVOCATION_EVENT__KIND__MEMBER_CHANGED ||
+        ev->kind == TELECURA__V1__REVOCATION_EVENT__KIND__PERSON_DISABLED)
+        auth_forget();
+    if (ev->kind == TELECURA__V1__REVOCATION_EVENT__KIND__ERASED && run_keys())
+        keys_drop(run_keys(), pb_to_uuid(ev->patient));
+    session_revoke();
+}
+
+const struct hears projection_hears[] = {
+    {TOPIC_PEOPLE, EFFECT, 0, person_heard, NULL, AUDIT_NONE},
+    {TOPIC_RELATIONS, EFFECT, 0, relation_heard, NULL, AUDIT_NONE},
+    {TOPIC_CONSENTS, EFFECT, 0, consent_heard, NULL, AUDIT_NONE},
+    {.topic = TOPIC_NONE},
+};
+
+const struct hears revocation_hears[] = {
+    {TOPIC_REVOCATIONS, WATCH, 0, NULL, revocation_heard, AUDIT_NONE},
+    {.topic = TOPIC_NONE},
+};

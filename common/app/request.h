@@ -1,0 +1,29 @@
+/*
+ * request - from an HTTP call to an act and back.
+ *
+ * Order of refusals: 404 and 405 by the path, 401 by the token, 400 by header, query and body, then
+ * what the act itself says (403, 404, 409 ...).
+ *
+ * Threads  request_take() loop; the rest workers.
+ */
+#pragma once
+
+#include "common/app/service.h"
+#include "common/io/http.h"
+
+struct auth;
+
+struct requests {
+    const struct service *service;
+    struct auth *auth;
+    bool waits; /* a consent's no may be asked again: there is a feed that can move */
+};
+
+void requests_init(const struct requests *config);
+void request_take(struct http_call *call, void *unused); /* http_handler */
+
+const char *method_word(enum method method); /* "GET" */
+
+/* The row of the table that a path asks for; ERR_NOT_FOUND, ERR_BAD_METHOD. */
+err_t route_find(const struct route *routes, enum method method, struct str path,
+                 size_t *ret_index, struct uuid *ret_id, struct str *ret_rest);

@@ -1,0 +1,127 @@
+/*
+ * The revocation feed in memory: whole, on every replica, asked at each use.
+ *
+ * Four sets of ids under one lock; the feed keeps 14 days, so they stay small.
+ */
+#include "common/app/auth.h"
+#include "common/base/clock.h"
+#include "common/io/consumer.h"
+
+#include "telecura/v1/events.pb-c.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct entry {
+    struct uuid id; /* nil: empty */
+    int64_t at_us;  /* 0: taken back */
+};
+
+struct set {
+    struct entry *entries; /* open addressing, at most half full */
+    size_t size, count;
+};
+
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+static struct set persons, grants, visits, consents;
+
+static size_t id_hash(struct uuid id)
+{
+    size_t h;
+
+    memcpy(&h, id.b + 8, sizeof h); /* the random half */
+    return h * 0x9e3779b97f4a7c15u;
+}
+
+static struct entry *slot_of(const struct set *set, struct uuid id)
+{
+    size_t i = id_hash(id) & (set->size - 1);
+
+    while (!uuid_is_nil(set->entries[i].id) && !uuid_equal(set->entries[i].id, id))
+        i = (i + 1) & (set->size - 1);
+    return &set->entries[i];
+}
+
+static void set_grow(struct set *set)
+{
+    const struct set old = *set;
+
+    set->size = old.size ? old.size * 2 : 64;
+    set->entries = calloc(set->size, sizeof *set->entries);
+    if (!set->entries) abort();
+
+    for (size_t i = 0; i < old.size; i++) {
+        if (!uuid_is_nil(old.entries[i].id)) *slot_of(set, old.entries[i].id) = old.entries[i];
+    }
+    free(old.entries);
+}
+
+static void set_put(struct set *set, ProtobufCBinaryData from, int64_t at_us)
+{
+    struct uuid id;
+
+    if (!uuid_from_bytes(bytes_of(from.data, from.len), &id) || uuid_is_nil(id)) return;
+    if (set->count * 2 >= set->size) set_grow(set);
+
+    struct entry *entry = slot_of(set, id);
+    if (uuid_is_nil(entry->id)) set->count++;
+    *entry = (struct entry){id, at_us};
+}
+
+static int64_t set_at(const struct set *set, struct uuid id)
+{
+    pthread_rwlock_rdlock(&lock);
+    const int64_t at_us = set->size && !uuid_is_nil(id) ? slot_of(set, id)->at_us : 0;
+    pthread_rwlock_unlock(&lock);
+
+    return at_us;
+}
+
+void revoked_hear(const struct event *event)
+{
+    const Telecura__V1__RevocationEvent *ev = (const void *)event->message;
+
+    if (!ev) return;
+
+    pthread_rwlock_wrlock(&lock);
+    switch (ev->kind) {
+    case TELECURA__V1__REVOCATION_EVENT__KIND__PERSON_DISABLED:
+        set_put(&persons, ev->person, event->at_us);
+        break;
+    case TELECURA__V1__REVOCATION_EVENT__KIND__MEMBER_CHANGED:
+        set_put(&persons, ev->person, 0);
+        break;
+    case TELECURA__V1__REVOCATION_EVENT__KIND__GRANT_REVOKED:
+        set_put(&grants, ev->grant, event->at_us);
+        break;
+    case TELECURA__V1__REVOCATION_EVENT__KIND__VISIT_CLOSED:
+        set_put(&visits, ev->visit, event->at_us);
+        break;
+    case TELECURA__V1__REVOCATION_EVENT__KIND__CONSENT_REVOKED:
+        if (strcmp(ev->scope, "telehealth") == 0) set_put(&consents, ev->patient, event->at_us);
+        break;
+    default:
+        break;
+    }
+    pthread_rwlock_unlock(&lock);
+}
+
+bool revoked_person(struct uuid person)
+{
+    return set_at(&persons, person) != 0;
+}
+
+bool revoked_grant(struct uuid grant)
+{
+    return set_at(&grants, grant) != 0;
+}
+
+bool revoked_visit(struct uuid visit)
+{
+    return set_at(&visits, visit) != 0;
+}
+
+bool revoked_consent(struct uuid patient, int64_t since_us)
+{
+    return set_at(&consents, patient) > since_us;
+}

@@ -1,0 +1,88 @@
+/*
+ * run - the inside of an act: what act*.c, service.c and session.c share. Not for handlers.
+ *
+ * Life of an act: run_act() fills it, asks auth_may(), runs the handler, then commits audit rows,
+ * idempotency and COMMIT in one flush; a refusal rolls back and leaves its audit row in a
+ * transaction of its own. What the act is to answer stands in its act_own and leaves through the
+ * caller after run_act() has returned.
+ *
+ * Threads  a worker (or the consumer, the effects thread) runs one act at a time.
+ */
+#pragma once
+
+#include "common/app/act.h"
+#include "common/app/service.h"
+#include "common/crypto/hash.h"
+#include "common/io/http.h"
+
+#define ACT_ARENA_BYTES_MAX (8u * 1024 * 1024)
+#define ACT_TRIES_MAX 3
+
+struct patient_node { /* whom the audit row is about */
+    struct uuid patient;
+    struct patient_node *next;
+};
+
+struct act_own {
+    const struct run *run;
+    struct db *db;
+    struct tx *tx;              /* NULL until the first statement */
+    bool tx_borrowed;           /* events: the consumer commits */
+    struct tx_frame frame;
+    bool decided;               /* act_allow*() was called */
+    struct patient_node *patients;
+    size_t patient_count;
+    struct uuid resource;
+    int64_t resource_version;
+    bool emitted;
+    void (*after)(struct session *, void *); /* frames: on the loop, after COMMIT */
+    void *after_user;
+    /* the reply */
+    int status;
+    const char *content_type;
+    struct bytes body;
+    struct http_header headers[8];
+    size_t header_count;
+};
+
+struct run { /* which row of which table this act comes from */
+    enum permission may;
+    enum audit_action audit;
+    const char *resource;       /* route template, topic, timer: never an id */
+    unsigned ms;
+    handler *handler;
+    bool creates;               /* idempotent by key; replays through @again */
+    const struct run *again;
+};
+
+struct run_input {
+    struct uuid org;            /* of events and timers; requests take the actor's */
+    const struct actor *actor;  /* NULL: the service itself */
+    const void *in;
+    struct uuid path_id;
+    struct str path_rest, token, remote;
+    int64_t if_match;
+    struct str idempotency_key; /* p NULL: none */
+    struct bytes body;          /* for its hash */
+    const struct event *event;
+    session_id session;
+    const struct grant *grant;
+    struct tx *tx;              /* events: the transaction to act in */
+    bool may_wait;              /* a consent's no is asked again: leave it off the record */
+};
+
+/* Runs to the end, with retries, replay and the refusal's audit row. @act is filled in for its
+ * reply; what it points to lives in @arena. */
+err_t run_act(const struct run *run, const struct run_input *input, struct db *db,
+              struct arena *arena, struct act *act);
+
+/* One more patient for the audit row. */
+err_t run_subject(struct act *act, struct uuid patient);
+
+/* HMAC key of this service, from keyd, fetched once: body hashes and cursors. */
+err_t run_mac_key(struct bytes *ret_key);
+void run_set_service(const char *name, struct keys *keys);
+const char *run_service(void);
+struct keys *run_keys(void);
+/* A committed act left something to relay. */
+void run_poke_relay(void);

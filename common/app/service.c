@@ -1,0 +1,459 @@
+/* A process from its settings to its end. What it runs is told by tables; see service.h. */
+#include "common/app/service.h"
+#include "common/app/describe.h"
+#include "common/app/projection.h"
+#include "common/app/request.h"
+#include "common/app/run.h"
+#include "common/app/session.h"
+#include "common/app/sql.h"
+#include "common/app/timer.h"
+#include "common/app/worker.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/secret.h"
+#include "common/io/health.h"
+#include "common/io/metrics.h"
+#include "common/io/relay.h"
+#include "common/io/sql.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define DRAIN_MS 20000
+#define SKEW_US_MAX SECOND_US
+#define KEYS_CACHED_MAX 16384
+
+enum { EXIT_USAGE = 64, EXIT_MISSING = 69, EXIT_BUG = 70, EXIT_SETTINGS = 78 };
+
+static struct {
+    const struct service *service;
+    struct common_settings *settings;
+    struct loop *loop;
+    struct http *http;
+    struct auth *auth;
+    struct keys *keys;
+    struct relay *relay;
+    struct consumer *consumer;
+    pthread_t effects;
+    pthread_mutex_t effects_lock;
+    pthread_cond_t effects_wake;
+    bool effects_poked;
+    _Atomic bool stopping, ready;
+    _Atomic int64_t skew_us;
+} self = {.effects_lock = PTHREAD_MUTEX_INITIALIZER, .effects_wake = PTHREAD_COND_INITIALIZER};
+
+#define AT(member) offsetof(struct common_settings, member)
+static const struct setting common_settings[] = {
+    {"listen", SETTING_TEXT, AT(listen), NULL, 0, 0, "address of the service: host:port, or a path (Unix socket); mutual TLS"},
+    {"inner", SETTING_TEXT, AT(inner), "", 0, 0, "loopback address of /health and /metrics"},
+    {"http_plain", SETTING_TEXT, AT(http_plain), "", 0, 0, "loopback address without TLS, for benches; refused in production"},
+    {"db", SETTING_SECRET, AT(db), "", 0, 0, "libpq connection of the service's role"},
+    {"db_owner", SETTING_SECRET, AT(db_owner), "", 0, 0, "libpq connection of the owner role, for --migrate"},
+    {"kafka", SETTING_TEXT, AT(kafka), "", 0, 0, "bootstrap servers; empty: events wait in the outbox"},
+    {"kafka_partitions", SETTING_INT, AT(kafka_partitions), "3", 1, 96, "partitions of a topic, fixed at its birth"},
+    {"tls_ca", SETTING_PATH, AT(tls_ca), "", 0, 0, "certificates of the authority that signs every part"},
+    {"tls_cert", SETTING_PATH, AT(tls_cert), "", 0, 0, "own certificate, CN = the service's name"},
+    {"tls_key", SETTING_PATH, AT(tls_key), "", 0, 0, "own key, PKCS#8"},
+    {"keyd", SETTING_PATH, AT(keyd), "", 0, 0, "keyd's Unix socket"},
+    {"idp_keys", SETTING_PATH, AT(idp_keys), "", 0, 0, "key set (JWKS) of the identity provider"},
+    {"issuer", SETTING_TEXT, AT(issuer), "", 0, 0, "the identity provider's issuer"},
+    {"audience", SETTING_TEXT, AT(audience), "telecura-api", 0, 0, "audience that a token must name"},
+    {"redis", SETTING_PATH, AT(redis), "", 0, 0, "Redis' Unix socket; empty: no cache"},
+    {"profile", SETTING_TEXT, AT(profile), "local", 0, 0, "local or production"},
+    {"run_dir", SETTING_PATH, AT(run_dir), "", 0, 0, "folder that this service may write"},
+    {"access_public", SETTING_PATH, AT(access_public), "", 0, 0, "public keys that sign grants"},
+    {"appointments_public", SETTING_PATH, AT(appointments_public), "", 0, 0, "public keys that sign visit passes"},
+    {"workers", SETTING_INT, AT(workers), "4", 1, 64, "threads that run acts, one PostgreSQL connection each"},
+    {"http_plain_only", SETTING_BOOL, AT(http_plain_only), "false", 0, 0, "no TLS listener: benches only"},
+    {.key = NULL},
+};
+
+static const struct option options[] = {
+    {"config", required_argument, NULL, 'c'}, {"migrate", no_argument, NULL, 'm'},
+    {"health", no_argument, NULL, 'h'},       {"verify", no_argument, NULL, 'v'},
+    {"describe", no_argument, NULL, 'd'},     {NULL, 0, NULL, 0},
+};
+
+/* ---- what handlers may ask ---- */
+
+const void *service_settings(void) { return self.settings; }
+struct keys *service_keys(void) { return self.keys; }
+bool service_stopping(void) { return self.stopping; }
+
+void service_poke_effects(void)
+{
+    pthread_mutex_lock(&self.effects_lock);
+    self.effects_poked = true;
+    pthread_cond_signal(&self.effects_wake);
+    pthread_mutex_unlock(&self.effects_lock);
+}
+
+void service_wait(unsigned ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+
+    pthread_mutex_lock(&self.effects_lock);
+    while (!self.effects_poked && !self.stopping &&
+           pthread_cond_timedwait(&self.effects_wake, &self.effects_lock, &until) != ETIMEDOUT) {}
+    self.effects_poked = false;
+    pthread_mutex_unlock(&self.effects_lock);
+}
+
+err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handler *run_it, const void *in)
+{
+    static _Thread_local struct arena *arena;
+    const struct run run = {.may = PERMISSION_NONE, .audit = audit, .resource = "effect", .ms = 10000, .handler = run_it};
+    const struct run_input input = {.org = org, .in = in, .if_match = -1};
+    struct act act;
+
+    if (!arena) arena = arena_new(ACT_ARENA_BYTES_MAX);
+    const err_t err = run_act(&run, &input, db, arena, &act);
+    arena_reset(arena);
+    return err;
+}
+
+void run_poke_relay(void)
+{
+    if (self.relay) relay_poke(self.relay);
+}
+
+void session_loop(void (*fn)(void *), void *user)
+{
+    loop_post(self.loop, fn, user);
+}
+
+/* ---- what is heard ---- */
+
+static const struct hears *const *all_hears(void)
+{
+    static const struct hears *tables[4];
+    size_t n = 0;
+
+    if (self.service->migrations && !self.service->owns_projections) tables[n++] = projection_hears;
+    tables[n++] = revocation_hears;
+    if (self.service->hears) tables[n++] = self.service->hears;
+    return tables;
+}
+
+static err_t event_run(const struct hears *row, struct tx *tx, struct arena *arena, const struct event *event)
+{
+    const struct run run = {.may = PERMISSION_NONE, .audit = row->audit, .resource = topic_info(row->topic)->name,
+                            .ms = 10000, .handler = row->run};
+    const struct run_input input = {.org = event->org, .in = event->message, .event = event, .tx = tx,
+                                    .path_id = event->key, .if_match = -1};
+    struct act act;
+
+    return run_act(&run, &input, NULL, arena, &act);
+}
+
+static bool row_hears(const struct hears *row, const struct event *event, enum hearing mode)
+{
+    return row->topic == event->topic && row->mode == mode && event->message &&
+           (row->what == 0 || row->what == event->kind);
+}
+
+static err_t on_effect(struct tx *tx, struct arena *arena, const struct event *event, void *unused)
+{
+    (void)unused;
+    for (const struct hears *const *table = all_hears(); *table; table++) {
+        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
+            if (row_hears(row, event, EFFECT)) TRY(event_run(row, tx, arena, event));
+        }
+    }
+    return ERR_OK;
+}
+
+static void on_committed(const struct event *event, void *unused)
+{
+    (void)unused;
+    if (event->topic == TOPIC_CONSENTS) workers_unpark();
+    run_poke_relay();
+    service_poke_effects();
+}
+
+static void on_watch(const struct event *event, void *unused)
+{
+    (void)unused;
+    for (const struct hears *const *table = all_hears(); *table; table++) {
+        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
+            if (row_hears(row, event, WATCH)) row->watch(event);
+        }
+    }
+}
+
+static const struct consumer_topic *topics_heard(void)
+{
+    static struct consumer_topic topics[2 * TOPIC_MAX];
+    size_t n = 0;
+
+    for (const struct hears *const *table = all_hears(); *table; table++) {
+        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
+            size_t i = 0;
+
+            while (i < n && (topics[i].topic != row->topic || topics[i].mode != row->mode)) i++;
+            if (i == n) topics[n++] = (struct consumer_topic){row->topic, row->mode};
+        }
+    }
+    return topics;
+}
+
+/* ---- readiness: asked of PostgreSQL by a worker, told by the loop ---- */
+
+static void probe_run(struct worker *worker, struct job *job)
+{
+    int64_t skew_us = 0;
+    const bool reached = !worker->db || db_check(worker->db, &skew_us) == ERR_OK;
+
+    self.skew_us = skew_us;
+    self.ready = reached && llabs(skew_us) <= SKEW_US_MAX;
+    free(job);
+}
+
+static void probe_put(void *unused)
+{
+    struct job *job = calloc(1, sizeof *job);
+
+    (void)unused;
+    if (!job) abort();
+    job->run = probe_run;
+    if (!workers_put(job)) free(job);
+}
+
+static void unpark_late(void *unused)
+{
+    (void)unused;
+    workers_unpark_late();
+}
+
+static void inner_take(struct http_call *call)
+{
+    const struct str path = http_head(call)->path;
+    struct arena *arena = arena_new(1024 * 1024);
+
+    if (str_is(path, "/metrics"))
+        http_reply(call, 200, "text/plain; version=0.0.4", str_bytes(metrics_print(arena, self.service->name)), NULL, 0);
+    else if (str_is(path, "/health/live"))
+        http_reply(call, 200, "application/json", str_bytes(STR("{\"status\":\"live\"}")), NULL, 0);
+    else if (str_is(path, "/health/ready"))
+        http_reply(call, self.ready ? 200 : 503, "application/json",
+                   str_bytes(arena_printf(arena, "{\"status\":\"%s\",\"clock_skew_ms\":%lld,\"queued\":%zu,\"sessions\":%zu}",
+                                          self.ready ? "ready" : "not ready", (long long)self.skew_us / 1000,
+                                          workers_queued(), session_count())), NULL, 0);
+    else
+        http_problem(call, ERR_NOT_FOUND, UUID_NIL, STR_NONE);
+    arena_free(arena);
+}
+
+static void take(struct http_call *call, void *unused)
+{
+    if (http_inner(call)) inner_take(call);
+    else request_take(call, unused);
+}
+
+/* ---- start and stop ---- */
+
+static void stopped(void *unused)
+{
+    (void)unused;
+    loop_stop(self.loop);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *unused)
+{
+    (void)what, (void)unused;
+    if (self.stopping) return;
+
+    log_line(LOG_INFO, "stopping", "signal %d", (int)number);
+    self.stopping = true;
+    self.ready = false;
+    session_drain();
+    http_stop(self.http, DRAIN_MS, stopped, NULL);
+}
+
+static err_t listen_all(void)
+{
+    const struct common_settings *set = self.settings;
+    const struct http_tls tls = {set->tls_ca, set->tls_cert, set->tls_key};
+
+    if (!set->http_plain_only) TRY(http_listen(self.http, set->listen, &tls, false, NULL));
+    if (*set->inner) TRY(http_listen(self.http, set->inner, NULL, true, NULL));
+    if (*set->http_plain && strcmp(set->profile, "production") == 0)
+        return err_raise(ERR_BAD_REQUEST, "http_plain is refused in production: remove it from the settings");
+    if (*set->http_plain) TRY(http_listen(self.http, set->http_plain, NULL, false, NULL));
+    return ERR_OK;
+}
+
+static const struct migration *const *migration_sets(void)
+{
+    static const struct migration *sets[4];
+
+    sets[0] = io_migrations;
+    sets[1] = app_migrations;
+    sets[2] = self.service->migrations;
+    return sets;
+}
+
+static err_t database_check(void)
+{
+    if (!self.service->migrations) return ERR_OK;
+
+    struct db *db = db_new(self.settings->db, self.service->name);
+    int64_t skew_us = 0;
+    err_t err = db_check(db, &skew_us);
+    if (err == ERR_OK) err = db_migrated(db, migration_sets());
+    if (err == ERR_OK && llabs(skew_us) > SKEW_US_MAX)
+        err = err_raise(ERR_UNAVAILABLE, "this clock is %lld ms off PostgreSQL's: mend it (chronyc makestep)",
+                        (long long)skew_us / 1000);
+    db_free(db);
+    return err;
+}
+
+static void *effects_main(void *unused)
+{
+    (void)unused;
+    self.service->effects();
+    return NULL;
+}
+
+static void bus_start(const struct http_tls *tls)
+{
+    const struct common_settings *set = self.settings;
+
+    if (!*set->kafka) return;
+
+    if (self.service->migrations) {
+        const struct relay_config relay = {self.service->name, set->db, set->kafka, tls, self.keys,
+                                           self.service->owns_projections};
+        self.relay = relay_start(&relay);
+    }
+    const struct consumer_config consumer = {
+        self.service->name, self.service->migrations ? set->db : NULL, set->kafka, tls, topics_heard(),
+        on_effect, on_committed, on_watch, NULL,
+    };
+    self.consumer = consumer_start(&consumer);
+}
+
+static err_t start(void)
+{
+    const struct common_settings *set = self.settings;
+    static struct http_tls tls;
+    const struct auth_config auth = {set->idp_keys, set->issuer, set->audience};
+    const struct workers_config workers = {(unsigned)set->workers, self.service->migrations ? set->db : NULL,
+                                           self.service->name, set->redis};
+    const struct requests requests = {self.service, auth_new(&auth), *set->kafka != '\0'};
+
+    tls = (struct http_tls){set->tls_ca, set->tls_cert, set->tls_key};
+    TRY(database_check());
+    self.loop = loop_new();
+    self.auth = requests.auth;
+    self.keys = *set->keyd ? keys_new(set->keyd, &tls, KEYS_CACHED_MAX) : NULL;
+    run_set_service(self.service->name, self.keys);
+    self.http = http_new(self.loop, &HTTP_LIMITS, take, NULL);
+    requests_init(&requests);
+    session_init(self.service, self.auth);
+    if (self.service->start) TRY(self.service->start());
+    TRY(listen_all());
+    self.ready = true;
+    workers_start(&workers);
+    bus_start(&tls);
+    timers_start(self.service, self.loop);
+    loop_every(self.loop, 1000, probe_put, NULL);
+    loop_every(self.loop, 100, unpark_late, NULL);
+    if (self.service->frames) loop_every(self.loop, 1000, session_tick, NULL);
+    if (self.service->effects && pthread_create(&self.effects, NULL, effects_main, NULL) != 0) abort();
+    return ERR_OK;
+}
+
+/* backbone.md 1.9: accept no more, answer what runs, then what hears, then what tells. */
+static void stop(void)
+{
+    workers_stop();
+    self.consumer = consumer_stop(self.consumer);
+    service_poke_effects();
+    if (self.service->effects) pthread_join(self.effects, NULL);
+    self.relay = relay_stop(self.relay);
+    self.http = http_free(self.http);
+    self.keys = self.keys ? keys_free(self.keys) : NULL;
+    self.auth = auth_free(self.auth);
+    self.loop = loop_free(self.loop);
+}
+
+static int serve(void)
+{
+    struct event *term, *intr;
+
+    secret_harden();
+    signal(SIGPIPE, SIG_IGN);
+    if (start() != ERR_OK) return EXIT_MISSING;
+
+    term = evsignal_new(loop_base(self.loop), SIGTERM, on_signal, NULL);
+    intr = evsignal_new(loop_base(self.loop), SIGINT, on_signal, NULL);
+    event_add(term, NULL);
+    event_add(intr, NULL);
+    log_line(LOG_INFO, "started", "listening on %s", self.settings->listen);
+    loop_run(self.loop);
+    event_free(term);
+    event_free(intr);
+    stop();
+    log_line(LOG_INFO, "stopped", "drained");
+    return 0;
+}
+
+static int verify(void)
+{
+    static const struct stmt *const *const sets[] = {io_stmts, app_stmts};
+    struct db *db = db_new(self.settings->db_owner, self.service->name);
+    bool sound = true;
+
+    for (size_t i = 0; i < 2; i++) sound &= db_verify(db, sets[i], stderr) == ERR_OK;
+    if (self.service->stmts) sound &= db_verify(db, self.service->stmts, stderr) == ERR_OK;
+    db_free(db);
+    return sound ? 0 : EXIT_BUG;
+}
+
+static int settings_read(const struct service *service, const char *file)
+{
+    const struct setting *const tables[] = {common_settings, service->settings, NULL};
+    const size_t bytes = service->settings_bytes ? service->settings_bytes : sizeof(struct common_settings);
+
+    self.settings = calloc(1, bytes);
+    if (!self.settings) abort();
+    return config_load(tables, file, self.settings, stderr) == ERR_OK ? 0 : EXIT_SETTINGS;
+}
+
+int service_run(const struct service *service, int argc, char **argv)
+{
+    const char *file = NULL;
+    int mode = 0, letter;
+
+    while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (letter == '?') return EXIT_USAGE;
+        if (letter == 'c') file = optarg;
+        else mode = letter;
+    }
+    self.service = service;
+    log_open(service->name, LOG_INFO);
+    if (mode == 'd') return describe(service, common_settings);
+    if (!file) {
+        fprintf(stderr, "%s: name the settings: %s --config FILE [--migrate | --health | --verify], or --describe\n",
+                service->name, argv[0]);
+        return EXIT_USAGE;
+    }
+    const int bad = settings_read(service, file);
+    if (bad) return bad;
+    if (mode == 'h') return health_ask(self.settings->inner, "/health/ready") ? 0 : EXIT_MISSING;
+    if (mode == 'v') return verify();
+    if (mode == 'm')
+        return !service->migrations || db_migrate(self.settings->db_owner, service->name, migration_sets(), stdout) == ERR_OK
+                   ? 0 : EXIT_MISSING;
+    return serve();
+}

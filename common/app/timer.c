@@ -1,0 +1,98 @@
+#include "common/app/timer.h"
+#include "common/app/run.h"
+#include "common/app/sql.h"
+#include "common/app/worker.h"
+#include "common/base/clock.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct tick {
+    struct job job; /* first */
+    const struct timer *timer;
+    struct run run;
+    _Atomic bool queued;
+};
+
+struct due_row { /* how every due row begins */
+    struct uuid org, id;
+};
+
+/* Rows outlive the acts that they cause, so they have an arena of their own. */
+static err_t due_rows(struct worker *worker, const struct timer *timer, struct arena *arena, struct rows *ret)
+{
+    const struct tx_frame frame = {.now_us = clock_now_us(), .arena = arena,
+                                   .deadline_us = clock_mono_us() + 10 * SECOND_US};
+    struct tx *tx = tx_begin(worker->db, &frame);
+    const err_t err = tx_many(tx, timer->due, NULL, ret);
+
+    tx_rollback(tx);
+    return err;
+}
+
+static void tick_run(struct worker *worker, struct job *job)
+{
+    struct tick *tick = (struct tick *)job;
+    struct arena *arena = arena_new(4u * 1024 * 1024);
+    struct rows rows = {NULL, 0};
+
+    if (due_rows(worker, tick->timer, arena, &rows) == ERR_OK) {
+        for (size_t i = 0; i < rows.n; i++) {
+            const void *row = (const char *)rows.p + i * tick->timer->due->row_bytes;
+            const struct due_row *due = row;
+            const struct run_input input = {.org = due->org, .path_id = due->id, .in = row, .if_match = -1};
+            struct act act;
+
+            if (run_act(&tick->run, &input, worker->db, worker->arena, &act) != ERR_OK) continue; /* recorded; due again */
+            arena_reset(worker->arena);
+        }
+    }
+    arena_free(arena);
+    atomic_store(&tick->queued, false);
+}
+
+static void tick_put(void *user)
+{
+    struct tick *tick = user;
+
+    if (atomic_exchange(&tick->queued, true)) return;
+    if (!workers_put(&tick->job)) atomic_store(&tick->queued, false);
+}
+
+/* ---- the framework's own: old idempotency keys ---- */
+
+static void prune_run(struct worker *worker, struct job *job)
+{
+    const struct tx_frame frame = {.now_us = clock_now_us(), .arena = worker->arena,
+                                   .deadline_us = clock_mono_us() + 10 * SECOND_US};
+    struct tx *tx = tx_begin(worker->db, &frame);
+
+    idempotency_prune(tx);
+    if (tx_commit(tx) != ERR_OK) {} /* raised there; tried again in an hour */
+    free(job);
+}
+
+static void prune_put(void *unused)
+{
+    struct job *job = calloc(1, sizeof *job);
+
+    (void)unused;
+    if (!job) abort();
+    job->run = prune_run;
+    if (!workers_put(job)) free(job);
+}
+
+void timers_start(const struct service *service, struct loop *loop)
+{
+    for (const struct timer *timer = service->timers; timer && timer->name; timer++) {
+        struct tick *tick = calloc(1, sizeof *tick);
+
+        if (!tick) abort();
+        tick->job.run = tick_run;
+        tick->timer = timer;
+        tick->run = (struct run){.may = PERMISSION_NONE, .audit = timer->audit, .resource = timer->name,
+                                 .ms = 10000, .handler = timer->run};
+        loop_every(loop, timer->every_ms, tick_put, tick);
+    }
+    if (service->migrations) loop_every(loop, 3600 * 1000, prune_put, NULL);
+}

@@ -1,0 +1,12 @@
+/*
+ * timer - what a service does when time comes: a due statement lists rows, each row is one act.
+ *
+ * The list locks nothing; every act guards its own row's state, so replicas may find the same row
+ * and one of them acts. A tick that finds the former one still running is left out.
+ */
+#pragma once
+
+#include "common/app/service.h"
+#include "common/io/loop.h"
+
+void timers_start(const struct service *service, struct loop *loop);

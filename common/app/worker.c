@@ -1,0 +1,172 @@
+#include "common/app/worker.h"
+#include "common/app/run.h"
+#include "common/base/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define PARKED_US SECOND_US /* design.md 4: a consent's no is asked again for at most 1 s */
+
+struct list_of_jobs {
+    struct job *first, **last;
+    size_t count;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct list_of_jobs queue, parked;
+    bool stopping;
+    struct workers_config config;
+    pthread_t *threads;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local struct worker *current;
+
+struct worker *worker_current(void)
+{
+    return current;
+}
+
+static void list_add(struct list_of_jobs *list, struct job *job)
+{
+    job->next = NULL;
+    if (!list->first) list->last = &list->first;
+    *list->last = job;
+    list->last = &job->next;
+    list->count++;
+}
+
+static struct job *list_take(struct list_of_jobs *list)
+{
+    struct job *job = list->first;
+
+    if (!job) return NULL;
+
+    list->first = job->next;
+    if (!list->first) list->last = &list->first;
+    list->count--;
+    return job;
+}
+
+static struct job *job_wait(void)
+{
+    struct job *job;
+
+    pthread_mutex_lock(&pool.lock);
+    while (!(job = list_take(&pool.queue)) && !pool.stopping)
+        pthread_cond_wait(&pool.work, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+
+    return job;
+}
+
+static void *worker_main(void *unused)
+{
+    struct worker worker = {
+        .db = pool.config.conninfo ? db_new(pool.config.conninfo, pool.config.application) : NULL,
+        .arena = arena_new(ACT_ARENA_BYTES_MAX),
+        .cache = pool.config.redis && *pool.config.redis ? cache_new(pool.config.redis, 50) : NULL,
+    };
+    struct job *job;
+
+    (void)unused;
+    current = &worker;
+    while ((job = job_wait())) {
+        job->run(&worker, job);
+        arena_reset(worker.arena);
+    }
+    if (worker.db) db_free(worker.db);
+    if (worker.cache) cache_free(worker.cache);
+    arena_free(worker.arena);
+    return NULL;
+}
+
+void workers_start(const struct workers_config *config)
+{
+    pool.config = *config;
+    pool.queue.last = &pool.queue.first;
+    pool.parked.last = &pool.parked.first;
+    pool.threads = calloc(config->count, sizeof *pool.threads);
+    if (!pool.threads) abort();
+
+    for (unsigned i = 0; i < config->count; i++) {
+        if (pthread_create(&pool.threads[i], NULL, worker_main, NULL) != 0) abort();
+    }
+}
+
+void workers_stop(void)
+{
+    workers_unpark();
+    pthread_mutex_lock(&pool.lock);
+    pool.stopping = true;
+    pthread_cond_broadcast(&pool.work);
+    pthread_mutex_unlock(&pool.lock);
+
+    for (unsigned i = 0; i < pool.config.count; i++) pthread_join(pool.threads[i], NULL);
+    free(pool.threads);
+    pool.threads = NULL;
+}
+
+bool workers_put(struct job *job)
+{
+    pthread_mutex_lock(&pool.lock);
+    const bool taken = pool.queue.count < WORKER_QUEUE_MAX && !pool.stopping;
+    if (taken) {
+        list_add(&pool.queue, job);
+        pthread_cond_signal(&pool.work);
+    }
+    pthread_mutex_unlock(&pool.lock);
+
+    return taken;
+}
+
+bool workers_park(struct job *job, struct uuid actor)
+{
+    pthread_mutex_lock(&pool.lock);
+    bool waits = pool.stopping;
+    for (const struct job *other = pool.parked.first; other && !waits; other = other->next)
+        waits = uuid_equal(other->actor, actor);
+    if (!waits) {
+        job->actor = actor;
+        job->parked_until_us = clock_mono_us() + PARKED_US;
+        list_add(&pool.parked, job);
+    }
+    pthread_mutex_unlock(&pool.lock);
+
+    return !waits;
+}
+
+/* Puts back every parked job, or those whose time is over. The queue's bound does not apply: they
+ * were counted when they came. */
+static void unpark_until(int64_t until_us)
+{
+    struct list_of_jobs stay = {.last = &stay.first};
+    struct job *job;
+
+    pthread_mutex_lock(&pool.lock);
+    while ((job = list_take(&pool.parked)))
+        list_add(job->parked_until_us <= until_us ? &pool.queue : &stay, job);
+    while ((job = list_take(&stay))) list_add(&pool.parked, job);
+    pthread_cond_broadcast(&pool.work);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void workers_unpark(void)
+{
+    unpark_until(INT64_MAX);
+}
+
+void workers_unpark_late(void)
+{
+    unpark_until(clock_mono_us());
+}
+
+size_t workers_queued(void)
+{
+    pthread_mutex_lock(&pool.lock);
+    const size_t n = pool.queue.count;
+    pthread_mutex_unlock(&pool.lock);
+
+    return n;
+}
