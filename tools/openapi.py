@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Makes the OpenAPI document and the gateway's path map from what the services say of themselves.
+
+    tools/openapi.py BIN_FOLDER OUT_FOLDER
+
+runs every service's --describe and writes openapi.json, routes.map (first path segments -> service)
+and describe.json (all tables, for docs and tests). Nothing in them is written by hand.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+
+PROBLEM = {"type": "object", "required": ["type", "title", "status", "code"], "properties": {
+    "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+    "code": {"type": "string"}, "request_id": {"type": "string", "format": "uuid"}, "retryable": {"type": "boolean"},
+    "errors": {"type": "array", "items": {"type": "object", "properties": {
+        "pointer": {"type": "string"}, "code": {"type": "string"}}}}}}
+
+NO_TOKEN = {"PERMISSION_NONE", "SERVICE_ONLY"}
+
+
+def describe_all(folder):
+    """{service: its tables}, of every binary in the folder that describes itself."""
+    found = {}
+    for service in sorted(path.parent.name for path in pathlib.Path("services").glob("*/main.c")):
+        printed = subprocess.run([folder / service, "--describe"], check=True, capture_output=True).stdout
+        found[service] = json.loads(printed)
+    return found
+
+
+def reference(name):
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def body_of(schema):
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def parameters_of(route, schemas):
+    rows = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}] \
+        if "{id}" in route["path"] else []
+    if route["path"].endswith("*"):
+        rows.append({"name": "rest", "in": "path", "required": True, "schema": {"type": "string"}})
+    shape = schemas.get(route.get("query"), {})
+    rows += [{"name": name, "in": "query", "required": name in shape.get("required", []), "schema": schema}
+             for name, schema in shape.get("properties", {}).items()]
+    if route["idempotent"]:
+        rows.append({"name": "Idempotency-Key", "in": "header", "required": True,
+                     "schema": {"type": "string", "minLength": 1, "maxLength": 255}})
+    if route["if_match"]:
+        rows.append({"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}})
+    return rows
+
+
+def reply_of(route):
+    if "reply" not in route:
+        return {"description": "done"}
+    schema = reference(route["reply"])
+    if route["list"]:
+        schema = {"type": "object", "required": ["data"], "properties": {
+            "data": {"type": "array", "items": schema}, "next_cursor": {"type": "string"}}}
+    return {"description": "done", **body_of(schema)}
+
+
+def operation_of(service, route, schemas):
+    refusals = {"default": {"description": "a problem (RFC 9457)",
+                            "content": {"application/problem+json": {"schema": reference("Problem")}}}}
+    operation = {"operationId": f"{route['method'].lower()} {route['path']}", "tags": [service],
+                 "summary": route["about"], "parameters": parameters_of(route, schemas),
+                 "responses": {str(route["status"]): reply_of(route), **refusals},
+                 "x-permission": route["permission"], "x-audit": route["audit"], "x-fresh-factor": route["fresh"]}
+    if "body" in route:
+        operation["requestBody"] = {"required": True, **body_of(reference(route["body"]))}
+    if route["permission"] in NO_TOKEN:
+        operation["security"] = []
+    return operation
+
+
+def openapi_of(services):
+    schemas = {"Problem": PROBLEM}
+    paths = {}
+    for tables in services.values():
+        schemas.update(tables["schemas"])
+    for name, tables in services.items():
+        for route in tables["routes"]:
+            if route["permission"] == "SERVICE_ONLY":
+                continue
+            method = "get" if route["method"] == "WS" else route["method"].lower()
+            operation = operation_of(name, route, schemas)
+            if route["method"] == "WS":
+                operation["x-websocket"] = "telecura.v1.json"
+                operation["security"] = []
+            paths.setdefault(route["path"].replace("/*", "/{rest}"), {})[method] = operation
+    return {"openapi": "3.1.0",
+            "info": {"title": "Telecura", "version": "1", "description": "Generated from the services' route tables."},
+            "security": [{"idp": []}],
+            "paths": dict(sorted(paths.items())),
+            "components": {"schemas": dict(sorted(schemas.items())),
+                           "securitySchemes": {"idp": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}}}
+
+
+def prefix_of(path):
+    """The part of a path that says whose it is: /v1/appointments, /fhir/R4; / for the portal."""
+    parts = [part for part in path.split("/") if part]
+    return "/" + "/".join(parts[:2]) if parts and parts[0] in ("v1", "fhir") else "/"
+
+
+def map_of(services):
+    rows = {prefix_of(route["path"]): name for name, tables in services.items() for route in tables["routes"]
+            if route["permission"] != "SERVICE_ONLY"}
+    return "".join(f"{prefix} {name}\n" for prefix, name in sorted(rows.items()))
+
+
+def main():
+    binaries, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    services = describe_all(binaries.resolve())
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "describe.json").write_text(json.dumps(services, indent=1))
+    (out / "openapi.json").write_text(json.dumps(openapi_of(services), indent=1))
+    (out / "routes.map").write_text(map_of(services))
+
+
+if __name__ == "__main__":
+    main()
