@@ -6,11 +6,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define LINES_MAX 512
 #define FILE_BYTES_MAX ((size_t)64 * 1024)
-#define SECRET_BYTES_MAX 4096
+#define SECRET_BYTES_MAX ((size_t)4096)
 #define ENV_PREFIX "TELECURA_"
 
 struct entry {
@@ -89,14 +88,15 @@ static void line_read(struct load *load, struct str text, unsigned line)
         load->entries[load->n++] = entry;
 }
 
-static void file_read(struct load *load)
+/* @buffer holds FILE_BYTES_MAX; the entries point into it. */
+static void file_read(struct load *load, char *buffer)
 {
-    char *const buffer = arena_alloc(load->texts, FILE_BYTES_MAX);
     FILE *const file = fopen(load->file, "re");
     struct str text = {buffer, 0};
     unsigned line = 1;
 
     if (file) {
+        setvbuf(file, NULL, _IONBF, 0); /* no copy in a buffer that nobody wipes */
         errno = 0;
         text.n = fread(buffer, 1, FILE_BYTES_MAX, file);
     }
@@ -126,22 +126,33 @@ static const char *env_value(const char *key)
     return getenv(name);
 }
 
-/* Secrets stay outside the arena, in pages of their own that are never dumped. */
-static const char *secret_read(const char *path)
+/* @path's first line into @to; false when there is none. */
+static bool first_line_read(const char *path, char to[SECRET_BYTES_MAX])
+{
+    FILE *const file = fopen(path, "re");
+    size_t n;
+
+    if (!file) return false;
+    setvbuf(file, NULL, _IONBF, 0);
+    n = fread(to, 1, SECRET_BYTES_MAX - 1, file);
+    fclose(file);
+    n = strcspn(to, "\r\n");
+    secret_wipe(to + n, SECRET_BYTES_MAX - n);
+    return n > 0;
+}
+
+/* Secrets lie in pages of their own, which are never dumped. */
+static const char *secret_store(struct load *load, struct str value, const char **member)
 {
     char *const secret = secret_alloc(SECRET_BYTES_MAX);
-    FILE *const file = fopen(path, "re");
-    size_t n = 0;
 
-    if (file) {
-        setvbuf(file, NULL, _IONBF, 0); /* no copy in a buffer that nobody wipes */
-        n = fread(secret, 1, SECRET_BYTES_MAX - 1, file);
-        fclose(file);
-    }
-    n = strcspn(secret, "\r\n");
-    secret_wipe(secret + n, SECRET_BYTES_MAX - n);
-    if (n) return secret;
-    secret_free(secret, SECRET_BYTES_MAX);
+    *member = secret;
+    if (str_starts(value, "/"))
+        return first_line_read(arena_cstr(load->texts, value), secret)
+                   ? NULL
+                   : "the file that should hold the secret is empty or cannot be read";
+    if (value.n >= SECRET_BYTES_MAX) return "too long";
+    if (value.n) memcpy(secret, value.p, value.n);
     return NULL;
 }
 
@@ -150,8 +161,6 @@ static const char *secret_read(const char *path)
 static const char *value_store(struct load *load, const struct setting *row, struct str value,
                                void *member)
 {
-    const char **const text = member;
-
     switch (row->type) {
     case SETTING_INT:
         return str_int(value, row->min, row->max, member) ? NULL : "not a whole number";
@@ -159,15 +168,10 @@ static const char *value_store(struct load *load, const struct setting *row, str
         *(bool *)member = str_is(value, "true");
         return *(bool *)member || str_is(value, "false") ? NULL : "write true or false";
     case SETTING_TEXT:
-        *text = arena_cstr(load->texts, value);
-        return NULL;
     case SETTING_PATH:
-        *text = arena_cstr(load->texts, value);
-        return value.n == 0 || access(*text, R_OK) == 0 ? NULL : "the path cannot be read";
-    case SETTING_SECRET:
-        *text = "";
-        if (value.n) *text = secret_read(arena_cstr(load->texts, value));
-        return *text ? NULL : "the file that should hold the secret is empty or cannot be read";
+        *(const char **)member = arena_cstr(load->texts, value);
+        return NULL;
+    case SETTING_SECRET: return secret_store(load, value, member);
     }
     return "the table is wrong";
 }
@@ -202,6 +206,7 @@ err_t config_load(const struct setting *const *tables, const char *file, void *s
                   FILE *complaints)
 {
     static struct arena *texts; /* lives as long as the process, as the texts must */
+    char *const buffer = secret_alloc(FILE_BYTES_MAX); /* the file may hold secrets */
     struct load *load;
 
     if (!texts) texts = arena_new(SIZE_MAX);
@@ -210,9 +215,10 @@ err_t config_load(const struct setting *const *tables, const char *file, void *s
     load->file = file;
     load->texts = texts;
     load->complaints = complaints;
-    if (file) file_read(load);
+    if (file) file_read(load, buffer);
     for (const struct setting *const *table = tables; *table; table++)
         for (const struct setting *row = *table; row->key; row++)
             setting_load(load, row, settings);
+    secret_free(buffer, FILE_BYTES_MAX);
     return load->faults ? ERR_BAD_REQUEST : ERR_OK;
 }

@@ -4,8 +4,9 @@
  *   TEXT     const char *   as it stands
  *   INT      int64_t        min..max
  *   BOOL     bool           true or false
- *   PATH     const char *   of something that exists and can be read; empty: none
- *   SECRET   const char *   the first line of the file that the value names; empty: none
+ *   PATH     const char *   as it stands: a socket may appear later, so whoever opens it checks
+ *   SECRET   const char *   never quoted, kept in locked pages; a value that begins with / names the
+ *                           file whose first line is the secret
  *
  * Source, later wins: the default in the row, the file named by --config (`key = value` lines, #
  * comments), the environment (TELECURA_<KEY> in

@@ -81,14 +81,14 @@ static void every_fault_is_told_at_once(void **state)
     static const char *const expected[] = {
         ":1: colour: unknown key", ":2: port: not a whole number in 1..65535",
         ":3: plain: write true or false", ":4: not a setting", ":6: workers: set before in line 5",
-        ":7: certificate: the path cannot be read", ":8: key: the file that should hold the secret",
+        ":7: key: the file that should hold the secret",
         "name: missing: what the service calls itself",
     };
     struct settings settings;
 
     (void)state;
     assert_int_equal(load("colour = red\nport = 99999\nplain = yes\nnonsense\nworkers = 3\n"
-                          "workers = 4\ncertificate = /nowhere/x\nkey = /nowhere/hunter2\n",
+                          "workers = 4\nkey = /nowhere/hunter2\n",
                           &settings),
                      ERR_BAD_REQUEST);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
@@ -107,7 +107,7 @@ static void the_environment_is_checked_too(void **state)
     assert_non_null(strstr(said, "environment: port: not a whole number"));
 }
 
-static void a_secret_is_the_first_line_of_its_file(void **state)
+static void a_secret_stands_there_or_in_a_file(void **state)
 {
     char name[] = "/tmp/test_secret.XXXXXX", text[100];
     const int fd = mkstemp(name);
@@ -121,6 +121,10 @@ static void a_secret_is_the_first_line_of_its_file(void **state)
     assert_int_equal(load(text, &settings), ERR_OK);
     assert_string_equal(settings.key, "correct horse");
     unlink(name);
+    assert_int_equal(load("name = x\nkey = host=/run user=a\n", &settings), ERR_OK);
+    assert_string_equal(settings.key, "host=/run user=a");
+    assert_int_equal(load("name = x\n", &settings), ERR_OK);
+    assert_string_equal(settings.key, "");
 }
 
 static void a_file_that_is_not_there_is_a_fault(void **state)
@@ -141,7 +145,7 @@ int main(void)
         cmocka_unit_test(later_sources_win),
         cmocka_unit_test(every_fault_is_told_at_once),
         cmocka_unit_test(the_environment_is_checked_too),
-        cmocka_unit_test(a_secret_is_the_first_line_of_its_file),
+        cmocka_unit_test(a_secret_stands_there_or_in_a_file),
         cmocka_unit_test(a_file_that_is_not_there_is_a_fault),
     };
 
