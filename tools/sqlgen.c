@@ -36,7 +36,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define NAME_MAX_BYTES 56 /* with the prefix it must fit PostgreSQL's 63 */
+#define NAME_MAX_BYTES 40 /* prefix.why_of_NAME must fit the 63 of PostgreSQL */
 #define SLOTS_MAX 64
 #define ROWS_MAX 256
 #define STATEMENTS_MAX 1024
@@ -650,7 +650,7 @@ static void statement_write(FILE *c, const struct statement *st, const struct st
                             const char *prefix)
 {
     const bool twin = st != owner;
-    const char *base = twin ? joined("%s_why", owner->name) : st->name;
+    const char *base = twin ? joined("why_of_%s", owner->name) : st->name;
 
     slots_write(c, joined("%s_params", base), owner->name, st->params, st->param_count);
     if (!twin && st->raise_count > 0) {
@@ -676,7 +676,7 @@ static void statement_write(FILE *c, const struct statement *st, const struct st
         const char *none = st->otherwise && !st->why ? st->otherwise : "ERR_NOT_FOUND";
         fprintf(c, "    .none = %s,\n", none);
     }
-    if (st->why) fprintf(c, "    .why = &%s_why_stmt,\n", base);
+    if (st->why) fprintf(c, "    .why = &why_of_%s_stmt,\n", base);
     if (!twin && st->raise_count > 0) fprintf(c, "    .raises = %s_raises,\n", base);
     fputs("};\n", c);
 }

@@ -203,13 +203,17 @@ static err_t db_open(struct db *db, int64_t deadline_us)
     return ERR_OK;
 }
 
-/* A connection that the server has ended meanwhile is noticed before it costs a transaction. */
+/* A connection that the server has ended meanwhile is noticed before it costs a transaction. It has
+ * nothing to say unasked but that. */
 static void db_drop_dead(struct db *db)
 {
-    struct pollfd readable = {.fd = db->conn ? PQsocket(db->conn) : -1, .events = POLLIN};
+    const bool idle = db->expected_count == 0;
+    struct pollfd socket = {
+        .fd = db->conn ? PQsocket(db->conn) : -1,
+        .events = (short)(idle ? POLLIN | POLLRDHUP : POLLRDHUP),
+    };
 
-    if (!db->conn || poll(&readable, 1, 0) <= 0) return;
-    if (!PQconsumeInput(db->conn) || PQstatus(db->conn) == CONNECTION_BAD) db_close(db);
+    if (poll(&socket, 1, 0) > 0) db_close(db);
 }
 
 /* ---- one flush ---- */
@@ -306,16 +310,17 @@ static bool answer_read(struct tx *tx, const struct expected *expected, int64_t 
     PGresult *result = PQgetResult(db->conn);
     const ExecStatusType status = PQresultStatus(result);
     const bool done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    const bool ran = done && expected->what == RAN;
     if (expected->what == SYNCED) {
         PQclear(result);
         return status == PGRES_PIPELINE_SYNC;
     }
     if (!done && expected->what == PREPARED) prepared_remove(db, expected->stmt);
     if (status == PGRES_FATAL_ERROR && !expected->stale) tx_break(tx, expected->stmt, result);
-    if (done && expected->stmt == &commit_stmt && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+    if (ran && expected->stmt == &commit_stmt && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
         tx->err = err_raise(ERR_INTERNAL, "COMMIT was answered by %s", PQcmdStatus(result));
     }
-    if (done && ret_result) {
+    if (ran && ret_result) {
         PQclear(*ret_result);
         *ret_result = result;
     } else {
