@@ -14,7 +14,10 @@ static const char *const consents[CONSENTS] = {
 #undef CONSENT
 };
 
-static const struct { const char *word; enum reach reach; } relations[] = {
+static const struct {
+    const char *word;
+    enum reach reach;
+} relations[] = {
 #define RELATION(name, word, reach) {word, reach},
 #include "common/app/relations.def"
 #undef RELATION
@@ -33,8 +36,8 @@ struct tx *act_tx(struct act *act)
     struct act_own *own = act->own;
 
     if (!own->tx) {
-        own->frame = (struct tx_frame){act->org, act->id, act->who.person, act->now_us,
-                                       act->deadline_us, act->arena};
+        own->frame = (struct tx_frame){act->org,    act->id,          act->who.person,
+                                       act->now_us, act->deadline_us, act->arena};
         own->tx = tx_begin(own->db, &own->frame);
     }
     return own->tx;
@@ -84,8 +87,8 @@ err_t act_allow_for(struct act *act, enum permission permission, struct uuid pat
     const unsigned reach = permission_info(permission)->reach[act->who.role];
     if (reach & ANY) return ERR_OK;
 
-    const struct guard_allow guard = {.patient_id = patient, .kinds = kinds_of(act->arena, reach),
-                                      .site = (reach & SITE) != 0};
+    const struct guard_allow guard = {
+        .patient_id = patient, .kinds = kinds_of(act->arena, reach), .site = (reach & SITE) != 0};
     guard_allow(act_tx(act), &guard);
     return ERR_OK;
 }
@@ -144,7 +147,8 @@ static int kind_of(const ProtobufCMessage *message)
     const ProtobufCFieldDescriptor *field = message->descriptor->fields;
     int32_t kind;
 
-    assert(message->descriptor->n_fields > 0 && field->id == 1 && field->type == PROTOBUF_C_TYPE_ENUM);
+    assert(message->descriptor->n_fields > 0 && field->id == 1 &&
+           field->type == PROTOBUF_C_TYPE_ENUM);
     memcpy(&kind, (const char *)message + field->offset, sizeof kind);
     return kind;
 }
@@ -155,8 +159,12 @@ err_t act_emit(struct act *act, enum topic topic, struct uuid key, int64_t versi
     assert(message->descriptor == topic_info(topic)->message);
 
     const struct outbox_insert row = {
-        .id = uuid_v7(act->now_us), .topic = str_of(topic_info(topic)->name), .key = key,
-        .kind = kind_of(message), .version = version, .payload = pb_pack(act->arena, message),
+        .id = uuid_v7(act->now_us),
+        .topic = str_of(topic_info(topic)->name),
+        .key = key,
+        .kind = kind_of(message),
+        .version = version,
+        .payload = pb_pack(act->arena, message),
     };
     outbox_insert(act_tx(act), &row);
     act->own->emitted = true;

@@ -5,7 +5,8 @@
 
 #include <assert.h>
 
-static const struct field *field_find(const struct shape *shape, const char *name, enum json_type type)
+static const struct field *field_find(const struct shape *shape, const char *name,
+                                      enum json_type type)
 {
     for (const struct field *field = shape->fields; field->name; field++) {
         if (field->type == type && strcmp(field->name, name) == 0) return field;
@@ -36,7 +37,8 @@ err_t act_reply(struct act *act, int status, const struct shape *shape, const vo
     if (id) memcpy(&own->resource, member_at(row, id), sizeof own->resource);
     if (version) {
         memcpy(&own->resource_version, member_at(row, version), sizeof own->resource_version);
-        header_add(own, "ETag", arena_printf(act->arena, "\"%lld\"", (long long)own->resource_version));
+        header_add(own, "ETag",
+                   arena_printf(act->arena, "\"%lld\"", (long long)own->resource_version));
     }
     return ERR_OK;
 }
@@ -123,7 +125,8 @@ struct str act_cursor(struct act *act, struct cursor after)
 
     for (int i = 0; i < 8; i++) raw[i] = (uint8_t)((uint64_t)after.at_us >> (56 - 8 * i));
     memcpy(raw + 8, after.id.b, 16);
-    if (cursor_mac(act, raw, &mac) != ERR_OK) return STR_NONE; /* the page stands, the next is lost */
+    if (cursor_mac(act, raw, &mac) != ERR_OK)
+        return STR_NONE; /* the page stands, the next is lost */
     memcpy(raw + CURSOR_PLAIN, mac.b, CURSOR_MAC);
 
     char *text = arena_alloc(act->arena, BASE64URL_LEN(CURSOR_BYTES) + 1);
@@ -138,7 +141,8 @@ err_t act_cursor_open(struct act *act, struct str text, struct cursor *ret_after
 
     *ret_after = (struct cursor){0, UUID_NIL};
     if (!text.p) return ERR_OK;
-    if (text.n != BASE64URL_LEN(CURSOR_BYTES) || !base64url_decode(text, raw, &n) || n != CURSOR_BYTES)
+    if (text.n != BASE64URL_LEN(CURSOR_BYTES) || !base64url_decode(text, raw, &n) ||
+        n != CURSOR_BYTES)
         return ERR_BAD_QUERY;
 
     TRY(cursor_mac(act, raw, &mac));

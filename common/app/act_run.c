@@ -44,7 +44,8 @@ err_t run_mac_key(struct bytes *ret_key)
 
     pthread_mutex_lock(&lock);
     if (!known) {
-        const struct hash id = hash_sha256_2(str_bytes(STR("producer:")), str_bytes(str_of(service_name)));
+        const struct hash id =
+            hash_sha256_2(str_bytes(STR("producer:")), str_bytes(str_of(service_name)));
         struct key_name name = {.domain = "mac"};
 
         memcpy(name.patient.b, id.b, sizeof name.patient.b);
@@ -69,8 +70,9 @@ static void audit_row(struct act *act, struct tx *tx, const struct run_input *in
         .outcome = err == ERR_OK ? STR("done") : STR("refused"),
         .error = err == ERR_OK ? STR_NONE : str_of(err_info(err)->code),
         .who = act->who.person,
-        .role = str_of(act->who.role == ROLE_SERVICE && act->who.service ? act->who.service
-                                                                         : role_word(act->who.role)),
+        .role =
+            str_of(act->who.role == ROLE_SERVICE && act->who.service ? act->who.service
+                                                                     : role_word(act->who.role)),
         .acr = act->who.acr,
         .remote = input->remote,
         .patient_id = patient ? *patient : UUID_NIL,
@@ -106,7 +108,8 @@ static err_t body_hash(struct act *act, const struct run_input *input, struct by
 static err_t idempotency_row(struct act *act, const struct run_input *input)
 {
     struct idempotency_insert row = {.route = str_of(act->own->run->resource),
-                                     .key = input->idempotency_key, .row_id = act->own->resource};
+                                     .key = input->idempotency_key,
+                                     .row_id = act->own->resource};
 
     TRY(body_hash(act, input, &row.body_hash));
     idempotency_insert(act_tx(act), &row);
@@ -139,17 +142,28 @@ static void act_fill(struct act *act, const struct run *run, const struct run_in
     struct act_own *own = ARENA_NEW(arena, struct act_own);
     const int64_t now_us = clock_now_us();
 
-    *own = (struct act_own){.run = run, .db = db, .tx = input->tx, .tx_borrowed = input->tx != NULL,
-                            .status = 204};
+    *own = (struct act_own){
+        .run = run, .db = db, .tx = input->tx, .tx_borrowed = input->tx != NULL, .status = 204};
     *act = (struct act){
-        .id = id, .org = input->actor && !uuid_is_nil(input->actor->org) ? input->actor->org : input->org,
-        .now_us = now_us, .deadline_us = clock_mono_us() + (int64_t)run->ms * MS_US,
-        .in = input->in, .path_id = input->path_id, .path_rest = input->path_rest,
-        .if_match = input->if_match, .token = input->token, .event = input->event,
-        .session = input->session, .grant = input->grant, .arena = arena, .own = own,
+        .id = id,
+        .org = input->actor && !uuid_is_nil(input->actor->org) ? input->actor->org : input->org,
+        .now_us = now_us,
+        .deadline_us = clock_mono_us() + (int64_t)run->ms * MS_US,
+        .in = input->in,
+        .path_id = input->path_id,
+        .path_rest = input->path_rest,
+        .if_match = input->if_match,
+        .token = input->token,
+        .event = input->event,
+        .session = input->session,
+        .grant = input->grant,
+        .arena = arena,
+        .own = own,
     };
-    act->who = input->actor ? *input->actor
-                            : (struct actor){.role = ROLE_SERVICE, .service = service_name, .org = input->org};
+    act->who =
+        input->actor
+            ? *input->actor
+            : (struct actor){.role = ROLE_SERVICE, .service = service_name, .org = input->org};
 }
 
 static err_t try_once(struct act *act, const struct run_input *input)
@@ -184,7 +198,8 @@ static err_t record_refusal(struct act *act, const struct run_input *input, err_
 
 /* ---- replay: the key names what was done already ---- */
 
-static err_t replay(struct act *act, const struct run_input *input, struct db *db, bool *ret_replayed)
+static err_t replay(struct act *act, const struct run_input *input, struct db *db,
+                    bool *ret_replayed)
 {
     const struct idempotency_find ask = {str_of(act->own->run->resource), input->idempotency_key};
     struct run_input again = *input;
@@ -211,11 +226,13 @@ static err_t replay(struct act *act, const struct run_input *input, struct db *d
         return read;
     }
     act->own->status = 201;
-    act->own->headers[act->own->header_count++] = (struct http_header){"Idempotency-Replayed", STR("true")};
+    act->own->headers[act->own->header_count++] =
+        (struct http_header){"Idempotency-Replayed", STR("true")};
     return ERR_OK;
 }
 
-static err_t settle_refusal(struct act *act, const struct run_input *input, struct db *db, err_t err)
+static err_t settle_refusal(struct act *act, const struct run_input *input, struct db *db,
+                            err_t err)
 {
     if (act->own->run->creates && input->idempotency_key.p) {
         bool replayed = false;
@@ -227,7 +244,8 @@ static err_t settle_refusal(struct act *act, const struct run_input *input, stru
         }
     }
     if (act->own->run->audit == AUDIT_NONE || !db) return err;
-    if (err == ERR_CONSENT_REQUIRED && input->may_wait) return err; /* asked again: not the last word */
+    if (err == ERR_CONSENT_REQUIRED && input->may_wait)
+        return err; /* asked again: not the last word */
 
     return record_refusal(act, input, err);
 }

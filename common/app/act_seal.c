@@ -9,8 +9,12 @@
 
 #define KINDS_MAX 32
 
-static const struct { const char *domain; const ProtobufCMessageDescriptor *message; } kinds[KINDS_MAX] = {
-#define KIND(name, number, domain, message) [number] = {domain, &telecura__v1__##message##__descriptor},
+static const struct {
+    const char *domain;
+    const ProtobufCMessageDescriptor *message;
+} kinds[KINDS_MAX] = {
+#define KIND(name, number, domain, message)                                                        \
+    [number] = {domain, &telecura__v1__##message##__descriptor},
 #include "common/app/kinds.def"
 #undef KIND
 };
@@ -24,8 +28,8 @@ static struct bytes aad_of(struct arena *arena, const Telecura__V1__Sealed *seal
     return pb_pack(arena, &bare.base);
 }
 
-err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid row, int64_t version,
-               const ProtobufCMessage *message, struct bytes *ret_sealed)
+err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid row,
+               int64_t version, const ProtobufCMessage *message, struct bytes *ret_sealed)
 {
     assert(kind < KINDS_MAX && kinds[kind].message == message->descriptor);
 
@@ -53,7 +57,8 @@ err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid
 }
 
 /* The row says what the blob must be; a blob of another row, patient or kind is damage. */
-static bool belongs(const struct act *act, const struct unseal *item, const Telecura__V1__Sealed *sealed)
+static bool belongs(const struct act *act, const struct unseal *item,
+                    const Telecura__V1__Sealed *sealed)
 {
     return uuid_equal(pb_to_uuid(sealed->org), act->org) &&
            uuid_equal(pb_to_uuid(sealed->patient), item->patient) &&
@@ -78,7 +83,8 @@ static err_t unseal_one(struct act *act, struct unseal *item)
 
     const size_t n = sealed->bytes.len - AEAD_OVERHEAD_BYTES;
     uint8_t *plain = arena_alloc(act->arena, n + 1);
-    const err_t err = aead_open(key.secret, aad_of(act->arena, sealed), pb_to_bytes(sealed->bytes), plain);
+    const err_t err =
+        aead_open(key.secret, aad_of(act->arena, sealed), pb_to_bytes(sealed->bytes), plain);
     secret_wipe(&key, sizeof key);
     if (err != ERR_OK)
         return err_raise(ERR_CORRUPT, "the blob of row %s does not open", UUID_ARG(item->row));

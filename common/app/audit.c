@@ -2,7 +2,10 @@
 
 #include <assert.h>
 
-static const struct { const char *word; char letter; } actions[AUDIT_ACTIONS] = {
+static const struct {
+    const char *word;
+    char letter;
+} actions[AUDIT_ACTIONS] = {
 #define AUDIT(name, text, code) [AUDIT_##name] = {text, code},
 #include "common/app/audit.def"
 #undef AUDIT

@@ -90,7 +90,8 @@ static void keys_refresh(struct auth *auth)
     if (stat(auth->config.idp_keys, &st) != 0) return;
 
     pthread_rwlock_wrlock(&auth->keys_lock);
-    if (st.st_mtim.tv_sec != auth->keys_mtime.tv_sec || st.st_mtim.tv_nsec != auth->keys_mtime.tv_nsec) {
+    if (st.st_mtim.tv_sec != auth->keys_mtime.tv_sec ||
+        st.st_mtim.tv_nsec != auth->keys_mtime.tv_nsec) {
         struct jws_keys *fresh = keys_read(auth->config.idp_keys);
 
         if (fresh) {
@@ -112,8 +113,8 @@ err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_cl
     keys_refresh(auth);
 
     pthread_rwlock_rdlock(&auth->keys_lock);
-    const err_t err = auth->keys ? jws_verify(auth->keys, token, &expect, ret_claims)
-                                 : ERR_UNAVAILABLE;
+    const err_t err =
+        auth->keys ? jws_verify(auth->keys, token, &expect, ret_claims) : ERR_UNAVAILABLE;
     pthread_rwlock_unlock(&auth->keys_lock);
 
     return err == ERR_UNAVAILABLE ? err_raise(err, "no identity provider's keys: telectl keys sync")
@@ -166,8 +167,8 @@ static err_t member_choose(const struct member_row_rows *rows, struct str org_he
 static err_t member_find(struct db *db, struct arena *arena, const struct jws_claims *claims,
                          struct str org_header, struct actor *ret_actor)
 {
-    const struct tx_frame frame = {.now_us = clock_now_us(), .arena = arena,
-                                   .deadline_us = clock_mono_us() + 2 * SECOND_US};
+    const struct tx_frame frame = {
+        .now_us = clock_now_us(), .arena = arena, .deadline_us = clock_mono_us() + 2 * SECOND_US};
     const struct member_sign_in who = {str_of(claims->iss), str_of(claims->sub)};
     const struct member_row *row;
     struct member_row_rows rows;
@@ -180,8 +181,8 @@ static err_t member_find(struct db *db, struct arena *arena, const struct jws_cl
     TRY(member_choose(&rows, org_header, &row));
     if (!role_parse(row->role, &role)) return ERR_FORBIDDEN;
 
-    *ret_actor = (struct actor){.role = role, .person = row->person, .org = row->org,
-                                .patient = row->patient_id};
+    *ret_actor = (struct actor){
+        .role = role, .person = row->person, .org = row->org, .patient = row->patient_id};
     return ERR_OK;
 }
 
@@ -193,7 +194,8 @@ err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena, struct s
 
     if (!token.p) return ERR_UNAUTHENTICATED;
 
-    const struct hash key = hash_sha256_3(str_bytes(token), bytes_of("\n", 1), str_bytes(org_header));
+    const struct hash key =
+        hash_sha256_3(str_bytes(token), bytes_of("\n", 1), str_bytes(org_header));
     if (!cache_find(auth, &key, ret_actor)) {
         TRY(auth_claims(auth, token, &claims));
         TRY(member_find(db, arena, &claims, org_header, ret_actor));

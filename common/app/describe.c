@@ -47,9 +47,13 @@ static void route_print(const struct route *route, bool first)
     shape_name("reply", route->reply);
     text("about", route->about, ",");
     printf("\"list\":%s,\"if_match\":%s,\"idempotent\":%s,\"fresh\":%s,\"status\":%d,\"ms\":%u}",
-           route->list ? "true" : "false", route->if_match ? "true" : "false", route->again ? "true" : "false",
+           route->list ? "true" : "false", route->if_match ? "true" : "false",
+           route->again ? "true" : "false",
            permission_info(route->may)->factor == FRESH ? "true" : "false",
-           route->status ? route->status : route->again ? 201 : 200, route->ms);
+           route->status  ? route->status
+           : route->again ? 201
+                          : 200,
+           route->ms);
 }
 
 static void routes_print(const struct service *service)
@@ -146,7 +150,8 @@ int describe(const struct service *service, const struct setting *common)
     topics_print(service);
     printf("\"timers\":[");
     for (const struct timer *timer = service->timers; timer && timer->name; timer++)
-        printf("%s{\"name\":\"%s\",\"every_ms\":%u}", timer == service->timers ? "" : ",", timer->name, timer->every_ms);
+        printf("%s{\"name\":\"%s\",\"every_ms\":%u}", timer == service->timers ? "" : ",",
+               timer->name, timer->every_ms);
     printf("],\n\"settings\":[");
     settings_print(common, &first);
     settings_print(service->settings, &first);

@@ -4,7 +4,8 @@
 
 #include <assert.h>
 
-#define FRESH_US (5 * MINUTE_US) /* design.md 7: a fresh second factor is one of the last 5 minutes */
+#define FRESH_US                                                                                   \
+    (5 * MINUTE_US) /* design.md 7: a fresh second factor is one of the last 5 minutes */
 #define SECOND_FACTOR_ACR 2
 
 static const char *const roles[ROLES] = {

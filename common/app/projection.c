@@ -16,12 +16,17 @@ static err_t person_heard(struct act *act)
 {
     const Telecura__V1__PersonEvent *ev = act->in;
     const struct member_upsert row = {
-        .id = act->event->key, .person = pb_to_uuid(ev->person), .role = str_of(ev->role),
-        .state = str_of(ev->state), .issuer = text_or_none(ev->issuer),
-        .subject = text_or_none(ev->subject), .patient_id = pb_to_uuid(ev->patient),
+        .id = act->event->key,
+        .person = pb_to_uuid(ev->person),
+        .role = str_of(ev->role),
+        .state = str_of(ev->state),
+        .issuer = text_or_none(ev->issuer),
+        .subject = text_or_none(ev->subject),
+        .patient_id = pb_to_uuid(ev->patient),
         .language = str_of(*ev->language ? ev->language : "en"),
         .sealed = ev->sealed.len ? pb_to_bytes(ev->sealed) : BYTES_NONE,
-        .version = act->event->version, .epoch = act->event->epoch,
+        .version = act->event->version,
+        .epoch = act->event->epoch,
     };
     member_upsert(act_tx(act), &row);
     auth_forget();
@@ -32,9 +37,14 @@ static err_t relation_heard(struct act *act)
 {
     const Telecura__V1__RelationEvent *ev = act->in;
     const struct relation_upsert row = {
-        .id = act->event->key, .person = pb_to_uuid(ev->person), .patient_id = pb_to_uuid(ev->patient),
-        .kind = str_of(ev->relation), .starts_at_us = ev->starts_at_us, .ends_at_us = ev->ends_at_us,
-        .version = act->event->version, .epoch = act->event->epoch,
+        .id = act->event->key,
+        .person = pb_to_uuid(ev->person),
+        .patient_id = pb_to_uuid(ev->patient),
+        .kind = str_of(ev->relation),
+        .starts_at_us = ev->starts_at_us,
+        .ends_at_us = ev->ends_at_us,
+        .version = act->event->version,
+        .epoch = act->event->epoch,
     };
     relation_upsert(act_tx(act), &row);
     return ERR_OK;
@@ -44,10 +54,15 @@ static err_t consent_heard(struct act *act)
 {
     const Telecura__V1__ConsentEvent *ev = act->in;
     const struct consent_upsert row = {
-        .id = act->event->key, .patient_id = pb_to_uuid(ev->patient), .scope = str_of(ev->scope),
-        .state = str_of(ev->state), .starts_at_us = ev->starts_at_us, .ends_at_us = ev->ends_at_us,
+        .id = act->event->key,
+        .patient_id = pb_to_uuid(ev->patient),
+        .scope = str_of(ev->scope),
+        .state = str_of(ev->state),
+        .starts_at_us = ev->starts_at_us,
+        .ends_at_us = ev->ends_at_us,
         .document_version = ev->document_version,
-        .version = act->event->version, .epoch = act->event->epoch,
+        .version = act->event->version,
+        .epoch = act->event->epoch,
     };
     consent_upsert(act_tx(act), &row);
     return ERR_OK;

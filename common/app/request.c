@@ -21,8 +21,8 @@ struct request {
 };
 
 static struct requests config;
-static struct run *runs;               /* one a route, in its order */
-static struct histogram *latencies;    /* one a route */
+static struct run *runs;            /* one a route, in its order */
+static struct histogram *latencies; /* one a route */
 static struct metric strangers = {.name = "strangers_total", .labels = ""};
 static struct metric refused_full = {.name = "queue_full_total", .labels = ""};
 
@@ -40,12 +40,14 @@ void requests_init(const struct requests *given)
     for (size_t i = 0; i < n; i++) {
         char *label = NULL;
 
-        runs[i] = (struct run){routes[i].may, routes[i].audit, routes[i].path, routes[i].ms,
-                               routes[i].run, routes[i].again != NULL, NULL};
+        runs[i] = (struct run){routes[i].may, routes[i].audit, routes[i].path,
+                               routes[i].ms,  routes[i].run,   routes[i].again != NULL,
+                               NULL};
         for (size_t j = 0; routes[i].again && j < n; j++) {
             if (routes[j].run == routes[i].again) runs[i].again = &runs[j];
         }
-        if (asprintf(&label, "route=\"%s %s\"", method_word(routes[i].method), routes[i].path) < 0) abort();
+        if (asprintf(&label, "route=\"%s %s\"", method_word(routes[i].method), routes[i].path) < 0)
+            abort();
         latencies[i] = (struct histogram){.name = "request_seconds", .labels = label};
         metrics_add_histogram(&latencies[i]);
     }
@@ -76,14 +78,17 @@ static err_t stranger_of(struct arena *arena, struct str token, struct actor *re
 
     TRY(auth_claims(config.auth, token, &claims));
     *ret_actor = (struct actor){
-        .role = ROLE_GUEST, .acr = claims.acr, .auth_time_us = claims.auth_time_s * SECOND_US,
-        .issuer = arena_cstr(arena, str_of(claims.iss)), .subject = arena_cstr(arena, str_of(claims.sub)),
+        .role = ROLE_GUEST,
+        .acr = claims.acr,
+        .auth_time_us = claims.auth_time_s * SECOND_US,
+        .issuer = arena_cstr(arena, str_of(claims.iss)),
+        .subject = arena_cstr(arena, str_of(claims.sub)),
     };
     return ERR_OK;
 }
 
-static err_t actor_of(struct worker *worker, const struct request *request, const struct route *route,
-                      struct actor *ret_actor)
+static err_t actor_of(struct worker *worker, const struct request *request,
+                      const struct route *route, struct actor *ret_actor)
 {
     const struct h1_head *head = http_head(request->call);
     const struct str peer = http_peer(request->call), token = bearer_of(head);
@@ -94,7 +99,8 @@ static err_t actor_of(struct worker *worker, const struct request *request, cons
         return ERR_OK;
     case SERVICE_ONLY:
         if (!peer.p || str_is(peer, "gateway")) return ERR_UNAUTHENTICATED;
-        *ret_actor = (struct actor){.role = ROLE_SERVICE, .service = arena_cstr(worker->arena, peer)};
+        *ret_actor =
+            (struct actor){.role = ROLE_SERVICE, .service = arena_cstr(worker->arena, peer)};
         return ERR_OK;
     case PASS_ON:
     case BIND_SELF:
@@ -109,7 +115,8 @@ static err_t actor_of(struct worker *worker, const struct request *request, cons
 
 /* ---- what is asked ---- */
 
-static err_t if_match_of(const struct route *route, const struct h1_head *head, int64_t *ret_version)
+static err_t if_match_of(const struct route *route, const struct h1_head *head,
+                         int64_t *ret_version)
 {
     const struct str value = h1_header(head, "if-match");
 
@@ -133,7 +140,8 @@ static err_t key_of(const struct route *route, const struct h1_head *head, struc
 
 static bool is_json(struct str content_type)
 {
-    return str_is(content_type, "application/json") || str_starts(content_type, "application/json;");
+    return str_is(content_type, "application/json") ||
+           str_starts(content_type, "application/json;");
 }
 
 /* GET takes its shape from the query, all else from a JSON body; what no shape names is refused. */
@@ -149,7 +157,8 @@ static err_t input_of(const struct route *route, const struct h1_head *head, str
         return head->query.n ? ERR_BAD_QUERY : ERR_OK;
     }
     if (head->query.n) return ERR_BAD_QUERY;
-    if (!in) return body.n == 0 || (body.n == 2 && memcmp(body.p, "{}", 2) == 0) ? ERR_OK : ERR_BAD_BODY;
+    if (!in)
+        return body.n == 0 || (body.n == 2 && memcmp(body.p, "{}", 2) == 0) ? ERR_OK : ERR_BAD_BODY;
     if (!is_json(h1_header(head, "content-type"))) return ERR_BAD_MEDIA;
 
     return json_decode(route->body, body, arena, in, fault);
@@ -157,8 +166,8 @@ static err_t input_of(const struct route *route, const struct h1_head *head, str
 
 static struct str faults_json(struct arena *arena, const struct json_fault *fault)
 {
-    return fault->code ? arena_printf(arena, "[{\"pointer\":\"%s\",\"code\":\"%s\"}]", fault->pointer,
-                                      fault->code)
+    return fault->code ? arena_printf(arena, "[{\"pointer\":\"%s\",\"code\":\"%s\"}]",
+                                      fault->pointer, fault->code)
                        : STR_NONE;
 }
 
@@ -198,8 +207,12 @@ static void request_run(struct worker *worker, struct job *job)
     struct json_fault fault = {"", NULL};
     struct actor actor;
     struct run_input input = {
-        .actor = &actor, .path_id = request->path_id, .path_rest = request->path_rest,
-        .token = bearer_of(head), .remote = http_remote(request->call), .body = http_body(request->call),
+        .actor = &actor,
+        .path_id = request->path_id,
+        .path_rest = request->path_rest,
+        .token = bearer_of(head),
+        .remote = http_remote(request->call),
+        .body = http_body(request->call),
         .may_wait = config.waits && !request->last,
     };
     struct act act = {.id = UUID_NIL};
@@ -208,7 +221,8 @@ static void request_run(struct worker *worker, struct job *job)
     if (err == ERR_OK) err = if_match_of(route, head, &input.if_match);
     if (err == ERR_OK) err = key_of(route, head, &input.idempotency_key);
     if (err == ERR_OK) err = input_of(route, head, input.body, worker->arena, &input.in, &fault);
-    if (err == ERR_OK) err = run_act(&runs[request->route], &input, worker->db, worker->arena, &act);
+    if (err == ERR_OK)
+        err = run_act(&runs[request->route], &input, worker->db, worker->arena, &act);
 
     if (err == ERR_OK) return answer(request, &act);
     if (err == ERR_CONSENT_REQUIRED && input.may_wait) {
@@ -229,15 +243,20 @@ void request_take(struct http_call *call, void *unused)
     size_t route;
 
     (void)unused;
-    const err_t err = route_find(config.service->routes, head->upgrade_websocket ? WS : head->method,
-                                 head->path, &route, &path_id, &path_rest);
+    const err_t err =
+        route_find(config.service->routes, head->upgrade_websocket ? WS : head->method, head->path,
+                   &route, &path_id, &path_rest);
     if (err != ERR_OK) return http_problem(call, err, UUID_NIL, STR_NONE);
     if (config.service->routes[route].method == WS) return session_accept(call, path_id);
 
     struct request *request = calloc(1, sizeof *request);
     if (!request) abort();
-    *request = (struct request){.job.run = request_run, .call = call, .route = route,
-                                .path_id = path_id, .path_rest = path_rest, .came_us = clock_mono_us()};
+    *request = (struct request){.job.run = request_run,
+                                .call = call,
+                                .route = route,
+                                .path_id = path_id,
+                                .path_rest = path_rest,
+                                .came_us = clock_mono_us()};
     if (workers_put(&request->job)) return;
 
     metrics_count(&refused_full, 1);

@@ -2,8 +2,8 @@
 #include "common/app/request.h"
 
 static const char *const methods[METHODS] = {
-    [METHOD_NONE] = "", [GET] = "GET", [POST] = "POST", [PUT] = "PUT",
-    [PATCH] = "PATCH", [DELETE] = "DELETE", [WS] = "WS",
+    [METHOD_NONE] = "", [GET] = "GET",       [POST] = "POST", [PUT] = "PUT",
+    [PATCH] = "PATCH",  [DELETE] = "DELETE", [WS] = "WS",
 };
 
 const char *method_word(enum method method)
@@ -26,7 +26,8 @@ static bool segment_next(struct str *path, struct str *ret_segment)
     return true;
 }
 
-static bool path_matches(const char *pattern, struct str path, struct uuid *ret_id, struct str *ret_rest)
+static bool path_matches(const char *pattern, struct str path, struct uuid *ret_id,
+                         struct str *ret_rest)
 {
     struct str want = str_of(pattern), expected, given;
 
@@ -46,8 +47,8 @@ static bool path_matches(const char *pattern, struct str path, struct uuid *ret_
     return path.n == 0;
 }
 
-err_t route_find(const struct route *routes, enum method method, struct str path,
-                 size_t *ret_index, struct uuid *ret_id, struct str *ret_rest)
+err_t route_find(const struct route *routes, enum method method, struct str path, size_t *ret_index,
+                 struct uuid *ret_id, struct str *ret_rest)
 {
     bool known = false;
 

@@ -48,27 +48,37 @@ static struct {
 
 #define AT(member) offsetof(struct common_settings, member)
 static const struct setting common_settings[] = {
-    {"listen", SETTING_TEXT, AT(listen), NULL, 0, 0, "address of the service: host:port, or a path (Unix socket); mutual TLS"},
+    {"listen", SETTING_TEXT, AT(listen), NULL, 0, 0,
+     "address of the service: host:port, or a path (Unix socket); mutual TLS"},
     {"inner", SETTING_TEXT, AT(inner), "", 0, 0, "loopback address of /health and /metrics"},
-    {"http_plain", SETTING_TEXT, AT(http_plain), "", 0, 0, "loopback address without TLS, for benches; refused in production"},
+    {"http_plain", SETTING_TEXT, AT(http_plain), "", 0, 0,
+     "loopback address without TLS, for benches; refused in production"},
     {"db", SETTING_SECRET, AT(db), "", 0, 0, "libpq connection of the service's role"},
-    {"db_owner", SETTING_SECRET, AT(db_owner), "", 0, 0, "libpq connection of the owner role, for --migrate"},
-    {"kafka", SETTING_TEXT, AT(kafka), "", 0, 0, "bootstrap servers; empty: events wait in the outbox"},
-    {"kafka_partitions", SETTING_INT, AT(kafka_partitions), "3", 1, 96, "partitions of a topic, fixed at its birth"},
-    {"tls_ca", SETTING_PATH, AT(tls_ca), "", 0, 0, "certificates of the authority that signs every part"},
+    {"db_owner", SETTING_SECRET, AT(db_owner), "", 0, 0,
+     "libpq connection of the owner role, for --migrate"},
+    {"kafka", SETTING_TEXT, AT(kafka), "", 0, 0,
+     "bootstrap servers; empty: events wait in the outbox"},
+    {"kafka_partitions", SETTING_INT, AT(kafka_partitions), "3", 1, 96,
+     "partitions of a topic, fixed at its birth"},
+    {"tls_ca", SETTING_PATH, AT(tls_ca), "", 0, 0,
+     "certificates of the authority that signs every part"},
     {"tls_cert", SETTING_PATH, AT(tls_cert), "", 0, 0, "own certificate, CN = the service's name"},
     {"tls_key", SETTING_PATH, AT(tls_key), "", 0, 0, "own key, PKCS#8"},
     {"keyd", SETTING_PATH, AT(keyd), "", 0, 0, "keyd's Unix socket"},
     {"idp_keys", SETTING_PATH, AT(idp_keys), "", 0, 0, "key set (JWKS) of the identity provider"},
     {"issuer", SETTING_TEXT, AT(issuer), "", 0, 0, "the identity provider's issuer"},
-    {"audience", SETTING_TEXT, AT(audience), "telecura-api", 0, 0, "audience that a token must name"},
+    {"audience", SETTING_TEXT, AT(audience), "telecura-api", 0, 0,
+     "audience that a token must name"},
     {"redis", SETTING_PATH, AT(redis), "", 0, 0, "Redis' Unix socket; empty: no cache"},
     {"profile", SETTING_TEXT, AT(profile), "local", 0, 0, "local or production"},
     {"run_dir", SETTING_PATH, AT(run_dir), "", 0, 0, "folder that this service may write"},
     {"access_public", SETTING_PATH, AT(access_public), "", 0, 0, "public keys that sign grants"},
-    {"appointments_public", SETTING_PATH, AT(appointments_public), "", 0, 0, "public keys that sign visit passes"},
-    {"workers", SETTING_INT, AT(workers), "4", 1, 64, "threads that run acts, one PostgreSQL connection each"},
-    {"http_plain_only", SETTING_BOOL, AT(http_plain_only), "false", 0, 0, "no TLS listener: benches only"},
+    {"appointments_public", SETTING_PATH, AT(appointments_public), "", 0, 0,
+     "public keys that sign visit passes"},
+    {"workers", SETTING_INT, AT(workers), "4", 1, 64,
+     "threads that run acts, one PostgreSQL connection each"},
+    {"http_plain_only", SETTING_BOOL, AT(http_plain_only), "false", 0, 0,
+     "no TLS listener: benches only"},
     {.key = NULL},
 };
 
@@ -80,9 +90,18 @@ static const struct option options[] = {
 
 /* ---- what handlers may ask ---- */
 
-const void *service_settings(void) { return self.settings; }
-struct keys *service_keys(void) { return self.keys; }
-bool service_stopping(void) { return self.stopping; }
+const void *service_settings(void)
+{
+    return self.settings;
+}
+struct keys *service_keys(void)
+{
+    return self.keys;
+}
+bool service_stopping(void)
+{
+    return self.stopping;
+}
 
 void service_poke_effects(void)
 {
@@ -108,10 +127,15 @@ void service_wait(unsigned ms)
     pthread_mutex_unlock(&self.effects_lock);
 }
 
-err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handler *run_it, const void *in)
+err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handler *run_it,
+                  const void *in)
 {
     static _Thread_local struct arena *arena;
-    const struct run run = {.may = PERMISSION_NONE, .audit = audit, .resource = "effect", .ms = 10000, .handler = run_it};
+    const struct run run = {.may = PERMISSION_NONE,
+                            .audit = audit,
+                            .resource = "effect",
+                            .ms = 10000,
+                            .handler = run_it};
     const struct run_input input = {.org = org, .in = in, .if_match = -1};
     struct act act;
 
@@ -144,12 +168,20 @@ static const struct hears *const *all_hears(void)
     return tables;
 }
 
-static err_t event_run(const struct hears *row, struct tx *tx, struct arena *arena, const struct event *event)
+static err_t event_run(const struct hears *row, struct tx *tx, struct arena *arena,
+                       const struct event *event)
 {
-    const struct run run = {.may = PERMISSION_NONE, .audit = row->audit, .resource = topic_info(row->topic)->name,
-                            .ms = 10000, .handler = row->run};
-    const struct run_input input = {.org = event->org, .in = event->message, .event = event, .tx = tx,
-                                    .path_id = event->key, .if_match = -1};
+    const struct run run = {.may = PERMISSION_NONE,
+                            .audit = row->audit,
+                            .resource = topic_info(row->topic)->name,
+                            .ms = 10000,
+                            .handler = row->run};
+    const struct run_input input = {.org = event->org,
+                                    .in = event->message,
+                                    .event = event,
+                                    .tx = tx,
+                                    .path_id = event->key,
+                                    .if_match = -1};
     struct act act;
 
     return run_act(&run, &input, NULL, arena, &act);
@@ -240,14 +272,18 @@ static void inner_take(struct http_call *call)
     struct arena *arena = arena_new(1024 * 1024);
 
     if (str_is(path, "/metrics"))
-        http_reply(call, 200, "text/plain; version=0.0.4", str_bytes(metrics_print(arena, self.service->name)), NULL, 0);
+        http_reply(call, 200, "text/plain; version=0.0.4",
+                   str_bytes(metrics_print(arena, self.service->name)), NULL, 0);
     else if (str_is(path, "/health/live"))
         http_reply(call, 200, "application/json", str_bytes(STR("{\"status\":\"live\"}")), NULL, 0);
     else if (str_is(path, "/health/ready"))
-        http_reply(call, self.ready ? 200 : 503, "application/json",
-                   str_bytes(arena_printf(arena, "{\"status\":\"%s\",\"clock_skew_ms\":%lld,\"queued\":%zu,\"sessions\":%zu}",
-                                          self.ready ? "ready" : "not ready", (long long)self.skew_us / 1000,
-                                          workers_queued(), session_count())), NULL, 0);
+        http_reply(
+            call, self.ready ? 200 : 503, "application/json",
+            str_bytes(arena_printf(
+                arena, "{\"status\":\"%s\",\"clock_skew_ms\":%lld,\"queued\":%zu,\"sessions\":%zu}",
+                self.ready ? "ready" : "not ready", (long long)self.skew_us / 1000,
+                workers_queued(), session_count())),
+            NULL, 0);
     else
         http_problem(call, ERR_NOT_FOUND, UUID_NIL, STR_NONE);
     arena_free(arena);
@@ -255,8 +291,10 @@ static void inner_take(struct http_call *call)
 
 static void take(struct http_call *call, void *unused)
 {
-    if (http_inner(call)) inner_take(call);
-    else request_take(call, unused);
+    if (http_inner(call))
+        inner_take(call);
+    else
+        request_take(call, unused);
 }
 
 /* ---- start and stop ---- */
@@ -287,7 +325,8 @@ static err_t listen_all(void)
     if (!set->http_plain_only) TRY(http_listen(self.http, set->listen, &tls, false, NULL));
     if (*set->inner) TRY(http_listen(self.http, set->inner, NULL, true, NULL));
     if (*set->http_plain && strcmp(set->profile, "production") == 0)
-        return err_raise(ERR_BAD_REQUEST, "http_plain is refused in production: remove it from the settings");
+        return err_raise(ERR_BAD_REQUEST,
+                         "http_plain is refused in production: remove it from the settings");
     if (*set->http_plain) TRY(http_listen(self.http, set->http_plain, NULL, false, NULL));
     return ERR_OK;
 }
@@ -311,7 +350,8 @@ static err_t database_check(void)
     err_t err = db_check(db, &skew_us);
     if (err == ERR_OK) err = db_migrated(db, migration_sets());
     if (err == ERR_OK && llabs(skew_us) > SKEW_US_MAX)
-        err = err_raise(ERR_UNAVAILABLE, "this clock is %lld ms off PostgreSQL's: mend it (chronyc makestep)",
+        err = err_raise(ERR_UNAVAILABLE,
+                        "this clock is %lld ms off PostgreSQL's: mend it (chronyc makestep)",
                         (long long)skew_us / 1000);
     db_free(db);
     return err;
@@ -331,13 +371,21 @@ static void bus_start(const struct http_tls *tls)
     if (!*set->kafka) return;
 
     if (self.service->migrations) {
-        const struct relay_config relay = {self.service->name, set->db, set->kafka, tls, self.keys,
-                                           self.service->owns_projections};
+        const struct relay_config relay = {self.service->name, set->db,
+                                           set->kafka,         tls,
+                                           self.keys,          self.service->owns_projections};
         self.relay = relay_start(&relay);
     }
     const struct consumer_config consumer = {
-        self.service->name, self.service->migrations ? set->db : NULL, set->kafka, tls, topics_heard(),
-        on_effect, on_committed, on_watch, NULL,
+        self.service->name,
+        self.service->migrations ? set->db : NULL,
+        set->kafka,
+        tls,
+        topics_heard(),
+        on_effect,
+        on_committed,
+        on_watch,
+        NULL,
     };
     self.consumer = consumer_start(&consumer);
 }
@@ -347,7 +395,8 @@ static err_t start(void)
     const struct common_settings *set = self.settings;
     static struct http_tls tls;
     const struct auth_config auth = {set->idp_keys, set->issuer, set->audience};
-    const struct workers_config workers = {(unsigned)set->workers, self.service->migrations ? set->db : NULL,
+    const struct workers_config workers = {(unsigned)set->workers,
+                                           self.service->migrations ? set->db : NULL,
                                            self.service->name, set->redis};
     const struct requests requests = {self.service, auth_new(&auth), *set->kafka != '\0'};
 
@@ -369,7 +418,8 @@ static err_t start(void)
     loop_every(self.loop, 1000, probe_put, NULL);
     loop_every(self.loop, 100, unpark_late, NULL);
     if (self.service->frames) loop_every(self.loop, 1000, session_tick, NULL);
-    if (self.service->effects && pthread_create(&self.effects, NULL, effects_main, NULL) != 0) abort();
+    if (self.service->effects && pthread_create(&self.effects, NULL, effects_main, NULL) != 0)
+        abort();
     return ERR_OK;
 }
 
@@ -423,7 +473,8 @@ static int verify(void)
 static int settings_read(const struct service *service, const char *file)
 {
     const struct setting *const tables[] = {common_settings, service->settings, NULL};
-    const size_t bytes = service->settings_bytes ? service->settings_bytes : sizeof(struct common_settings);
+    const size_t bytes =
+        service->settings_bytes ? service->settings_bytes : sizeof(struct common_settings);
 
     self.settings = calloc(1, bytes);
     if (!self.settings) abort();
@@ -437,14 +488,18 @@ int service_run(const struct service *service, int argc, char **argv)
 
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (letter == '?') return EXIT_USAGE;
-        if (letter == 'c') file = optarg;
-        else mode = letter;
+        if (letter == 'c')
+            file = optarg;
+        else
+            mode = letter;
     }
     self.service = service;
     log_open(service->name, LOG_INFO);
     if (mode == 'd') return describe(service, common_settings);
     if (!file) {
-        fprintf(stderr, "%s: name the settings: %s --config FILE [--migrate | --health | --verify], or --describe\n",
+        fprintf(stderr,
+                "%s: name the settings: %s --config FILE [--migrate | --health | --verify], or "
+                "--describe\n",
                 service->name, argv[0]);
         return EXIT_USAGE;
     }
@@ -453,7 +508,9 @@ int service_run(const struct service *service, int argc, char **argv)
     if (mode == 'h') return health_ask(self.settings->inner, "/health/ready") ? 0 : EXIT_MISSING;
     if (mode == 'v') return verify();
     if (mode == 'm')
-        return !service->migrations || db_migrate(self.settings->db_owner, service->name, migration_sets(), stdout) == ERR_OK
-                   ? 0 : EXIT_MISSING;
+        return !service->migrations || db_migrate(self.settings->db_owner, service->name,
+                                                  migration_sets(), stdout) == ERR_OK
+                   ? 0
+                   : EXIT_MISSING;
     return serve();
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SESSIONS_MAX 20000
-#define PENDING_MAX 32           /* frames of one connection that wait for their turn */
+#define PENDING_MAX 32 /* frames of one connection that wait for their turn */
 #define CONNECT_US (5 * SECOND_US)
 #define FRAMES_MAX 24
 #define SUBPROTOCOL "telecura.v1.json"
@@ -30,13 +30,13 @@ struct session {
     session_id id;
     struct ws *ws;
     enum state state;
-    bool busy;                    /* a frame of this connection is with a worker */
+    bool busy; /* a frame of this connection is with a worker */
     struct pending *first, **last;
     size_t pending_count;
     struct uuid path_id;
     struct actor actor;
-    struct grant grant;           /* its texts are words of our own */
-    int64_t opened_us;            /* monotonic */
+    struct grant grant; /* its texts are words of our own */
+    int64_t opened_us;  /* monotonic */
     void *user;
 };
 
@@ -66,38 +66,65 @@ static uint32_t *generations;
 static size_t slot_max;
 static _Atomic size_t count;
 static struct arena *loop_arena;
-static struct shape outer;                    /* {id, <type>: body ...} */
+static struct shape outer; /* {id, <type>: body ...} */
 static struct field outer_fields[FRAMES_MAX + 2];
 static struct run frame_runs[FRAMES_MAX];
 static size_t frame_count;
 
-const struct shape session_connect_shape = {"Connect", sizeof(struct { struct str token, grant; }), (const struct field[]){
-    {"token", TEXT, 0, REQUIRED, 1, 8192, NULL, NULL},
-    {"grant", TEXT, sizeof(struct str), REQUIRED, 1, 4096, NULL, NULL},
-    {NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL},
-}};
+const struct shape session_connect_shape = {
+    "Connect", sizeof(struct { struct str token, grant; }),
+    (const struct field[]){
+        {"token", TEXT, 0, REQUIRED, 1, 8192, NULL, NULL},
+        {"grant", TEXT, sizeof(struct str), REQUIRED, 1, 4096, NULL, NULL},
+        {NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL},
+    }};
 
-const struct shape session_refresh_shape = {"Refresh", sizeof(struct { struct str token, grant; }), (const struct field[]){
-    {"token", TEXT, 0, 0, 1, 8192, NULL, NULL},
-    {"grant", TEXT, sizeof(struct str), REQUIRED, 1, 4096, NULL, NULL},
-    {NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL},
-}};
+const struct shape session_refresh_shape = {
+    "Refresh", sizeof(struct { struct str token, grant; }),
+    (const struct field[]){
+        {"token", TEXT, 0, 0, 1, 8192, NULL, NULL},
+        {"grant", TEXT, sizeof(struct str), REQUIRED, 1, 4096, NULL, NULL},
+        {NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL},
+    }};
 
-const struct shape session_opened_shape = {"SessionOpened", sizeof(struct session_opened), (const struct field[]){
-    {"session", UUID, offsetof(struct session_opened, session), 0, 0, 0, NULL, NULL},
-    {"ends_at", TIME, offsetof(struct session_opened, ends_at_us), 0, 0, 0, NULL, NULL},
-    {NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL},
-}};
+const struct shape session_opened_shape = {
+    "SessionOpened", sizeof(struct session_opened),
+    (const struct field[]){
+        {"session", UUID, offsetof(struct session_opened, session), 0, 0, 0, NULL, NULL},
+        {"ends_at", TIME, offsetof(struct session_opened, ends_at_us), 0, 0, 0, NULL, NULL},
+        {NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL},
+    }};
 
 /* ---- the table of sessions ---- */
 
-session_id session_key(const struct session *session) { return session->id; }
-const struct grant *session_grant(const struct session *session) { return &session->grant; }
-const struct actor *session_actor(const struct session *session) { return &session->actor; }
-struct uuid session_path_id(const struct session *session) { return session->path_id; }
-void *session_user(const struct session *session) { return session->user; }
-void session_set_user(struct session *session, void *user) { session->user = user; }
-size_t session_count(void) { return count; }
+session_id session_key(const struct session *session)
+{
+    return session->id;
+}
+const struct grant *session_grant(const struct session *session)
+{
+    return &session->grant;
+}
+const struct actor *session_actor(const struct session *session)
+{
+    return &session->actor;
+}
+struct uuid session_path_id(const struct session *session)
+{
+    return session->path_id;
+}
+void *session_user(const struct session *session)
+{
+    return session->user;
+}
+void session_set_user(struct session *session, void *user)
+{
+    session->user = user;
+}
+size_t session_count(void)
+{
+    return count;
+}
 
 struct session *session_find(session_id id)
 {
@@ -202,8 +229,10 @@ static void session_check(struct session *session)
     if (session->state == CONNECTING && clock_mono_us() - session->opened_us > CONNECT_US)
         session_close(session, 4502, "not connected in time");
     if (session->state != OPEN) return;
-    if (is_revoked(session)) session_close(session, 4503, "revoked");
-    else if (clock_now_us() > session->grant.ends_at_us) session_close(session, 4504, "grant ended");
+    if (is_revoked(session))
+        session_close(session, 4503, "revoked");
+    else if (clock_now_us() > session->grant.ends_at_us)
+        session_close(session, 4504, "grant ended");
 }
 
 static void sessions_check(void *unused)
@@ -239,8 +268,8 @@ static struct str member_text(const struct shape *shape, const void *body, const
 
 /* Token and grant of a connect or refresh: sound, of the same person, for this endpoint, not
  * revoked, and within one organisation. */
-static err_t credentials_check(struct worker *worker, struct frame_job *job, const struct shape *shape,
-                               const void *body)
+static err_t credentials_check(struct worker *worker, struct frame_job *job,
+                               const struct shape *shape, const void *body)
 {
     const struct common_settings *settings = service_settings();
     const struct str token = member_text(shape, body, "token");
@@ -252,7 +281,8 @@ static err_t credentials_check(struct worker *worker, struct frame_job *job, con
                     clock_now_us(), &job->new_grant));
 
     const struct grant *grant = &job->new_grant;
-    if (!uuid_equal(grant->person, job->new_actor.person) || !uuid_equal(grant->org, job->new_actor.org))
+    if (!uuid_equal(grant->person, job->new_actor.person) ||
+        !uuid_equal(grant->org, job->new_actor.org))
         return ERR_GRANT_REQUIRED;
     if (job->open && (!uuid_equal(grant->visit, job->grant.visit) ||
                       !uuid_equal(grant->person, job->grant.person)))
@@ -289,8 +319,8 @@ static void frame_reply(struct frame_job *job, const char *type, struct str body
     struct arena *arena = worker_current()->arena;
 
     if (job->err == ERR_OK)
-        text = arena_printf(arena, "{\"id\":%lld,\"%s\":" STR_FMT "}", (long long)job->pending->id, type,
-                            STR_ARG(body.n ? body : STR("{}")));
+        text = arena_printf(arena, "{\"id\":%lld,\"%s\":" STR_FMT "}", (long long)job->pending->id,
+                            type, STR_ARG(body.n ? body : STR("{}")));
     else
         text = arena_printf(arena, "{\"id\":%lld,\"error\":{\"code\":\"%s\",\"retryable\":%s}}",
                             (long long)job->pending->id, err_info(job->err)->code,
@@ -305,14 +335,18 @@ static err_t frame_act(struct worker *worker, struct frame_job *job, struct act 
 {
     const struct frame *frame = &service->frames[job->pending->frame];
     const bool credentials = frame->run == session_refresh || strcmp(frame->type, "connect") == 0;
-    struct run_input input = {.actor = &job->actor, .grant = &job->grant, .session = job->session,
-                              .path_id = job->path_id, .if_match = -1};
+    struct run_input input = {.actor = &job->actor,
+                              .grant = &job->grant,
+                              .session = job->session,
+                              .path_id = job->path_id,
+                              .if_match = -1};
     void *decoded = arena_alloc(worker->arena, outer.size);
     struct json_fault fault;
 
     TRY(json_decode_lenient(&outer, bytes_of(job->pending->text, job->pending->n), worker->arena,
                             decoded, &fault));
-    memcpy(&input.in, (const char *)decoded + outer_fields[job->pending->frame + 1].offset, sizeof input.in);
+    memcpy(&input.in, (const char *)decoded + outer_fields[job->pending->frame + 1].offset,
+           sizeof input.in);
     if (credentials) {
         TRY(credentials_check(worker, job, frame->body, input.in));
         input.actor = &job->new_actor;
@@ -334,7 +368,8 @@ static void frame_run(struct worker *worker, struct job *base)
         job->after_user = act.own->after_user;
     }
     const struct bytes body = job->err == ERR_OK ? act.own->body : BYTES_NONE;
-    frame_reply(job, service->frames[job->pending->frame].type, (struct str){(const char *)body.p, body.n});
+    frame_reply(job, service->frames[job->pending->frame].type,
+                (struct str){(const char *)body.p, body.n});
     session_loop(frame_done, job);
 }
 
@@ -379,9 +414,13 @@ static void frame_next(struct session *session)
 
     struct frame_job *job = calloc(1, sizeof *job);
     if (!job) abort();
-    *job = (struct frame_job){.job.run = frame_run, .session = session->id, .pending = pending,
-                              .path_id = session->path_id, .actor = session->actor,
-                              .grant = session->grant, .open = session->state == OPEN};
+    *job = (struct frame_job){.job.run = frame_run,
+                              .session = session->id,
+                              .pending = pending,
+                              .path_id = session->path_id,
+                              .actor = session->actor,
+                              .grant = session->grant,
+                              .open = session->state == OPEN};
     session->busy = true;
     if (workers_put(&job->job)) return;
 
@@ -436,7 +475,8 @@ static void on_message(struct ws *ws, struct str text, void *user)
 
     if (err != ERR_OK || !frame_find(decoded, &frame, &body))
         session_close(session, 4500, "not a frame of " SUBPROTOCOL);
-    else if ((session->state == CONNECTING) != (strcmp(service->frames[frame].type, "connect") == 0))
+    else if ((session->state == CONNECTING) !=
+             (strcmp(service->frames[frame].type, "connect") == 0))
         session_close(session, 4500, "the first frame is connect, and only the first");
     else if (service->frames[frame].now)
         service->frames[frame].now(session, body, loop_arena);
@@ -469,7 +509,8 @@ static const struct ws_events events = {on_message, NULL, on_closed};
 
 void session_accept(struct http_call *call, struct uuid path_id)
 {
-    static const struct ws_limits limits = {64 * 1024, 256 * 1024, 1024 * 1024, 25000, 8000, 10000, 100};
+    static const struct ws_limits limits = {64 * 1024, 256 * 1024, 1024 * 1024, 25000,
+                                            8000,      10000,      100};
     struct session *session = session_new();
 
     if (!session) return http_problem(call, ERR_BUSY, UUID_NIL, STR_NONE);
@@ -483,7 +524,8 @@ void session_accept(struct http_call *call, struct uuid path_id)
     free(session);
 }
 
-static const struct shape empty_shape = {"Empty", 1, (const struct field[]){{NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL}}};
+static const struct shape empty_shape = {
+    "Empty", 1, (const struct field[]){{NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL}}};
 
 void session_init(const struct service *given, struct auth *given_auth)
 {
@@ -501,10 +543,19 @@ void session_init(const struct service *given, struct auth *given_auth)
         const struct frame *frame = &service->frames[i];
 
         assert(i < FRAMES_MAX);
-        outer_fields[i + 1] = (struct field){frame->type, OBJECT, 8 + i * sizeof(void *), 0, 0, 0,
-                                             frame->body ? frame->body : &empty_shape, NULL};
-        frame_runs[i] = (struct run){.may = frame->may, .audit = frame->audit, .resource = frame->type,
-                                     .ms = frame->ms, .handler = frame->run};
+        outer_fields[i + 1] = (struct field){frame->type,
+                                             OBJECT,
+                                             8 + i * sizeof(void *),
+                                             0,
+                                             0,
+                                             0,
+                                             frame->body ? frame->body : &empty_shape,
+                                             NULL};
+        frame_runs[i] = (struct run){.may = frame->may,
+                                     .audit = frame->audit,
+                                     .resource = frame->type,
+                                     .ms = frame->ms,
+                                     .handler = frame->run};
     }
     outer = (struct shape){"Frame", 8 + frame_count * sizeof(void *), outer_fields};
 }

@@ -19,10 +19,11 @@ struct due_row { /* how every due row begins */
 };
 
 /* Rows outlive the acts that they cause, so they have an arena of their own. */
-static err_t due_rows(struct worker *worker, const struct timer *timer, struct arena *arena, struct rows *ret)
+static err_t due_rows(struct worker *worker, const struct timer *timer, struct arena *arena,
+                      struct rows *ret)
 {
-    const struct tx_frame frame = {.now_us = clock_now_us(), .arena = arena,
-                                   .deadline_us = clock_mono_us() + 10 * SECOND_US};
+    const struct tx_frame frame = {
+        .now_us = clock_now_us(), .arena = arena, .deadline_us = clock_mono_us() + 10 * SECOND_US};
     struct tx *tx = tx_begin(worker->db, &frame);
     const err_t err = tx_many(tx, timer->due, NULL, ret);
 
@@ -40,10 +41,12 @@ static void tick_run(struct worker *worker, struct job *job)
         for (size_t i = 0; i < rows.n; i++) {
             const void *row = (const char *)rows.p + i * tick->timer->due->row_bytes;
             const struct due_row *due = row;
-            const struct run_input input = {.org = due->org, .path_id = due->id, .in = row, .if_match = -1};
+            const struct run_input input = {
+                .org = due->org, .path_id = due->id, .in = row, .if_match = -1};
             struct act act;
 
-            if (run_act(&tick->run, &input, worker->db, worker->arena, &act) != ERR_OK) continue; /* recorded; due again */
+            if (run_act(&tick->run, &input, worker->db, worker->arena, &act) != ERR_OK)
+                continue; /* recorded; due again */
             arena_reset(worker->arena);
         }
     }
@@ -63,7 +66,8 @@ static void tick_put(void *user)
 
 static void prune_run(struct worker *worker, struct job *job)
 {
-    const struct tx_frame frame = {.now_us = clock_now_us(), .arena = worker->arena,
+    const struct tx_frame frame = {.now_us = clock_now_us(),
+                                   .arena = worker->arena,
                                    .deadline_us = clock_mono_us() + 10 * SECOND_US};
     struct tx *tx = tx_begin(worker->db, &frame);
 
@@ -90,8 +94,11 @@ void timers_start(const struct service *service, struct loop *loop)
         if (!tick) abort();
         tick->job.run = tick_run;
         tick->timer = timer;
-        tick->run = (struct run){.may = PERMISSION_NONE, .audit = timer->audit, .resource = timer->name,
-                                 .ms = 10000, .handler = timer->run};
+        tick->run = (struct run){.may = PERMISSION_NONE,
+                                 .audit = timer->audit,
+                                 .resource = timer->name,
+                                 .ms = 10000,
+                                 .handler = timer->run};
         loop_every(loop, timer->every_ms, tick_put, tick);
     }
     if (service->migrations) loop_every(loop, 3600 * 1000, prune_put, NULL);
