@@ -173,5 +173,7 @@ err_t act_emit(struct act *act, enum topic topic, struct uuid key, int64_t versi
 
 err_t act_step(struct act *act, const struct fsm_row *rows, const char *event, struct fsm_step *ret)
 {
-    return fsm_step(rows, event, act->who.role, ret) ? ERR_OK : ERR_FORBIDDEN;
+    const unsigned role = act->who.role == ROLE_SERVICE ? FSM_SERVICE : (unsigned)act->who.role;
+
+    return fsm_step(rows, event, role, ret);
 }

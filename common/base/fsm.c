@@ -9,15 +9,17 @@ static bool permits(const struct fsm_row *row, unsigned role)
     return role <= FSM_SERVICE && (roles >> role & 1);
 }
 
-bool fsm_step(const struct fsm_row *rows, const char *event, unsigned role, struct fsm_step *ret)
+err_t fsm_step(const struct fsm_row *rows, const char *event, unsigned role, struct fsm_step *ret)
 {
-    bool known = false, mixed = false;
+    err_t err = ERR_BAD_STATE;
+    bool mixed = false;
 
     *ret = (struct fsm_step){0};
     for (const struct fsm_row *row = rows; row->event; row++) {
         if (strcmp(row->event, event) != 0) continue;
-        known = true;
+        if (err == ERR_BAD_STATE) err = ERR_FORBIDDEN;
         if (!permits(row, role)) continue;
+        err = ERR_OK;
         if (ret->to.p && !str_is(ret->to, row->to)) mixed = true;
         ret->to = str_of(row->to);
         if (!row->from) continue;
@@ -25,7 +27,7 @@ bool fsm_step(const struct fsm_row *rows, const char *event, unsigned role, stru
         ret->from[ret->n++] = str_of(row->from);
     }
     if (mixed) ret->to = STR_NONE;
-    return known;
+    return err;
 }
 
 err_t fsm_check(const struct fsm_row *rows, const char *event, struct str state, unsigned role,

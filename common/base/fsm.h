@@ -21,16 +21,16 @@ struct fsm_row {
     unsigned roles;     /* mask of 1u << enum role; 0: only the service itself */
 };
 
-/* The states from which @event may happen, for `state = ANY(:from)`; none when it is a birth or
- * not for that role. */
+/* The states from which @event may happen, for `state = ANY(:from)`; none for a birth. */
 struct fsm_step {
     struct str from[FSM_FROM_MAX];
     size_t n;
     struct str to; /* absent when it depends on the state: then fsm_check() says */
 };
 
-/* @role is an enum role as a bit number, or FSM_SERVICE. False: no such event. */
-bool fsm_step(const struct fsm_row *rows, const char *event, unsigned role, struct fsm_step *ret);
+/* @role is an enum role as a bit number, or FSM_SERVICE. ERR_BAD_STATE: no such event;
+ * ERR_FORBIDDEN: from no state for that role. */
+err_t fsm_step(const struct fsm_row *rows, const char *event, unsigned role, struct fsm_step *ret);
 
 /* ERR_BAD_STATE unless @event is listed for @state (STR_NONE: birth) and @role. */
 err_t fsm_check(const struct fsm_row *rows, const char *event, struct str state, unsigned role,

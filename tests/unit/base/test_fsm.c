@@ -23,23 +23,25 @@ static void steps_list_the_states(void **state)
     struct fsm_step step;
 
     (void)state;
-    assert_true(fsm_step(visit, "cancel", DOCTOR_ROLE, &step));
+    assert_int_equal(fsm_step(visit, "cancel", DOCTOR_ROLE, &step), ERR_OK);
     assert_int_equal(step.n, 2);
     assert_true(str_is(step.from[0], "booked") && str_is(step.from[1], "waiting"));
     assert_true(str_is(step.to, "cancelled"));
 
-    assert_true(fsm_step(visit, "cancel", PATIENT_ROLE, &step));
+    assert_int_equal(fsm_step(visit, "cancel", PATIENT_ROLE, &step), ERR_OK);
     assert_int_equal(step.n, 1);
 
-    assert_true(fsm_step(visit, "end", DOCTOR_ROLE, &step));
+    assert_int_equal(fsm_step(visit, "end", DOCTOR_ROLE, &step), ERR_OK);
     assert_null(step.to.p); /* depends on the state */
 
-    assert_true(fsm_step(visit, "expire", DOCTOR_ROLE, &step));
+    assert_int_equal(fsm_step(visit, "expire", DOCTOR_ROLE, &step), ERR_FORBIDDEN);
     assert_int_equal(step.n, 0);
-    assert_true(fsm_step(visit, "expire", FSM_SERVICE, &step));
+    assert_int_equal(fsm_step(visit, "expire", FSM_SERVICE, &step), ERR_OK);
     assert_int_equal(step.n, 1);
 
-    assert_false(fsm_step(visit, "explode", DOCTOR_ROLE, &step));
+    assert_int_equal(fsm_step(visit, "book", PATIENT_ROLE, &step), ERR_OK);
+    assert_int_equal(step.n, 0); /* a birth */
+    assert_int_equal(fsm_step(visit, "explode", DOCTOR_ROLE, &step), ERR_BAD_STATE);
 }
 
 static void checks_every_cell(void **state)
