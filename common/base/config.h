@@ -5,8 +5,8 @@
  *   INT      int64_t        min..max
  *   BOOL     bool           true or false
  *   PATH     const char *   as it stands: a socket may appear later, so whoever opens it checks
- *   SECRET   const char *   never quoted, kept in locked pages; a value that begins with / names the
- *                           file whose first line is the secret
+ *   SECRET   const char *   never quoted, kept in locked pages; a value that begins with / names
+ *                           the file whose first line is the secret
  *
  * Source, later wins: the default in the row, the file named by --config (`key = value` lines, #
  * comments), the environment (TELECURA_<KEY> in

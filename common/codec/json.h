@@ -85,8 +85,8 @@ struct json_fault {
     const char *code;  /* "unknown", "missing", "type", "range", "duplicate", "syntax" */
 };
 
-/* ERR_BAD_BODY with @fault (may be NULL) filled in; @ret is then undefined. @text is borrowed; decoded texts are
- * copies in @arena. */
+/* ERR_BAD_BODY with @fault (may be NULL) filled in; @ret is then undefined. @text is borrowed;
+ * decoded texts are copies in @arena. */
 err_t json_decode(const struct shape *shape, struct bytes text, struct arena *arena, void *ret,
                   struct json_fault *fault);
 /* As above for what other programs write: unknown names are skipped. */
