@@ -6,11 +6,13 @@
  *         those in Kafka are a hint for lag tooling. A transient fault pauses the partition and
  *         tries again; an event that cannot be understood parks its key (later events of that key
  *         wait in `parked`) and goes to the table `dead_letter` with a reason code, never text.
+ *         A cluster that was built anew is heard from its beginning.
  * WATCH   every replica reads all partitions into memory: revocations from their beginning, the
  *         rest from the end. No transaction; the handler runs on the consumer thread and posts to
  *         the loop.
  *
- * One thread. Kafka away at start: it goes on trying; nothing else waits for it.
+ * One thread for each of the two, so that a slow database holds up no revocation. Kafka away at
+ * start: it goes on trying; nothing else waits for it.
  *
  * Ownership  an event and its message are borrowed for the call.
  */
@@ -45,14 +47,15 @@ struct consumer_config {
     const char *service, *conninfo, *kafka;
     const struct http_tls *tls;
     const struct consumer_topic *topics; /* ends in TOPIC_NONE */
-    /* EFFECT: inside the transaction; a refusal parks, a fault repeats. */
+    /* EFFECT: inside the transaction, whose act is the event's id; a refusal parks, a fault
+     * repeats (one of ours, INTERNAL or CORRUPT, parks after some repeats). */
     err_t (*effect)(struct tx *tx, struct arena *arena, const struct event *event, void *user);
-    void (*committed)(const struct event *event, void *user); /* after COMMIT, for waiters */
+    void (*committed)(const struct event *event, void *user); /* after COMMIT, for waiters; or NULL */
     void (*watch)(const struct event *event, void *user);
     void *user;
 };
 
-struct consumer *consumer_start(const struct consumer_config *config); /* its own thread */
+struct consumer *consumer_start(const struct consumer_config *config); /* its own threads */
 struct consumer *consumer_stop(struct consumer *consumer);             /* takes NULL */
 /* WATCH of @topic has read everything that was there when it began. */
 bool consumer_caught_up(const struct consumer *consumer, enum topic topic);

@@ -4,14 +4,15 @@
  * One thread a process; of all replicas of a service the one that holds the lease `relay` works,
  * with an epoch that every new holder raises. It is poked by the committing worker and polls each
  * 250 ms for safety. Outbox rows are produced in order of `seq` (per key that is commit order,
- * because the aggregate's row is bumped before its outbox row is written), all of a batch awaited,
- * then deleted in the transaction that read them: a crash repeats events, never loses them.
+ * because the aggregate's row is bumped before its outbox row is written), all of a batch awaited
+ * with no transaction open, then deleted: a crash repeats events, never loses them.
  *
  * Audit rows: numbered after their commit (`seq IS NULL`), sealed into leaves, chained by MAC per
  * (producer, org), published to audit.events.v1, and deleted only at their receipt; what has no
- * receipt after 10 s is sent again. A heartbeat with the last seq goes every 10 s.
+ * receipt after 10 s is sent again. A heartbeat with the last seq goes every 10 s. See chain.h.
  *
- * Kafka away: rows wait. A message that Kafka refuses for ever is a fault that names the topic.
+ * Kafka away: rows wait. A message that Kafka refuses for ever is a fault that names the topic;
+ * that topic is tried again every 10 s and holds up no other.
  *
  * Threads  relay_poke() any; the rest the thread that made it.
  */
