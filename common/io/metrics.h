@@ -1,7 +1,9 @@
 /*
  * metrics - counters, gauges and latency histograms, printed as Prometheus text.
  *
- * Names and labels are string literals or words of our own tables: never ids, never input.
+ * Names and labels are string literals or words of our own tables: never ids, never input. A name
+ * that ends in _total is a counter, any other a gauge. Everything is printed with the prefix
+ * telecura_ and the label service.
  *
  * Threads  any; updates are relaxed atomics.
  */
@@ -18,9 +20,12 @@ struct metric {
     struct metric *next; /* set by metrics_add() */
 };
 
-struct histogram { /* of microseconds, powers of two from 64 us to 8 s */
-    const char *name, *labels;
-    _Atomic int64_t bucket[18], sum_us;
+#define HISTOGRAM_BUCKETS 19
+
+struct histogram { /* powers of two from 64 us to 8 s; the last bucket is for what took longer */
+    const char *name; /* "act_seconds": printed in seconds, as Prometheus wants it */
+    const char *labels;
+    _Atomic int64_t bucket[HISTOGRAM_BUCKETS], sum_us;
     struct histogram *next;
 };
 
