@@ -15,7 +15,8 @@ GENERATED := $(PROTOS:proto/%.proto=$G/%.pb-c.h) $G/common/io/sql.h $G/common/ap
 
 CC       := gcc
 WARN     := -Wall -Wextra -Werror -Wshadow -Wconversion -Wcast-qual -Wformat=2 -Wstrict-prototypes \
-            -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wimplicit-fallthrough
+            -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wimplicit-fallthrough \
+            -Wno-missing-field-initializers # rows of tables leave out what is zero
 OPT_debug   := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT_tsan    := -O1 -g3 -fno-omit-frame-pointer -fsanitize=thread
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE -pie -Wl,-z,relro,-z,now
