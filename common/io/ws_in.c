@@ -135,8 +135,9 @@ static enum ws_got message_end(struct ws_in *in, struct str *ret_payload, unsign
     in->in_message = false;
     in->delivered = true;
     *ret_payload = (struct str){in->message, in->n};
+    if (str_is_utf8(*ret_payload)) return WS_TEXT;
     *ret_code = WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA;
-    return str_is_utf8(*ret_payload) ? WS_TEXT : WS_BROKEN;
+    return WS_BROKEN;
 }
 
 /* Takes a stretch of a frame. WS_MORE, or what it completed. */
