@@ -36,6 +36,9 @@ $(call objs,services/$(1)/*.c): | $(if $(filter $(1),$(WITH_SQL)),$G/services/$(
 $B/bin/$(1): $B/services/$(1)/main.o $B/lib$(1).a $B/libcommon.a
 endef
 $(foreach s,$(SERVICES),$(eval $(call service,$s)))
+# It checks what the audit service wrote, by the same rules.
+$B/bin/audit-verify: $(patsubst %,$B/services/audit/%.o,merkle note tiles checkpoint)
+$B/tests/integration/audit/test_audit_verify: | $B/bin/audit-verify
 define client
 $B/bin/$(1): $(call objs,clients/$(1)/*.c) $B/libcommon.a
 endef

@@ -3,10 +3,10 @@
  *
  * No Debian library does this safely (libjwt 1.10.2 takes an HS256 token forged with the public
  * key). The key carries the algorithm; the token's `alg` must equal it. The rules, each a negative
- * test: <= 8 KiB, three parts, strict base64url; no name that is read here twice; no crit, jwk, jku,
- * x5u, x5c, zip, b64; kid is [A-Za-z0-9_-]{1,64} and only looks up a key; typ JWT or at+jwt; iss and
- * aud exact (aud a string or an array that holds it); exp, nbf, iat and auth_time with 60 s of skew;
- * a claim typ (Keycloak's) is Bearer, so that no ID or refresh token passes.
+ * test: <= 8 KiB, three parts, strict base64url; no name that is read here twice; no crit, jwk,
+ * jku, x5u, x5c, zip, b64; kid is [A-Za-z0-9_-]{1,64} and only looks up a key; typ JWT or at+jwt;
+ * iss and aud exact (aud a string or an array that holds it); exp, nbf, iat and auth_time with 60 s
+ * of skew; a claim typ (Keycloak's) is Bearer, so that no ID or refresh token passes.
  *
  * A token says who (iss, sub, sid, acr, auth_time), never what they may do.
  *

@@ -409,7 +409,7 @@ static void refuses_more_than_the_limit(void **state)
 
 /* RFC 6979, A.2.5 */
 #define POINT                                                                                      \
-    "\"crv\":\"P-256\",\"x\":\"YP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Y\","                       \
+    "\"crv\":\"P-256\",\"x\":\"YP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Y\"," \
     "\"y\":\"eQP-EAi4vJmkGunpVii8ZPLxsgwtfp9Rd6PClNRGIpk\""
 
 static void a_key_set_is_a_key_set(void **state)
