@@ -77,7 +77,7 @@ class Postgres:
         owner = f"{service}_owner"
         self.execute("postgres", f'CREATE ROLE "{owner}" LOGIN; CREATE ROLE "{service}" LOGIN')
         self.execute("postgres", f'CREATE DATABASE "{service}" OWNER "{owner}"')
-        self.execute(service, f'CREATE EXTENSION btree_gist; REVOKE ALL ON SCHEMA public FROM PUBLIC; '
+        self.execute(service, f'REVOKE ALL ON SCHEMA public FROM PUBLIC; '
                               f'GRANT ALL ON SCHEMA public TO "{owner}"; '
                               f'GRANT USAGE ON SCHEMA public TO "{service}"')
 

@@ -1,0 +1,135 @@
+/*
+ * appointments - what clinicians offer, who comes when, the waiting room, notes and summaries.
+ *
+ * The structs are what handlers take and answer; shapes.c says how they look as JSON, routes.c who
+ * may ask, states.c which step may follow which. Rows come from sql/ by sqlgen.
+ *
+ * Threads  handlers run on any worker; the signer is const after start.
+ */
+#pragma once
+
+#include "common/app/grant.h"
+#include "common/app/service.h"
+#include "services/appointments/sql.h"
+
+struct appointments_settings {
+    struct common_settings common;
+    const char *signing_key; /* file of the Ed25519 key that signs visit passes */
+};
+
+/* ---- what is asked ---- */
+
+struct offer_rule { /* of one weekday, in wall time */
+    int64_t weekday; /* Monday is 1 */
+    struct str from, to; /* "09:00"; "24:00" is the end of the day */
+};
+
+struct offer { /* PUT /v1/providers/{id}/availability: all of the clinician's rules at one site */
+    struct uuid site_id;
+    struct str time_zone;
+    int64_t weeks; /* how far ahead; 0: 12 */
+    struct list rules;
+};
+
+struct slot_query {
+    struct uuid provider_id;
+    struct str visit_type, cursor;
+    int64_t from_us, to_us, limit;
+};
+
+struct booking {
+    struct uuid patient_id, provider_id;
+    struct str visit_type, reason;
+    int64_t starts_at_us;
+};
+
+struct visit_query {
+    struct uuid provider_id, patient_id;
+    struct str state, cursor;
+    int64_t from_us, to_us, limit;
+};
+
+struct shift { int64_t starts_at_us; };
+struct place { struct str place, call_back_number; };
+struct queue_query { struct uuid provider_id; };
+struct note_text { struct str text; };
+struct ending { struct str summary; }; /* absent: the note is the summary */
+
+/* ---- what is answered ---- */
+
+struct offer_reply {
+    struct schedule row;
+    struct list rules;
+};
+
+struct visit {
+    struct appointment row;
+    struct str reason, place, call_back_number; /* where one visit is shown to its own people */
+    const struct queue_place *queue;            /* at check-in */
+    struct str visit_pass;                      /* at check-in, admit and start */
+};
+
+struct queue_reply {
+    struct queue_entry row;
+    struct str visit_pass; /* of who is in */
+};
+
+struct note_reply {
+    struct note row;
+    struct str text;
+};
+
+struct summary_reply {
+    struct appointment row;
+    struct str text;
+    struct list prescriptions;
+};
+
+extern const struct shape offer_shape, offer_reply_shape, slot_query_shape, slot_shape, booking_shape,
+    visit_query_shape, visit_shape, shift_shape, place_shape, queue_query_shape, queue_shape,
+    note_text_shape, note_shape, ending_shape, summary_shape;
+
+/* ---- tables ---- */
+
+extern const struct route appointments_routes[];
+extern const struct hears appointments_hears[];
+extern const struct timer appointments_timers[];
+extern const struct states appointments_states[];
+extern const struct fsm_row visit_states[];
+
+/* ---- handlers ---- */
+
+handler availability_put, slot_list, schedule_extend;
+handler visit_book, visit_read, visit_list, visit_confirm, visit_cancel, visit_reschedule, visit_miss,
+    visit_miss_due;
+handler place_put;
+handler room_check_in, room_admit, room_start, room_end, room_list;
+handler note_put, note_read, summary_read;
+handler prescription_hear, presence_hear, call_hear;
+
+/* ---- shared by handlers ---- */
+
+typedef Telecura__V1__VisitEvent__Kind visit_event;
+
+/* The visit of the path and the states from which @event may come; queues the guard. */
+err_t visit_begin(struct act *act, const char *event, struct appointment *ret_row,
+                  struct fsm_step *ret_step);
+static inline struct strs visit_from(const struct fsm_step *step)
+{
+    return (struct strs){step->from, step->n};
+}
+/* What every step leaves: its history and the word to the others. */
+err_t visit_tell(struct act *act, const char *event, visit_event kind, const struct appointment *row);
+/* Seals and opens what a visit keeps of its patient. */
+err_t visit_seal(struct act *act, const struct appointment *row, int64_t version,
+                 const struct visit *visit, struct bytes *ret_sealed);
+err_t visit_unseal(struct act *act, struct visit *visit);
+/* Ends what the clinician wrote with what the patient takes home; ERR_NOTE_MISSING. @text absent: the
+ * note itself. */
+err_t summary_make(struct act *act, const struct appointment *row, struct str text);
+
+err_t pass_start(const struct appointments_settings *settings);
+/* A pass for the visit, good for 15 minutes. @pass: its visit, patient, provider, version, state
+ * and span. */
+struct str pass_of(struct act *act, const struct pass *pass);
+struct str pass_of_visit(struct act *act, const struct appointment *row);

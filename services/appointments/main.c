@@ -1,0 +1,30 @@
+#include "services/appointments/appointments.h"
+
+static const struct setting settings[] = {
+    {"signing_key", SETTING_TEXT, offsetof(struct appointments_settings, signing_key), NULL, 0, 0,
+     "File of the key that signs visit passes; made at the first start."},
+    {0},
+};
+
+static err_t start(void)
+{
+    return pass_start(service_settings());
+}
+
+static const struct service appointments_service = {
+    .name = "appointments",
+    .settings = settings,
+    .settings_bytes = sizeof(struct appointments_settings),
+    .routes = appointments_routes,
+    .hears = appointments_hears,
+    .timers = appointments_timers,
+    .states = appointments_states,
+    .migrations = appointments_migrations,
+    .stmts = appointments_stmts,
+    .start = start,
+};
+
+int main(int argc, char **argv)
+{
+    return service_run(&appointments_service, argc, argv);
+}

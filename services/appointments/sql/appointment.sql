@@ -1,0 +1,200 @@
+-- Visits from booking to end.
+
+-- row appointment (id uuid, version int8, state text, patient_id uuid, provider_id uuid, site_id uuid,
+--     visit_type text, starts_at timestamptz, ends_at timestamptz, local_start text, time_zone text,
+--     place_confirmed_at timestamptz, arrived_at timestamptz, deadline timestamptz,
+--     admitted_at timestamptz, started_at timestamptz, ended_at timestamptz, sealed bytea,
+--     sealed_version int8)
+-- row appointment_due (org uuid, id uuid)
+-- row refusal (code text)
+
+-- appointment_insert  :one appointment  else appointment_not_booked
+-- Exclusion constraints (provider, patient) decide a race; without ON CONFLICT racers deadlock.
+INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
+                         target_minutes, state, during, local_start, sealed)
+SELECT :org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, a.site_id, a.time_zone, t.code,
+       t.target_minutes, 'scheduled', span,
+       to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), :sealed::bytea
+FROM visit_type AS t
+CROSS JOIN tstzrange(:starts_at::timestamptz, :starts_at + t.minutes * interval '1 minute') AS span
+JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id AND a.during @> span
+WHERE t.org IN (:org, '00000000-0000-0000-0000-000000000000') AND t.code = :visit_type::text
+  AND t.valid @> :starts_at AND lower(span) > :now
+ORDER BY t.org DESC, a.site_id LIMIT 1
+ON CONFLICT DO NOTHING
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version;
+
+-- appointment_not_booked  :one refusal
+-- Why nothing was inserted.
+SELECT CASE
+    WHEN NOT EXISTS (SELECT FROM visit_type AS t WHERE t.code = :visit_type::text
+                     AND t.org IN (:org, '00000000-0000-0000-0000-000000000000')) THEN 'unprocessable'
+    WHEN :starts_at::timestamptz <= :now OR NOT EXISTS (
+        SELECT FROM visit_type AS t JOIN availability AS a ON a.org = :org
+            AND a.provider_id = :provider_id::uuid
+            AND a.during @> tstzrange(:starts_at, :starts_at + t.minutes * interval '1 minute')
+        WHERE t.code = :visit_type AND t.valid @> :starts_at
+          AND t.org IN (:org, '00000000-0000-0000-0000-000000000000')) THEN 'outside_availability'
+    ELSE 'slot_taken' END AS code;
+
+-- history_insert  :exec
+INSERT INTO appointment_history (org, appointment_id, version, event, state, starts_at, actor, role,
+                                 act_id, at)
+VALUES (:org, :id::uuid, :version::int8, :event::text, :state::text, :starts_at::timestamptz,
+        :who?::uuid, :role::text, :act, :now);
+
+-- appointment_get  :one appointment
+SELECT id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+       local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+       ended_at, sealed, sealed_version
+FROM appointment WHERE org = :org AND id = :id::uuid;
+
+-- appointments_visible  :many appointment
+-- Those of patients that the actor may see, by start and id.
+SELECT id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+       local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+       ended_at, sealed, sealed_version
+FROM appointment JOIN visible USING (org, patient_id)
+WHERE org = :org AND (starts_at, id) > (:after_at::timestamptz, :after_id::uuid)
+  AND starts_at >= :from::timestamptz AND starts_at < :to::timestamptz
+  AND (:state?::text IS NULL OR state = :state)
+  AND (:provider_id?::uuid IS NULL OR provider_id = :provider_id)
+  AND (:patient_id?::uuid IS NULL OR patient_id = :patient_id)
+ORDER BY starts_at, id LIMIT :limit::int8;
+
+-- appointment_step  :one appointment  else appointment_not_moved
+-- Confirm, cancel: the state alone. A negative :if_match asks for no version.
+UPDATE appointment SET state = :state::text, version = version + 1
+WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
+  AND (:if_match::int8 < 0 OR version = :if_match)
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version;
+
+-- appointment_not_moved  :one refusal
+SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale' ELSE 'bad_state' END AS code
+FROM appointment WHERE org = :org AND id = :id::uuid;
+
+-- appointment_shift  :one appointment  else appointment_not_shifted
+-- raises appointment_provider ERR_SLOT_TAKEN
+-- raises appointment_patient ERR_SLOT_TAKEN
+-- Another time of the same length; the old one is free in the same statement.
+UPDATE appointment AS b SET during = span, version = b.version + 1, site_id = a.site_id,
+    time_zone = a.time_zone,
+    local_start = to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS')
+FROM availability AS a, appointment AS old
+CROSS JOIN tstzrange(:starts_at::timestamptz,
+                     :starts_at + (upper(old.during) - lower(old.during))) AS span
+WHERE b.org = :org AND b.id = :id::uuid AND b.state = ANY (:from::text[]) AND b.version = :if_match::int8
+  AND old.org = b.org AND old.id = b.id AND old.version = b.version AND lower(span) > :now
+  AND a.org = b.org AND a.provider_id = b.provider_id AND a.during @> span
+RETURNING b.id, b.version, b.state, b.patient_id, b.provider_id, b.site_id, b.visit_type, b.starts_at,
+          b.ends_at, b.local_start, b.time_zone, b.place_confirmed_at, b.arrived_at, b.deadline,
+          b.admitted_at, b.started_at, b.ended_at, b.sealed, b.sealed_version;
+
+-- appointment_not_shifted  :one refusal
+SELECT CASE WHEN version <> :if_match::int8 THEN 'stale'
+            WHEN NOT state = ANY (:from::text[]) THEN 'bad_state'
+            ELSE 'outside_availability' END AS code
+FROM appointment WHERE org = :org AND id = :id::uuid;
+
+-- appointment_place  :one appointment  else ERR_CONFLICT
+-- Sealed for the version that was read; somebody else's change in between comes first.
+UPDATE appointment SET place_confirmed_at = :now, sealed = :sealed::bytea,
+    sealed_version = version + 1, version = version + 1
+WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND version = :read_version::int8
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version;
+
+-- appointment_check_in  :one appointment  else appointment_not_checked_in
+-- From 30 minutes before the start to the end, with a confirmed place. Early birds gain nothing:
+-- the wait counts from ten minutes before the start at the earliest.
+UPDATE appointment SET state = 'arrived', version = version + 1, arrived_at = :now,
+    deadline = greatest(:now, starts_at - interval '10 minutes') + target_minutes * interval '1 minute'
+WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
+  AND (:if_match::int8 < 0 OR version = :if_match) AND place_confirmed_at IS NOT NULL
+  AND :now >= starts_at - interval '30 minutes' AND :now < ends_at
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version;
+
+-- appointment_not_checked_in  :one refusal
+SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
+            WHEN NOT state = ANY (:from::text[]) THEN 'bad_state'
+            WHEN place_confirmed_at IS NULL THEN 'place_missing'
+            ELSE 'check_in_closed' END AS code
+FROM appointment WHERE org = :org AND id = :id::uuid;
+
+-- appointment_admit  :one appointment  else appointment_not_admitted
+-- The clinician's next by deadline, and nobody else.
+UPDATE appointment AS b SET admitted_at = :now, version = version + 1
+WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND admitted_at IS NULL
+  AND (:if_match::int8 < 0 OR version = :if_match)
+  AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
+       AND covering.person = :actor AND covering.patient_id = b.patient_id AND covering.during @> :now))
+  AND id = (SELECT q.id FROM queue AS q WHERE q.org = :org AND q.provider_id = b.provider_id
+            AND q.place = 1)
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version;
+
+-- appointment_not_admitted  :one refusal
+SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
+            WHEN NOT state = ANY (:from::text[]) OR admitted_at IS NOT NULL THEN 'bad_state'
+            WHEN provider_id <> :actor AND NOT EXISTS (SELECT FROM covering AS c WHERE c.org = :org
+                 AND c.person = :actor AND c.patient_id = b.patient_id AND c.during @> :now)
+                 THEN 'forbidden'
+            ELSE 'not_next' END AS code
+FROM appointment AS b WHERE org = :org AND id = :id::uuid;
+
+-- appointment_start  :one appointment  else appointment_not_run
+UPDATE appointment AS b SET state = 'in_progress', started_at = :now, version = version + 1
+WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND admitted_at IS NOT NULL
+  AND (:if_match::int8 < 0 OR version = :if_match)
+  AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
+       AND covering.person = :actor AND covering.patient_id = b.patient_id AND covering.during @> :now))
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version;
+
+-- appointment_end  :one appointment  else appointment_not_run
+-- What was not used of the time is free again.
+UPDATE appointment AS b SET state = 'completed', ended_at = :now, version = version + 1
+WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
+  AND (:if_match::int8 < 0 OR version = :if_match)
+  AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
+       AND covering.person = :actor AND covering.patient_id = b.patient_id AND covering.during @> :now))
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version;
+
+-- appointment_not_run  :one refusal
+SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
+            WHEN NOT state = ANY (:from::text[]) THEN 'bad_state'
+            WHEN provider_id <> :actor AND NOT EXISTS (SELECT FROM covering AS c WHERE c.org = :org
+                 AND c.person = :actor AND c.patient_id = b.patient_id AND c.during @> :now)
+                 THEN 'forbidden'
+            ELSE 'bad_state' END AS code
+FROM appointment AS b WHERE org = :org AND id = :id::uuid;
+
+-- appointment_miss  :one appointment  else appointment_not_moved
+-- Ten minutes after the start at the earliest, and never who was seen at the visit.
+UPDATE appointment AS b SET state = 'no_show', version = version + 1
+WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
+  AND (:if_match::int8 < 0 OR version = :if_match) AND :now >= starts_at + interval '10 minutes'
+  AND NOT EXISTS (SELECT FROM presence_heard AS p JOIN relation AS r ON r.org = p.org
+      AND r.person = p.person AND r.patient_id = b.patient_id AND r.kind IN ('self', 'proxy')
+      WHERE p.org = :org AND p.visit_id = b.id)
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version;
+
+-- appointments_missed  :many appointment_due
+-- all orgs: over, and nobody came
+SELECT org, id FROM appointment AS b
+WHERE state IN ('scheduled', 'confirmed') AND ends_at < :now
+  AND NOT EXISTS (SELECT FROM presence_heard AS p WHERE p.org = b.org AND p.visit_id = b.id)
+LIMIT 100;

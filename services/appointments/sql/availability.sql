@@ -1,0 +1,69 @@
+-- When a clinician offers time.
+
+-- row schedule (id uuid, provider_id uuid, site_id uuid, time_zone text, weeks int4, version int8)
+-- row rule (weekday int4, from_minute int4, to_minute int4)
+-- row schedule_due (org uuid, id uuid)
+-- row slot (starts_at timestamptz, ends_at timestamptz, local_start text, time_zone text, site_id uuid)
+
+-- schedule_put  :one schedule  else ERR_NOT_FOUND  raises schedule_zone ERR_UNPROCESSABLE
+-- Only for a clinician of the organisation. Two who write the same schedule take turns here.
+INSERT INTO schedule AS s (org, id, provider_id, site_id, time_zone, weeks, expanded_to)
+SELECT :org, :id::uuid, :provider_id::uuid, :site_id::uuid, :time_zone::text, :weeks::int4, :now::date
+WHERE EXISTS (SELECT FROM member AS m WHERE m.org = :org AND m.person = :provider_id
+              AND m.role = 'clinician' AND m.state = 'active')
+ON CONFLICT (org, provider_id, site_id) DO UPDATE SET
+    time_zone = excluded.time_zone, weeks = excluded.weeks, version = s.version + 1
+RETURNING id, provider_id, site_id, time_zone, weeks, version;
+
+-- rules_clear  :exec
+DELETE FROM schedule_rule WHERE org = :org AND schedule_id = :schedule_id::uuid;
+
+-- rule_insert  :exec  raises schedule_rule_span ERR_UNPROCESSABLE
+-- raises schedule_rule_once ERR_UNPROCESSABLE
+INSERT INTO schedule_rule (org, schedule_id, weekday, from_minute, to_minute)
+VALUES (:org, :schedule_id::uuid, :weekday::int4, :from_minute::int4, :to_minute::int4);
+
+-- availability_clear  :exec
+DELETE FROM availability WHERE org = :org AND schedule_id = :schedule_id::uuid;
+
+-- availability_expand  :exec
+-- Wall time at the site becomes instants, day by day, from today there.
+INSERT INTO availability (org, schedule_id, provider_id, site_id, time_zone, during)
+SELECT s.org, s.id, s.provider_id, s.site_id, s.time_zone, span
+FROM schedule AS s
+JOIN schedule_rule AS r ON r.org = s.org AND r.schedule_id = s.id
+CROSS JOIN generate_series(date_trunc('day', :now AT TIME ZONE s.time_zone),
+                           date_trunc('day', :now AT TIME ZONE s.time_zone) + s.weeks * interval '7 days',
+                           interval '1 day') AS day
+CROSS JOIN tstzrange(instant_of(day + r.from_minute * interval '1 minute', s.time_zone),
+                     instant_of(day + r.to_minute * interval '1 minute', s.time_zone)) AS span
+WHERE s.org = :org AND s.id = :schedule_id::uuid
+  AND extract(isodow FROM day) = r.weekday AND NOT isempty(span);
+
+-- schedule_expanded  :exec
+UPDATE schedule SET expanded_to = (:now AT TIME ZONE time_zone)::date + weeks * 7
+WHERE org = :org AND id = :schedule_id::uuid;
+
+-- schedules_due  :many schedule_due
+-- all orgs: each day the horizon moves on
+SELECT org, id FROM schedule
+WHERE expanded_to < (:now AT TIME ZONE time_zone)::date + weeks * 7 LIMIT 200;
+
+-- slots_free  :many slot
+-- Starts each quarter of an hour from the beginning of what is offered; an offer is computed, never
+-- stored, so it can't be stale for longer than the way to the client.
+SELECT lower(span) AS starts_at, upper(span) AS ends_at,
+       to_char(lower(span) AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS') AS local_start,
+       a.time_zone, a.site_id
+FROM visit_type AS t
+JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id::uuid
+     AND a.during && tstzrange(:from::timestamptz, :to::timestamptz)
+CROSS JOIN generate_series(lower(a.during), upper(a.during) - t.minutes * interval '1 minute',
+                           interval '15 minutes') AS starts
+CROSS JOIN tstzrange(starts, starts + t.minutes * interval '1 minute') AS span
+WHERE t.org IN (:org, '00000000-0000-0000-0000-000000000000') AND t.code = :visit_type::text
+  AND t.valid @> starts AND starts >= :from AND starts < :to AND starts > :after::timestamptz
+  AND NOT EXISTS (SELECT FROM appointment AS b WHERE b.org = :org AND b.provider_id = :provider_id
+      AND b.state IN ('scheduled', 'confirmed', 'arrived', 'in_progress') AND b.during && span)
+ORDER BY starts, a.site_id
+LIMIT :limit::int8;

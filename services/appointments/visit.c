@@ -1,0 +1,229 @@
+#include "common/app/sql.h"
+#include "services/appointments/appointments.h"
+
+#include "common/base/clock.h"
+
+#define VISITS_LIMIT 50
+#define CARE_AFTER_US (30 * DAY_US) /* a booked clinician's relation outlives the visit by this */
+#define FAR_FUTURE_US 7258118400000000LL /* 2200-01-01 */
+
+err_t visit_begin(struct act *act, const char *event, struct appointment *ret_row,
+                  struct fsm_step *ret_step)
+{
+    TRY(act_step(act, visit_states, event, ret_step));
+    TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, ret_row));
+    return act_allow(act, ret_row->patient_id);
+}
+
+static const ProtobufCMessage *event_of(struct act *act, visit_event kind,
+                                        const struct appointment *row)
+{
+    Telecura__V1__VisitEvent *const event = ARENA_NEW(act->arena, Telecura__V1__VisitEvent);
+
+    telecura__v1__visit_event__init(event);
+    event->kind = kind;
+    event->patient = pb_uuid(act->arena, row->patient_id);
+    event->provider = pb_uuid(act->arena, row->provider_id);
+    event->state = pb_text(act->arena, row->state);
+    event->starts_at_us = row->starts_at_us;
+    event->ends_at_us = row->ends_at_us;
+    event->visit_type = pb_text(act->arena, row->visit_type);
+    event->site = pb_uuid(act->arena, row->site_id);
+    event->time_zone = pb_text(act->arena, row->time_zone);
+    event->started_at_us = row->started_at_us;
+    event->ended_at_us = row->ended_at_us;
+    event->sealed = pb_bytes(row->sealed);
+    event->sealed_version = row->sealed_version;
+    return &event->base;
+}
+
+err_t visit_tell(struct act *act, const char *event, visit_event kind, const struct appointment *row)
+{
+    const struct history_insert history = {
+        .id = row->id, .version = row->version, .event = str_of(event), .state = row->state,
+        .starts_at_us = row->starts_at_us, .who = act->who.person,
+        .role = str_of(role_word(act->who.role)),
+    };
+
+    history_insert(act, &history);
+    return act_emit(act, TOPIC_VISITS, row->id, row->version, event_of(act, kind, row));
+}
+
+/* The clinician's care relation to the patient, here at once and at access when it hears. */
+static void relation_keep(struct act *act, const struct appointment *row, int64_t ends_at_us)
+{
+    const struct relation_upsert relation = {
+        .id = row->id, .person = row->provider_id, .patient_id = row->patient_id,
+        .kind = STR("booked"), .starts_at_us = act->now_us, .ends_at_us = ends_at_us,
+        .version = row->version,
+    };
+
+    relation_upsert(act_tx(act), &relation);
+}
+
+err_t visit_seal(struct act *act, const struct appointment *row, int64_t version,
+                 const struct visit *visit, struct bytes *ret_sealed)
+{
+    Telecura__V1__VisitPhi phi = TELECURA__V1__VISIT_PHI__INIT;
+
+    phi.reason = pb_text(act->arena, visit->reason);
+    phi.place = pb_text(act->arena, visit->place);
+    phi.call_back_number = pb_text(act->arena, visit->call_back_number);
+    return act_seal(act, row->patient_id, KIND_VISIT, row->id, version, &phi.base, ret_sealed);
+}
+
+err_t visit_unseal(struct act *act, struct visit *visit)
+{
+    struct unseal item = {
+        .patient = visit->row.patient_id, .row = visit->row.id, .kind = KIND_VISIT,
+        .sealed = visit->row.sealed,
+    };
+
+    TRY(act_unseal(act, &item, 1));
+    const Telecura__V1__VisitPhi *const phi = (const Telecura__V1__VisitPhi *)item.message;
+    visit->reason = str_of(phi->reason);
+    if (!visit->row.place_confirmed_at_us) return ERR_OK;
+
+    visit->place = str_of(phi->place);
+    visit->call_back_number = str_of(phi->call_back_number);
+    return ERR_OK;
+}
+
+/* POST /v1/appointments: a patient, or staff for them, takes a free time; clinicians in their own
+ * calendar. */
+err_t visit_book(struct act *act)
+{
+    const struct booking *in = act->in;
+    struct visit visit = {.row = {.id = uuid_v7(act->now_us), .patient_id = in->patient_id},
+                          .reason = in->reason};
+    struct appointment_insert new = {
+        .id = visit.row.id, .patient_id = in->patient_id, .provider_id = in->provider_id,
+        .visit_type = in->visit_type, .starts_at_us = in->starts_at_us,
+    };
+
+    TRY(act_allow(act, in->patient_id));
+    if (act->who.role == ROLE_CLINICIAN && !uuid_equal(in->provider_id, act->who.person))
+        return ERR_FORBIDDEN;
+    TRY(consent_require(act, in->patient_id, CONSENT_TELEHEALTH));
+    TRY(visit_seal(act, &visit.row, 1, &visit, &new.sealed));
+    TRY(appointment_insert(act, &new, &visit.row));
+    relation_keep(act, &visit.row, visit.row.ends_at_us + CARE_AFTER_US);
+    TRY(visit_tell(act, "book", TELECURA__V1__VISIT_EVENT__KIND__BOOKED, &visit.row));
+    return act_reply(act, 201, &visit_shape, &visit);
+}
+
+/* GET /v1/appointments/{id} */
+err_t visit_read(struct act *act)
+{
+    struct visit visit = {0};
+
+    TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, &visit.row));
+    TRY(act_allow(act, visit.row.patient_id));
+    TRY(visit_unseal(act, &visit));
+    return act_reply(act, 200, &visit_shape, &visit);
+}
+
+/* GET /v1/appointments */
+err_t visit_list(struct act *act)
+{
+    const struct visit_query *in = act->in;
+    struct cursor after;
+    struct appointment_rows rows;
+    struct str next = STR_NONE;
+
+    TRY(act_allow_list(act));
+    TRY(act_cursor_open(act, in->cursor, &after));
+    const struct appointments_visible query = {
+        .after_at_us = after.at_us, .after_id = after.id, .from_us = in->from_us,
+        .to_us = in->to_us ? in->to_us : FAR_FUTURE_US, .state = in->state,
+        .provider_id = in->provider_id, .patient_id = in->patient_id,
+        .limit = in->limit ? in->limit : VISITS_LIMIT,
+    };
+    TRY(appointments_visible(act, &query, &rows));
+    struct visit *const visits = ARENA_ARRAY(act->arena, struct visit, rows.n);
+    for (size_t i = 0; i < rows.n; i++) visits[i].row = rows.p[i];
+    if (rows.n == (size_t)query.limit)
+        next = act_cursor(act, (struct cursor){rows.p[rows.n - 1].starts_at_us, rows.p[rows.n - 1].id});
+    return act_reply_list(act, &visit_shape, visits, rows.n, next);
+}
+
+static err_t visit_step(struct act *act, const char *event, struct visit *visit)
+{
+    struct fsm_step step;
+
+    TRY(visit_begin(act, event, &visit->row, &step));
+    const struct appointment_step update = {
+        .id = visit->row.id, .state = step.to, .from = visit_from(&step), .if_match = act->if_match,
+    };
+    return appointment_step(act, &update, &visit->row);
+}
+
+/* POST /v1/appointments/{id}/confirm */
+err_t visit_confirm(struct act *act)
+{
+    struct visit visit = {0};
+
+    TRY(visit_step(act, "confirm", &visit));
+    TRY(visit_tell(act, "confirm", TELECURA__V1__VISIT_EVENT__KIND__CONFIRMED, &visit.row));
+    return act_reply(act, 200, &visit_shape, &visit);
+}
+
+/* POST /v1/appointments/{id}/cancel: the clinician's relation ends with it. */
+err_t visit_cancel(struct act *act)
+{
+    struct visit visit = {0};
+
+    TRY(visit_step(act, "cancel", &visit));
+    relation_keep(act, &visit.row, act->now_us);
+    TRY(visit_tell(act, "cancel", TELECURA__V1__VISIT_EVENT__KIND__CANCELLED, &visit.row));
+    return act_reply(act, 200, &visit_shape, &visit);
+}
+
+/* POST /v1/appointments/{id}/reschedule */
+err_t visit_reschedule(struct act *act)
+{
+    const struct shift *in = act->in;
+    struct fsm_step step;
+    struct visit visit = {0};
+
+    TRY(visit_begin(act, "reschedule", &visit.row, &step));
+    const struct appointment_shift shift = {
+        .id = visit.row.id, .starts_at_us = in->starts_at_us, .from = visit_from(&step),
+        .if_match = act->if_match,
+    };
+    TRY(appointment_shift(act, &shift, &visit.row));
+    relation_keep(act, &visit.row, visit.row.ends_at_us + CARE_AFTER_US);
+    TRY(visit_tell(act, "reschedule", TELECURA__V1__VISIT_EVENT__KIND__RESCHEDULED, &visit.row));
+    return act_reply(act, 200, &visit_shape, &visit);
+}
+
+static err_t miss(struct act *act, struct uuid id, struct visit *visit)
+{
+    struct fsm_step step;
+
+    act->path_id = id;
+    TRY(visit_begin(act, "no_show", &visit->row, &step));
+    const struct appointment_miss update = {
+        .id = id, .from = visit_from(&step), .if_match = act->if_match,
+    };
+    TRY(appointment_miss(act, &update, &visit->row));
+    return visit_tell(act, "no_show", TELECURA__V1__VISIT_EVENT__KIND__NO_SHOW, &visit->row);
+}
+
+/* POST /v1/appointments/{id}/no_show */
+err_t visit_miss(struct act *act)
+{
+    struct visit visit = {0};
+
+    TRY(miss(act, act->path_id, &visit));
+    return act_reply(act, 200, &visit_shape, &visit);
+}
+
+/* Timer: the visit is over and nobody was there. */
+err_t visit_miss_due(struct act *act)
+{
+    const struct appointment_due *due = act->in;
+    struct visit visit = {0};
+
+    return miss(act, due->id, &visit);
+}
