@@ -3,14 +3,14 @@
 #define IN(type, member) offsetof(struct type, member)
 
 const struct shape seal_shape = {"KeyToSeal", sizeof(struct seal_ask), (const struct field[]){
-    {"org", UUID, IN(seal_ask, org), REQUIRED, 0, 0, NULL, NULL},
+    {"org", UUID, IN(seal_ask, org), 0, 0, 0, NULL, NULL},
     {"patient", UUID, IN(seal_ask, patient), 0, 0, 0, NULL, NULL},
     {"domain", TEXT, IN(seal_ask, domain), REQUIRED, 1, 32, NULL, NULL},
     {0},
 }};
 
 const struct shape open_shape = {"KeyToOpen", sizeof(struct open_ask), (const struct field[]){
-    {"org", UUID, IN(open_ask, org), REQUIRED, 0, 0, NULL, NULL},
+    {"org", UUID, IN(open_ask, org), 0, 0, 0, NULL, NULL},
     {"patient", UUID, IN(open_ask, patient), 0, 0, 0, NULL, NULL},
     {"domain", TEXT, IN(open_ask, domain), REQUIRED, 1, 32, NULL, NULL},
     {"dek_id", UUID, IN(open_ask, dek_id), REQUIRED, 0, 0, NULL, NULL},

@@ -1,7 +1,7 @@
 -- Data keys, wrapped. What was destroyed keeps its row, without the key: so it is never made anew.
 
 CREATE TABLE dek (
-    org        uuid NOT NULL CHECK (org <> '00000000-0000-0000-0000-000000000000'),
+    org        uuid NOT NULL,          -- all zeros: the installation's own
     patient    uuid NOT NULL,          -- all zeros: the organisation's own
     domain     text NOT NULL,          -- a row of domains.def
     id         uuid NOT NULL,
