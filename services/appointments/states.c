@@ -17,7 +17,7 @@ enum {
     F = 1u << ROLE_FRONT_DESK,
     N = 1u << ROLE_NURSE,
     D = 1u << ROLE_CLINICIAN,
-    S = 1u << ROLE_SERVICE,
+    S = 1u << FSM_SERVICE,
 };
 
 /* clang-format off */

@@ -45,7 +45,8 @@ OWN_SETTINGS = {
     "appointments": {"signing_key": "{dir}/appointments.signing"},
     "access": {"signing_key": "{dir}/access.signing"},
 }
-WITHOUT_KEYS = ("keyd", "audit", "fhir")  # these seal nothing through keyd before they start
+WITHOUT_KEYS = ("keyd",)       # asks no keyd
+WITHOUT_PEOPLE = ("keyd", "fhir")
 
 
 def bin_folder():
@@ -91,13 +92,21 @@ class Reply:
 
 
 class Client:
-    """Speaks to one service as the gateway does: mTLS, one kept connection a thread."""
+    """Speaks to one service as the gateway does: mTLS, one kept connection a thread. The inner port
+    is plain and takes no name."""
 
     def __init__(self, suite, port, name="gateway"):
-        self.port = port
-        self._context = ssl.create_default_context(cafile=suite.authority.ca)
-        self._context.load_cert_chain(*suite.authority.leaf(name))
+        self.port, self._context = port, None
+        if name:
+            self._context = ssl.create_default_context(cafile=suite.authority.ca)
+            self._context.load_cert_chain(*suite.authority.leaf(name))
         self._local = threading.local()
+
+    def _connect(self, timeout):
+        if self._context is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=self._context,
+                                           timeout=timeout)
 
     def request(self, method, path, json_body=None, who=None, headers=None, raw=None, timeout=30):
         head = dict(headers or {})
@@ -110,8 +119,7 @@ class Client:
             head.setdefault("Content-Length", "0")
         for again in (True, False):
             kept = getattr(self._local, "connection", None)
-            connection = kept or http.client.HTTPSConnection(
-                "127.0.0.1", self.port, context=self._context, timeout=timeout)
+            connection = kept or self._connect(timeout)
             try:
                 connection.request(method, path, body=body, headers=head)
                 reply = Reply(connection.getresponse())
@@ -155,9 +163,10 @@ class Service(Client):
         own = {k: v.format(dir=suite.folder) for k, v in OWN_SETTINGS.get(name, {}).items()}
         self.settings = {
             "listen": f"127.0.0.1:{port}", "inner": f"127.0.0.1:{self.inner}",
-            "db": suite.postgres.conninfo(name), "db_owner": suite.postgres.conninfo(name, owner=True),
+            "db": suite.secret(f"{name}.db", suite.postgres.conninfo(name)),
+            "db_owner": suite.secret(f"{name}.db_owner", suite.postgres.conninfo(name, owner=True)),
             "tls_ca": suite.authority.ca, "tls_cert": cert, "tls_key": key,
-            "idp_keys": suite.jwks, "issuer": ISSUER, "audience": AUDIENCE, "profile": "test",
+            "idp_keys": suite.jwks, "issuer": ISSUER, "audience": AUDIENCE, "profile": "local",
             "keyd": f"{suite.folder}/keyd.sock", "run_dir": suite.folder, "workers": 4,
             "access_public": f"{suite.folder}/access.public",
             "appointments_public": f"{suite.folder}/appointments.public", **own, **settings,
@@ -183,7 +192,7 @@ class Service(Client):
 
     def wait_ready(self):
         until = time.monotonic() + READY_S
-        inner = Client(self.suite, self.inner)
+        inner = Client(self.suite, self.inner, name=None)
         while time.monotonic() < until:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
@@ -237,8 +246,7 @@ class Suite:
             f.write(bytes(8))
         for name in ("access.public", "appointments.public"):
             open(f"{self.folder}/{name}", "w").close()
-        with open(f"{self.folder}/kek.passphrase", "w") as f:
-            f.write("correct horse\n")
+        self.secret("kek.passphrase", "correct horse")
         self.postgres.create()
         self.postgres.start()
 
@@ -252,6 +260,13 @@ class Suite:
         if failures:
             raise AssertionError(f"state kept in {self.folder}\n" + "\n".join(failures))
         shutil.rmtree(self.folder)
+
+    def secret(self, name, text):
+        """A file whose first line is @text; settings name such files, never what they hold."""
+        path = f"{self.folder}/{name}"
+        with open(path, "w") as f:
+            f.write(text + "\n")
+        return path
 
     def environment(self):
         return {**os.environ, "TELECURA_TEST_CLOCK": self.clock_file}
@@ -288,7 +303,7 @@ class Suite:
 
     def everywhere(self, text):
         for service in self.services.values():
-            if service.name not in WITHOUT_KEYS:
+            if service.name not in WITHOUT_PEOPLE:
                 service.execute(text)
 
     def person(self, role, org=ORG, patient=None, state="active"):
