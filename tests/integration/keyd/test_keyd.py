@@ -1,0 +1,207 @@
+"""keyd from outside: who gets which key, one key for all who ask first, and erasure."""
+import base64
+import concurrent.futures
+import hashlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import stat
+import uuid
+
+import pytest
+
+from telecura import ORG, OTHER_ORG, Reply
+
+ZEROS = str(uuid.UUID(int=0))
+
+
+class Peer:
+    """A service that asks keyd on its socket, known by its certificate."""
+
+    def __init__(self, suite, name):
+        self.path = f"{suite.folder}/keyd.sock"
+        self.tls = ssl.create_default_context(cafile=suite.authority.ca)
+        if name:
+            self.tls.load_cert_chain(*suite.authority.leaf(name))
+
+    def post(self, path, raw=None, **body):
+        plain = socket.socket(socket.AF_UNIX)
+        plain.settimeout(20)
+        plain.connect(self.path)
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = self.tls.wrap_socket(plain, server_hostname="localhost")
+        connection.request("POST", path, raw if raw is not None else json.dumps(body),
+                           {"Content-Type": "application/json"})
+        reply = Reply(connection.getresponse())
+        connection.close()
+        return reply
+
+    def seal(self, domain, patient=None, org=ORG):
+        return self.post("/v1/keys/seal", org=org, domain=domain, **({"patient": patient} if patient else {}))
+
+    def open(self, domain, dek, patient=None, org=ORG):
+        return self.post("/v1/keys/open", org=org, domain=domain, dek_id=dek,
+                         **({"patient": patient} if patient else {}))
+
+
+@pytest.fixture(scope="module")
+def keyd(suite):
+    return suite.service("keyd")
+
+
+@pytest.fixture
+def peer(suite, keyd):
+    return lambda name: Peer(suite, name)
+
+
+@pytest.fixture
+def patient():
+    return str(uuid.uuid4())
+
+
+def producer(name):
+    return str(uuid.UUID(bytes=hashlib.sha256(b"producer:" + name.encode()).digest()[:16]))
+
+
+def test_the_key_to_seal_with_is_the_key_to_open_with(suite, peer, patient):
+    sealed = peer("appointments").seal("visit", patient)
+    assert sealed.status == 200 and len(sealed.json["key"]) == 43
+    again = peer("appointments").seal("visit", patient)
+    opened = peer("appointments").open("visit", sealed.json["dek_id"], patient)
+    assert again.json == opened.json == sealed.json
+    rows = suite.audit("keyd", patient=patient)
+    assert [(r["action"], r["outcome"], r["role"], r["org"]) for r in rows] == [
+        ("key.make", "done", "appointments", ORG), ("key.make", "done", "appointments", ORG),
+        ("key.use", "done", "appointments", ORG)]
+    assert rows[0]["resource_id"] == sealed.json["dek_id"]
+
+
+def test_every_org_patient_and_domain_has_its_own(peer, patient):
+    keys = [peer("access").seal("person", patient).json["key"],
+            peer("access").seal("person", str(uuid.uuid4())).json["key"],
+            peer("access").seal("person").json["key"],
+            peer("access").seal("person", patient, OTHER_ORG).json["key"],
+            peer("patients").seal("chart", patient).json["key"]]
+    assert len(set(keys)) == len(keys)
+
+
+def test_who_is_not_in_the_table_is_refused_and_on_record(suite, peer, patient):
+    dek = peer("appointments").seal("visit", patient).json["dek_id"]
+    for name, use in (("billing", "open"), ("billing", "seal"), ("audit", "open"), ("access", "open")):
+        ask = peer(name)
+        reply = ask.open("visit", dek, patient) if use == "open" else ask.seal("visit", patient)
+        assert (reply.status, reply.code) == (403, "forbidden")
+        assert "key" not in reply.json
+        last = suite.audit("keyd", patient=patient, role=name)[-1]
+        assert (last["outcome"], last["error"]) == ("refused", "forbidden")
+
+
+def test_another_organisations_or_patients_key_is_the_same_404_as_an_unknown_one(peer, patient):
+    dek = peer("appointments").seal("visit", patient).json["dek_id"]
+    asks = [peer("appointments").open("visit", dek, patient, OTHER_ORG),
+            peer("appointments").open("visit", dek, str(uuid.uuid4())),
+            peer("appointments").open("visit", str(uuid.uuid4()), patient)]
+    for reply in asks:
+        assert (reply.status, reply.code) == (404, "not_found")
+
+
+def test_a_row_that_was_moved_opens_nothing(keyd, peer, patient):
+    dek = peer("appointments").seal("visit", patient).json["dek_id"]
+    thief = str(uuid.uuid4())
+    keyd.execute(f"INSERT INTO dek SELECT org, '{thief}', domain, id, state, wrapped, created_at, changed_at "
+                 f"FROM dek WHERE id = '{dek}'")
+    assert peer("appointments").open("visit", dek, thief).status == 500
+
+
+def test_32_who_ask_first_get_one_key(keyd, peer, patient):
+    ask = peer("messaging")
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        replies = list(pool.map(lambda _: ask.seal("message", patient), range(32)))
+    assert {r.status for r in replies} == {200}
+    assert len({r.json["key"] for r in replies}) == 1
+    assert keyd.value(f"SELECT count(*) FROM dek WHERE patient = '{patient}'") == 1
+
+
+def test_audit_leaves_are_sealed_by_all_and_opened_by_audit(peer):
+    sealed = peer("billing").seal("audit").json
+    assert peer("messaging").seal("audit").json == sealed
+    assert peer("audit").open("audit", sealed["dek_id"]).json == sealed
+    assert peer("billing").open("audit", sealed["dek_id"]).status == 403
+
+
+def test_a_mac_key_is_its_producers_own(peer):
+    mine = producer("billing")
+    sealed = peer("billing").seal("mac", mine, ZEROS)
+    assert sealed.status == 200
+    assert peer("audit").seal("mac", mine, ZEROS).json == sealed.json
+    assert peer("messaging").seal("mac", mine, ZEROS).status == 403
+
+
+def test_what_is_destroyed_is_gone_for_ever(suite, keyd, peer, patient):
+    visit = peer("appointments").seal("visit", patient).json["dek_id"]
+    chart = peer("patients").seal("chart", patient).json["dek_id"]
+    other = peer("patients").seal("chart", patient, OTHER_ORG).json["dek_id"]
+
+    assert peer("patients").post("/v1/keys/destroy", org=ORG, patient=patient).status == 403
+    gone = peer("access").post("/v1/keys/destroy", org=ORG, patient=patient)
+    assert (gone.status, gone.json) == (200, {"destroyed": 2})
+    assert peer("appointments").open("visit", visit, patient).status == 404
+    assert peer("patients").open("chart", chart, patient).status == 404
+    assert peer("patients").seal("chart", patient).status == 404, "an erased patient gets no new key"
+    assert peer("patients").open("chart", other, patient, OTHER_ORG).status == 200
+    assert keyd.value(f"SELECT count(*) FROM dek WHERE patient = '{patient}' AND org = '{ORG}' "
+                      "AND wrapped IS NOT NULL") == 0
+    assert suite.audit("keyd", patient=patient, action="key.destroy")[-1]["outcome"] == "done"
+
+
+def test_the_audit_trails_keys_survive_an_erasure(peer):
+    mine = producer("fhir")
+    sealed = peer("fhir").seal("mac", mine).json
+    assert peer("access").post("/v1/keys/destroy", org=ZEROS, patient=mine).status == 200
+    assert peer("fhir").seal("mac", mine).json == sealed
+
+
+@pytest.mark.parametrize("body,status", [
+    (b'{"org":"%s","domain":"audit","more":1}' % ORG.encode(), 400),
+    (b'{"org":7,"domain":"audit"}', 400),
+    (b'{"org":"%s"}' % ORG.encode(), 400),
+    (b"[]", 400),
+    (b'{"org":"%s","domain":"%s"}' % (ORG.encode(), b"x" * 300_000), 413),
+])
+def test_a_body_of_another_shape_is_refused(peer, body, status):
+    assert peer("billing").post("/v1/keys/seal", raw=body).status == status
+
+
+def test_without_a_certificate_nothing_is_answered(peer):
+    with pytest.raises(OSError):
+        peer(None).seal("audit")
+    assert peer("gateway").seal("audit").status in (401, 403)
+
+
+def test_the_database_and_the_log_hold_no_key(suite, keyd, peer, patient):
+    key = peer("appointments").seal("visit", patient).json["key"]
+    raw = base64.urlsafe_b64decode(key + "=")
+    dump = keyd.execute("SELECT encode(wrapped, 'hex') FROM dek") + keyd.tail(10_000)
+    assert raw.hex() not in dump and key not in dump
+    assert stat.S_IMODE(os.stat(f"{suite.folder}/kek").st_mode) == 0o600
+
+
+def test_a_restart_opens_the_same_keys_and_a_lost_kek_is_not_replaced(suite, keyd, peer, patient):
+    sealed = peer("appointments").seal("visit", patient).json
+    keyd.stop()
+    os.rename(f"{suite.folder}/kek", f"{suite.folder}/kek.away")
+    try:
+        refused = keyd.command("--config", keyd.config)
+        assert refused.returncode == 69 and "kek" in refused.stderr
+        assert not os.path.exists(f"{suite.folder}/kek")
+    finally:
+        os.rename(f"{suite.folder}/kek.away", f"{suite.folder}/kek")
+        keyd.start()
+    assert peer("appointments").open("visit", sealed["dek_id"], patient).json == sealed
+
+
+def test_its_statements_fit_its_tables(keyd):
+    done = keyd.command("--config", keyd.config, "--verify")
+    assert done.returncode == 0, done.stderr
