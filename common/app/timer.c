@@ -4,8 +4,11 @@
 #include "common/app/worker.h"
 #include "common/base/clock.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+#define TIMERS_MAX 16 /* of a service */
 
 struct tick {
     struct job job; /* first */
@@ -88,10 +91,11 @@ static void prune_put(void *unused)
 
 void timers_start(const struct service *service, struct loop *loop)
 {
-    for (const struct timer *timer = service->timers; timer && timer->name; timer++) {
-        struct tick *tick = calloc(1, sizeof *tick);
+    static struct tick ticks[TIMERS_MAX]; /* as long as the process */
+    struct tick *tick = ticks;
 
-        if (!tick) abort();
+    for (const struct timer *timer = service->timers; timer && timer->name; timer++, tick++) {
+        assert(tick < ticks + TIMERS_MAX);
         tick->job.run = tick_run;
         tick->timer = timer;
         tick->run = (struct run){.may = PERMISSION_NONE,
