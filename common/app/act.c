@@ -43,6 +43,12 @@ struct tx *act_tx(struct act *act)
     return own->tx;
 }
 
+void act_enter(struct act *act, struct uuid org)
+{
+    act->org = act->who.org = org;
+    if (act->own->tx) act->own->frame.org = org;
+}
+
 err_t act_settle(struct act *act)
 {
     return act->own->tx ? tx_flush(act->own->tx) : ERR_OK;

@@ -136,5 +136,8 @@ err_t act_step(struct act *act, const struct fsm_row *rows, const char *event, s
 /* ---- for sqlgen and the framework ---- */
 
 struct tx *act_tx(struct act *act);
+/* From here on the act happens in @org: for callers whose certificate or sign-in names none (keyd;
+ * who binds a first sign-in). Its audit row stands there too. */
+void act_enter(struct act *act, struct uuid org);
 /* Sends what is queued and settles the guards; for handlers that must know before they go on. */
 err_t act_settle(struct act *act);

@@ -5,7 +5,7 @@
 /* The act happens in the organisation that the body names, about the patient that it names. */
 static err_t key_about(struct act *act, struct uuid org, struct uuid patient)
 {
-    act->org = org;
+    act_enter(act, org);
     return uuid_is_nil(patient) ? act_allow_none(act) : act_allow(act, patient);
 }
 
