@@ -46,7 +46,7 @@ struct tx *act_tx(struct act *act)
 void act_enter(struct act *act, struct uuid org)
 {
     act->org = act->who.org = org;
-    if (act->own->tx) act->own->frame.org = org;
+    if (act->own->tx) tx_enter(act->own->tx, org);
 }
 
 err_t act_settle(struct act *act)

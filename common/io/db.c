@@ -392,6 +392,11 @@ struct tx *tx_begin(struct db *db, const struct tx_frame *frame)
     return tx;
 }
 
+void tx_enter(struct tx *tx, struct uuid org)
+{
+    tx->frame.org = org;
+}
+
 void tx_queue(struct tx *tx, const struct stmt *stmt, const void *args)
 {
     assert(tx->open);
