@@ -117,6 +117,9 @@ def service_settings(place, service, replica):
         "profile": "local",
         "workers": 4,
         "run_dir": f"{run}/{replica}",
+        # Who signs publishes its public keys in its own folder; all others read them there.
+        "access_public": f"{run}/access/public.keys",
+        "appointments_public": f"{run}/appointments/public.keys",
     }
     if service in database.WITH_DATABASE:
         lines["db"] = database.conninfo(place, service, service)
@@ -127,9 +130,11 @@ def service_settings(place, service, replica):
 # What one service has and the others have not.
 EXTRAS = {
     "access": lambda place: {
+        "signing_key": place.run / "access/signing.key",
         "portal_dir": TREE / "clients/portal",
         "openapi": place.bin.parent / "openapi.json",
     },
+    "appointments": lambda place: {"signing_key": place.run / "appointments/signing.key"},
     "signaling": lambda place: {
         "turn_uri": f"turn:127.0.0.1:{place.port('turn')}?transport=udp",
         "turn_secret": place.secret("turn"),

@@ -50,19 +50,15 @@ def psql(place, sql, database="postgres"):
 
 
 def make_all(place):
-    """Roles and databases that are missing; passwords always follow <run>/secrets."""
+    """Roles and databases that are missing. Data and passwords live and die with the run folder."""
     owners = {name: f"{name}_owner" for name in WITH_DATABASE} | {"keycloak": "keycloak"}
-    roles = sorted(set(owners.values()) | set(WITH_DATABASE))
-    have_roles = {row[0] for row in psql(place, "SELECT rolname FROM pg_roles")}
-    have_databases = {row[0] for row in psql(place, "SELECT datname FROM pg_database")}
-    sql = []
-    for role in roles:
-        verb = "ALTER" if role in have_roles else "CREATE"
-        sql.append(f"{verb} ROLE {role} LOGIN PASSWORD '{place.secret('db-' + role)}';")
+    have = {row[0] for row in psql(place, "SELECT 'role ' || rolname FROM pg_roles UNION ALL "
+                                          "SELECT 'database ' || datname FROM pg_database")}
+    sql = [f"CREATE ROLE {role} LOGIN PASSWORD '{place.secret('db-' + role)}';"
+           for role in sorted({*owners.values(), *WITH_DATABASE}) if f"role {role}" not in have]
     for database, owner in owners.items():
-        if database not in have_databases:
+        if f"database {database}" not in have:
             sql.append(f"CREATE DATABASE {database} OWNER {owner};")
         sql.append(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;")
-        if database != owner:
-            sql.append(f"GRANT CONNECT ON DATABASE {database} TO {database};")
+        sql.append(f"GRANT CONNECT ON DATABASE {database} TO {database};")
     psql(place, "\n".join(sql))

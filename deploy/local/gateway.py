@@ -1,7 +1,8 @@
 """gateway - HAProxy's configuration: routes, limits, and the problem bodies that it answers itself.
 
-The rules stand in deploy/gateway/haproxy.cfg, the routes in deploy/gateway/routes.map. Here they
-become a file with this suite's ports. Limits are generous: a test run is one busy address.
+The rules stand in deploy/gateway/haproxy.cfg. The routes are those that the services describe
+(routes.map beside their binaries, made by tools/openapi.py), else deploy/gateway/routes.map. Here
+they become a file with this suite's ports. Limits are generous: a test run is one busy address.
 """
 import json
 import string
@@ -58,7 +59,7 @@ def write(place):
                    f"HTTP/1.1 {answered} {reason}\r\ncontent-type: application/problem+json\r\n"
                    f"content-length: {len(body)}\r\ncache-control: no-store\r\n"
                    f"connection: close\r\n\r\n{body}")
-    routes = read_routes()
+    routes = read_routes(place)
     write_file(etc / "routes.map", "".join(f"{path} {name}\n" for path, name in routes.items()))
     template = string.Template((TREE / "deploy/gateway/haproxy.cfg").read_text())
     text = template.substitute(
@@ -72,8 +73,10 @@ def write(place):
     write_file(etc / "haproxy.cfg", text + "\n".join(["", *backends]))
 
 
-def read_routes():
-    lines = (TREE / "deploy/gateway/routes.map").read_text().splitlines()
+def read_routes(place):
+    described = place.bin.parent / "routes.map"
+    file = described if described.exists() else TREE / "deploy/gateway/routes.map"
+    lines = file.read_text().splitlines()
     return dict(line.split() for line in lines if line and not line.startswith("#"))
 
 

@@ -6,7 +6,6 @@ the gateway first, then our services, then what these use, PostgreSQL last.
 """
 import dataclasses
 import signal
-import sys
 import typing
 
 import database
@@ -14,6 +13,7 @@ import fetch
 import probe
 from place import TREE
 
+PYTHON = "/usr/bin/python3"     # Debian's own: it has Debian's modules, and every uid may run it
 GATEWAY, OURS, THEIRS, LAST = range(4)      # the waves
 
 C1_ONLY = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]  # halves a JVM's start
@@ -31,7 +31,6 @@ class Part:
     wave: int = THEIRS
     ready_s: int = 20                 # a part that needs longer than this is started again
     stop_signal: int = signal.SIGTERM
-    umask: int = 0o077
     environment: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -47,7 +46,7 @@ def parts(place):
              probe.postgres, owner="postgres", wave=LAST, ready_s=60, stop_signal=signal.SIGINT),
         Part("databases", job(place, "databases"), after=("postgres",)),
         Part("redis", ["/usr/bin/redis-server", f"{etc}/redis.conf"], probe.redis, owner="redis"),
-        Part("mail", [sys.executable, f"{TREE}/deploy/local/mailsink.py",
+        Part("mail", [PYTHON, f"{TREE}/deploy/local/mailsink.py",
                       str(place.port("mail")), f"{run}/mail"], probe.mail, owner="mail"),
         Part("turn", ["/usr/bin/turnserver", "-c", f"{etc}/turnserver.conf"],
              probe.turn, owner="turn"),
@@ -60,7 +59,7 @@ def parts(place):
 
 
 def job(place, name):
-    return [sys.executable, f"{TREE}/deploy/local/up.py", "--run", str(place.run), "job", name]
+    return [PYTHON, f"{TREE}/deploy/local/up.py", "--run", str(place.run), "job", name]
 
 
 def kafka(place):
@@ -134,8 +133,7 @@ def services(place):
         for replica in replicas(place, name):
             yield Part(replica, [f"{place.bin}/{name}", "--config",
                                  f"{place.run}/etc/{replica}.conf"],
-                       probe.service(replica), after=migrated, owner=replica, wave=OURS,
-                       umask=0o007 if name == "keyd" else 0o077)  # its socket is for the group
+                       probe.service(replica), after=migrated, owner=replica, wave=OURS)
 
 
 def replicas(place, service):

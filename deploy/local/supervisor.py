@@ -77,7 +77,10 @@ class Keeper(threading.Thread):
         with self.gate:
             if self.stopping.is_set():
                 return None
-            self.spawn()
+            try:
+                self.spawn()
+            except OSError as error:
+                return f"it cannot be started: {error}"
         if self.part.once:
             return self.finish()
         reason = self.become_ready()
@@ -101,7 +104,7 @@ class Keeper(threading.Thread):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 part.command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True, umask=part.umask, **as_owner)
+                stderr=log, start_new_session=True, umask=0o027, **as_owner)
         self.board.note(part.name, state="starting", pid=self.process.pid,
                         ticks=started_ticks(self.process.pid), starts=1)
 

@@ -48,7 +48,12 @@ def command_up(place, names):
     place.folder("")
     with open(place.run / "up.lock", "w") as lock:      # two `up`s at once: the second waits
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if doctor.alive(place):
+        alive = doctor.alive(place)
+        if alive and changed(place, names):
+            print("Parts were built or chosen anew since the suite started: starting it again.")
+            command_down(place, names)
+            alive = False
+        if alive:
             print(f"The suite is already running under {place.run}.")
         else:
             sweep(place)
@@ -63,6 +68,14 @@ def command_up(place, names):
 
 
 command_part = command_up
+
+
+def changed(place, names):
+    """Does the running suite differ from what an `up` would start now?"""
+    started = (place.run / "supervisor.pid").stat().st_mtime
+    newer = [file for file in place.bin.glob("*") if file.stat().st_mtime > started]
+    daemons = {part.name for part in suite.chosen(place, names) if not part.once}
+    return bool(newer) or not daemons <= doctor.read_state(place).keys()
 
 
 def prepare(place, names):
@@ -112,7 +125,7 @@ def fetch_all(place, names):
 
 def launch(place, names):
     with open(place.run / "log/supervisor.log", "ab") as log:
-        subprocess.Popen([sys.executable, f"{TREE}/deploy/local/supervisor.py", str(place.run),
+        subprocess.Popen([suite.PYTHON, f"{TREE}/deploy/local/supervisor.py", str(place.run),
                           *names], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                          start_new_session=True)
 
@@ -128,10 +141,11 @@ def follow(place, began):
                 step(f"{name:<22}{where(place, name):<8}{row['state']} in "
                      f"{row['ready_after_s']:.1f} s")
         open_ones = {n: r for n, r in state.items() if r["state"] not in ("ready", "done")}
-        failing = {n: r for n, r in open_ones.items() if r["state"] == "failing"}
         if state and not open_ones:
             return True
-        if failing and all(r["state"] in ("failing", "waiting") for r in open_ones.values()):
+        hopeless = [row.get("failures", 0) >= supervisor.FAILING_AFTER or row["state"] == "waiting"
+                    for row in open_ones.values()]
+        if state and all(hopeless) and any(row.get("failures") for row in open_ones.values()):
             break
         if not state and time.monotonic() - began > 10 and not doctor.alive(place):
             print(f"✗ the supervisor has ended; see {place.run}/log/supervisor.log")
