@@ -44,12 +44,7 @@ static const struct stmt begin_stmt = {.name = "db.begin", .sql = "BEGIN"};
 static const struct stmt commit_stmt = {.name = "db.commit", .sql = "COMMIT"};
 static const struct stmt rollback_stmt = {.name = "db.rollback", .sql = "ROLLBACK"};
 
-static void *resized(void *p, size_t count, size_t bytes)
-{
-    p = reallocarray(p, count, bytes);
-    if (!p) abort();
-    return p;
-}
+static const struct db_values no_values;
 
 /* ---- which statements the connection knows ---- */
 
@@ -222,7 +217,8 @@ static void expect(struct db *db, struct expected expected)
 {
     if (db->expected_count == db->expected_max) {
         db->expected_max = db->expected_max ? 2 * db->expected_max : 32;
-        db->expected = resized(db->expected, db->expected_max, sizeof *db->expected);
+        db->expected = reallocarray(db->expected, db->expected_max, sizeof *db->expected);
+        if (!db->expected) abort();
     }
     db->expected[db->expected_count++] = expected;
 }
@@ -346,9 +342,8 @@ static void tx_lost(struct tx *tx, bool committing)
 static bool queue_send(struct tx *tx)
 {
     struct db *db = tx->db;
-    static const struct db_values none;
 
-    if (!tx->sent && !send_one(db, &begin_stmt, &none)) return false;
+    if (!tx->sent && !send_one(db, &begin_stmt, &no_values)) return false;
     tx->sent = true;
     for (const struct pending *p = tx->first; p; p = p->next) {
         if (!send_one(db, p->stmt, &p->values)) return false;
@@ -475,13 +470,12 @@ err_t tx_commit(struct tx *tx)
 void tx_rollback(struct tx *tx)
 {
     struct db *db = tx->db;
-    static const struct db_values none;
 
     assert(tx->open);
     tx->open = false;
     tx->first = NULL;
     if (!db->conn || PQtransactionStatus(db->conn) == PQTRANS_IDLE) return;
-    if (!send_one(db, &rollback_stmt, &none) || !send_sync(db) || PQflush(db->conn) != 0) {
+    if (!send_one(db, &rollback_stmt, &no_values) || !send_sync(db) || PQflush(db->conn) != 0) {
         db_close(db);
         return;
     }
@@ -501,34 +495,4 @@ bool tx_retryable(const struct tx *tx)
 bool tx_began(const struct tx *tx)
 {
     return tx->sent || tx->first;
-}
-
-/* ---- is it there, and does it agree about the time ---- */
-
-struct clock_row { int64_t at_us; };
-
-static const struct sql_slot clock_columns[] = {{"at", SQL_TIMESTAMPTZ, SQL_ARGS, 0, false}};
-static const struct stmt clock_stmt = {
-    .name = "db.clock",
-    .sql = "SELECT clock_timestamp() AS at",
-    .columns = clock_columns,
-    .column_count = 1,
-    .row_bytes = sizeof(struct clock_row),
-    .none = ERR_INTERNAL,
-};
-
-err_t db_check(struct db *db, int64_t *ret_skew_us)
-{
-    struct arena *arena = arena_new(64 * 1024);
-    struct tx *tx = tx_begin(db, &(struct tx_frame){.deadline_us = clock_mono_us() + CONNECT_US,
-                                                    .arena = arena});
-    struct clock_row row;
-
-    const err_t opened = db->conn ? ERR_OK : db_open(db, tx->frame.deadline_us);
-    const int64_t before_us = clock_real_us();
-    const err_t err = opened != ERR_OK ? opened : tx_one(tx, &clock_stmt, NULL, &row);
-    if (err == ERR_OK) *ret_skew_us = row.at_us - (before_us + clock_real_us()) / 2;
-    tx_rollback(tx);
-    arena_free(arena);
-    return err;
 }

@@ -1,4 +1,3 @@
-#include "common/base/clock.h"
 #include "common/crypto/hash.h"
 #include "common/io/db_own.h"
 
@@ -155,77 +154,6 @@ err_t db_migrate(const char *owner_conninfo, const char *service,
         }
     }
     return ERR_OK;
-}
-
-/* ---- are they all there ---- */
-
-struct migration_row {
-    struct str name;
-};
-
-struct migration_there {
-    bool there;
-};
-
-static const struct sql_slot there_columns[] = {{"there", SQL_BOOL, SQL_ARGS, 0, false}};
-static const struct stmt there_stmt = {
-    .name = "db.migration_there",
-    .sql = "SELECT to_regclass('migration') IS NOT NULL AS there",
-    .columns = there_columns,
-    .column_count = 1,
-    .row_bytes = sizeof(struct migration_there),
-};
-
-static const struct sql_slot name_columns[] = {{"name", SQL_TEXT, SQL_ARGS, 0, false}};
-static const struct stmt names_stmt = {
-    .name = "db.migration_names",
-    .sql = "SELECT name FROM migration",
-    .columns = name_columns,
-    .column_count = 1,
-    .row_bytes = sizeof(struct migration_row),
-};
-
-static bool has_name(struct rows rows, const char *name)
-{
-    const struct migration_row *row = rows.p;
-
-    for (size_t i = 0; i < rows.n; i++) {
-        if (str_is(row[i].name, name)) return true;
-    }
-    return false;
-}
-
-static err_t migrated(struct tx *tx, const struct migration *const *sets)
-{
-    struct migration_there table = {false};
-    struct rows rows = {NULL, 0};
-    bool found;
-
-    TRY(tx_maybe(tx, &there_stmt, NULL, &table, &found));
-    if (table.there) TRY(tx_many(tx, &names_stmt, NULL, &rows));
-    for (; *sets; sets++) {
-        for (const struct migration *m = *sets; m->name; m++) {
-            if (has_name(rows, m->name)) continue;
-            return err_raise(ERR_UNAVAILABLE,
-                             "the database lacks migration %s: run this program with --migrate",
-                             m->name);
-        }
-    }
-    return ERR_OK;
-}
-
-err_t db_migrated(struct db *db, const struct migration *const *sets)
-{
-    struct arena *arena = arena_new(1024 * 1024);
-    struct tx *tx = tx_begin(db, &(struct tx_frame){
-                                     .deadline_us = clock_mono_us() + 5 * SECOND_US,
-                                     .arena = arena,
-                                 });
-    const err_t err = migrated(tx, sets);
-
-    tx_rollback(tx);
-    arena_free(arena);
-    return err;
 }
 
 /* ---- does SQL agree with C ---- */
