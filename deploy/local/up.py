@@ -40,6 +40,7 @@ from place import PORTS, TREE, Place
 
 UP_S_MAX = 300
 DOWN_S_MAX = 75
+SUPERVISOR_S_MAX = 10
 FETCHED = {"kafka": fetch.kafka, "keycloak": fetch.keycloak}
 
 
@@ -60,14 +61,14 @@ def command_up(place, names):
             if not prepare(place, names):
                 return 1
             launch(place, names)
-        if not follow(place, began):
+        if not follow(place):
             return 1
-    for hook in card.after_start:
+    for hook in card.after_start if not names else []:
         hook(place, time.monotonic() - began)
     return 0
 
 
-command_part = command_up
+command_part = command_up       # `part redis` reads better in a test than `up redis`
 
 
 def changed(place, names):
@@ -94,7 +95,8 @@ def prepare(place, names):
     certs.make_all(place)
     configs.write_all(place)
     configs.write_parts_file(place)
-    database.init(place)
+    if any(part.name == "postgres" for part in suite.chosen(place, names)):
+        database.init(place)
     keys.prepare(place)
     return True
 
@@ -124,15 +126,16 @@ def fetch_all(place, names):
 
 
 def launch(place, names):
+    (place.run / "state.json").unlink(missing_ok=True)      # nobody may take the last run's for ours
     with open(place.run / "log/supervisor.log", "ab") as log:
         subprocess.Popen([suite.PYTHON, f"{TREE}/deploy/local/supervisor.py", str(place.run),
                           *names], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                          start_new_session=True)
 
 
-def follow(place, began):
+def follow(place):
     """Says each part as it becomes ready; returns when all are, or when some cannot be."""
-    told = set()
+    began, told, open_ones = time.monotonic(), set(), {}
     while time.monotonic() - began < UP_S_MAX:
         state = doctor.read_state(place) if doctor.alive(place) else {}
         for name, row in state.items():
@@ -147,7 +150,7 @@ def follow(place, began):
                     for row in open_ones.values()]
         if state and all(hopeless) and any(row.get("failures") for row in open_ones.values()):
             break
-        if not state and time.monotonic() - began > 10 and not doctor.alive(place):
+        if not state and time.monotonic() - began > SUPERVISOR_S_MAX:
             print(f"✗ the supervisor has ended; see {place.run}/log/supervisor.log")
             return False
         time.sleep(0.05)
