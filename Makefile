@@ -4,7 +4,7 @@ B        ?= build/$(MODE)
 G        := $B/gen
 SERVICES := $(notdir $(patsubst %/,%,$(dir $(wildcard services/*/main.c))))
 WITH_SQL := $(sort $(notdir $(patsubst %/sql/,%,$(dir $(wildcard services/*/sql/*.sql)))))
-TOOLS    := $(patsubst tools/%.c,%,$(filter-out tools/sqlgen.c,$(wildcard tools/*.c)))
+TOOLS    := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 CLIENTS  := $(notdir $(patsubst %/,%,$(dir $(wildcard clients/*/main.c))))
 UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c))
 INTEGRATION := $(patsubst %.c,$B/%,$(wildcard tests/integration/test_*.c tests/integration/*/test_*.c))
@@ -67,7 +67,7 @@ $(foreach s,$(WITH_SQL),$(eval $(call sql,services/$(s))))
 $(foreach f,common/io common/app tests/integration,$(eval $(call sql,$(f),--tx)))
 $(INTEGRATION): $G/tests/integration/sql.o
 $(INTEGRATION:=.o): | $G/tests/integration/sql.h
-$B/sqlgen: tools/sqlgen.c ; @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g $< -o $@
+$B/sqlgen: $(wildcard tools/sqlgen/*.[ch]) ; @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g $(filter %.c,$^) -o $@
 
 unit: $(UNIT) ; @for t in $^; do $$t || exit 1; done
 integration: $(INTEGRATION) ; @for t in $^; do $$t || exit 1; done

@@ -1,50 +1,12 @@
-/*
- * sqlgen - the .sql files of one folder become typed C.
- *
- *     sqlgen [--tx] FOLDER PREFIX OUTDIR
- *
- * Reads FOLDER/<any>.sql (statements) and FOLDER/migrations/<any>.sql, writes OUTDIR/sql.c and, when
- * it changed, OUTDIR/sql.h. Wrappers take a `struct act *`, with --tx a `struct tx *`. A folder
- * without files, or no folder, gives empty arrays.
- *
- *     -- row appointment (id uuid, state text, starts_at timestamptz)
- *
- *     -- appointment_insert  :one appointment  else ERR_SLOT_TAKEN  raises patient_fk ERR_NOT_FOUND
- *     -- Free lines stand above the function in sql.h.
- *     INSERT INTO appointment (org, id, note) SELECT :org, :id::uuid, :note?::text RETURNING ...;
- *
- *   header   :one ROW, :maybe ROW, :many ROW, :exec. After :one, `else ERR_X` names the refusal of
- *            no row (NOT_FOUND if not said); `else STATEMENT` one that tells why: a :one with one
- *            text column and parameters that are among this one's. `raises CONSTRAINT ERR_X` may
- *            be repeated, also on comment lines of its own below the header.
- *   types    uuid text bytea int4 (int) int8 (bigint) bool timestamptz date uuid[] text[]. The C
- *            member is called like the column or parameter; a timestamptz gets the suffix _us.
- *   :name    a parameter, typed by its first cast; with ? it may be NULL. :org :now :act :actor
- *            come from the transaction's frame and need no cast.
- *   clock    now() and its kin break the build: use :now. A line `-- lease` allows them.
- *   tenant   a statement without :org breaks the build, unless a line says `-- all orgs: why`.
- *
- * Nothing is freed: the process lives for a few milliseconds.
- */
+#include "sqlgen.h"
+
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define NAME_MAX_BYTES 40 /* prefix.why_of_NAME must fit the 63 of PostgreSQL */
-#define SLOTS_MAX 64
-#define ROWS_MAX 256
-#define STATEMENTS_MAX 1024
-
-struct type {
-    const char *sql, *slot, *c;
-    bool may_be_null; /* has a C value that means NULL */
-};
 
 static const struct type types[] = {
     {"uuid", "SQL_UUID", "struct uuid ", true},
@@ -61,13 +23,6 @@ static const struct type types[] = {
     {"text[]", "SQL_TEXTS", "struct strs ", true},
 };
 
-struct slot {
-    char *name;
-    const struct type *type;
-    const char *source;
-    bool nullable;
-};
-
 static const struct { const char *name, *type, *source; } ambients[] = {
     {"org", "uuid", "SQL_ORG"},
     {"now", "timestamptz", "SQL_NOW"},
@@ -80,28 +35,6 @@ static const char *const clocks[] = {
     "current_date", "current_time", "localtimestamp", "localtime", "timeofday",
 };
 
-struct row {
-    char *name;
-    struct slot slots[SLOTS_MAX];
-    size_t count;
-};
-
-struct raise { char *constraint, *err; };
-
-struct statement {
-    const char *file;
-    int line;
-    char *name, *mode, *row_name, *otherwise, *comment, *sql;
-    const struct row *row;
-    const struct statement *why;
-    struct raise raises[SLOTS_MAX];
-    size_t raise_count;
-    struct slot params[SLOTS_MAX];
-    size_t param_count;
-    bool all_orgs, lease, with_org;
-    const char *clock; /* the first one seen */
-};
-
 /* A file being read. */
 struct source {
     const char *file;
@@ -109,15 +42,14 @@ struct source {
     int line;
 };
 
-static struct row rows[ROWS_MAX];
-static size_t row_count;
-static struct statement statements[STATEMENTS_MAX];
-static size_t statement_count;
+struct row rows[ROWS_MAX];
+size_t row_count;
+struct statement statements[STATEMENTS_MAX];
+size_t statement_count;
 
 /* ---- small things ---- */
 
-static void __attribute__((noreturn, format(printf, 3, 4)))
-fail(const char *file, int line, const char *fmt, ...)
+void fail(const char *file, int line, const char *fmt, ...)
 {
     va_list args;
 
@@ -129,7 +61,7 @@ fail(const char *file, int line, const char *fmt, ...)
     exit(1);
 }
 
-static bool same(const char *a, const char *b)
+bool same(const char *a, const char *b)
 {
     return strcmp(a, b) == 0;
 }
@@ -139,7 +71,7 @@ static bool is_word(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
-static char *copy_of(const char *p, size_t n)
+char *copy_of(const char *p, size_t n)
 {
     char *copy = strndup(p, n);
 
@@ -147,7 +79,7 @@ static char *copy_of(const char *p, size_t n)
     return copy;
 }
 
-static char *__attribute__((format(printf, 1, 2))) joined(const char *fmt, ...)
+char *joined(const char *fmt, ...)
 {
     char *text = NULL;
     va_list args;
@@ -158,7 +90,7 @@ static char *__attribute__((format(printf, 1, 2))) joined(const char *fmt, ...)
     return text;
 }
 
-static char *file_read(const char *path)
+char *file_read(const char *path)
 {
     size_t n = 0;
     char *text = NULL;
@@ -509,7 +441,7 @@ static void statement_parse(struct source *s, const char *header, int line)
     statement_count++;
 }
 
-static void file_parse(const char *path)
+void file_parse(const char *path)
 {
     struct source s = {path, file_read(path), 1};
 
@@ -561,7 +493,7 @@ static void why_resolve(struct statement *st)
     }
 }
 
-static void names_resolve(void)
+void names_resolve(void)
 {
     for (size_t i = 0; i < statement_count; i++) {
         struct statement *st = &statements[i];
@@ -576,274 +508,4 @@ static void names_resolve(void)
         struct statement *st = &statements[i];
         if (st->otherwise && strncmp(st->otherwise, "ERR_", 4) != 0) why_resolve(st);
     }
-}
-
-/* ---- C ---- */
-
-static bool has_args(const struct statement *st)
-{
-    for (size_t i = 0; i < st->param_count; i++) {
-        if (same(st->params[i].source, "SQL_ARGS")) return true;
-    }
-    return false;
-}
-
-static const char *member_suffix(const struct slot *slot)
-{
-    return same(slot->type->sql, "timestamptz") ? "_us" : "";
-}
-
-static void members_write(FILE *h, const struct slot *slots, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!same(slots[i].source, "SQL_ARGS")) continue;
-        fprintf(h, "    %s%s%s;%s\n", slots[i].type->c, slots[i].name, member_suffix(&slots[i]),
-                slots[i].nullable ? " /* or NULL */" : "");
-    }
-}
-
-/* @owner is the struct that the offsets are of. */
-static void slots_write(FILE *c, const char *array, const char *owner, const struct slot *slots,
-                        size_t count)
-{
-    if (count == 0) return;
-    fprintf(c, "static const struct sql_slot %s[] = {\n", array);
-    for (size_t i = 0; i < count; i++) {
-        fprintf(c, "    {\"%s\", %s, %s, ", slots[i].name, slots[i].type->slot, slots[i].source);
-        if (same(slots[i].source, "SQL_ARGS")) {
-            fprintf(c, "offsetof(struct %s, %s%s)", owner, slots[i].name, member_suffix(&slots[i]));
-        } else {
-            fputc('0', c);
-        }
-        fprintf(c, ", %s},\n", slots[i].nullable ? "true" : "false");
-    }
-    fputs("};\n", c);
-}
-
-static void literal_write(FILE *c, const char *text)
-{
-    fputs("        \"", c);
-    for (; *text; text++) {
-        if (*text == '\n') fputs(text[1] ? "\\n\"\n        \"" : "\\n", c);
-        else if (*text == '"' || *text == '\\') fprintf(c, "\\%c", *text);
-        else fputc(*text, c);
-    }
-    fputc('"', c);
-}
-
-static void prototype_write(FILE *out, const struct statement *st, const char *handle)
-{
-    const bool exec = same(st->mode, ":exec");
-
-    fprintf(out, "%s%s(struct %s *%s", exec ? "void " : "err_t ", st->name, handle, handle);
-    if (has_args(st)) fprintf(out, ", const struct %s *in", st->name);
-    if (st->row) {
-        const bool many = same(st->mode, ":many");
-        fprintf(out, ", struct %s%s *ret", st->row->name, many ? "_rows" : "");
-    }
-    if (same(st->mode, ":maybe")) fputs(", bool *ret_found", out);
-    fputc(')', out);
-}
-
-/* The statement as data. A `why` is its twin whose offsets are into @owner's arguments. */
-static void statement_write(FILE *c, const struct statement *st, const struct statement *owner,
-                            const char *prefix)
-{
-    const bool twin = st != owner;
-    const char *base = twin ? joined("why_of_%s", owner->name) : st->name;
-
-    slots_write(c, joined("%s_params", base), owner->name, st->params, st->param_count);
-    if (!twin && st->raise_count > 0) {
-        fprintf(c, "static const struct sql_raise %s_raises[] = {\n", base);
-        for (size_t i = 0; i < st->raise_count; i++) {
-            fprintf(c, "    {\"%s\", %s},\n", st->raises[i].constraint, st->raises[i].err);
-        }
-        fputs("    {NULL, ERR_OK},\n};\n", c);
-    }
-    fprintf(c, "%sconst struct stmt %s_stmt = {\n    .name = \"%s.%s\",\n    .sql =\n",
-            twin ? "static " : "", base, prefix, base);
-    literal_write(c, st->sql);
-    fputs(",\n", c);
-    if (st->param_count) {
-        fprintf(c, "    .params = %s_params,\n    .param_count = %zu,\n", base, st->param_count);
-    }
-    if (st->row) {
-        fprintf(c, "    .columns = %s_columns,\n    .column_count = %zu,\n"
-                   "    .row_bytes = sizeof(struct %s),\n",
-                st->row->name, st->row->count, st->row->name);
-    }
-    if (same(st->mode, ":one")) {
-        const char *none = st->otherwise && !st->why ? st->otherwise : "ERR_NOT_FOUND";
-        fprintf(c, "    .none = %s,\n", none);
-    }
-    if (st->why) fprintf(c, "    .why = &why_of_%s_stmt,\n", base);
-    if (!twin && st->raise_count > 0) fprintf(c, "    .raises = %s_raises,\n", base);
-    fputs("};\n", c);
-}
-
-static void wrapper_write(FILE *c, const struct statement *st, bool tx)
-{
-    const char *args = joined("%s, &%s_stmt, %s", tx ? "tx" : "act_tx(act)", st->name,
-                              has_args(st) ? "in" : "NULL");
-
-    prototype_write(c, st, tx ? "tx" : "act");
-    fputs("\n{\n", c);
-    if (same(st->mode, ":exec")) {
-        fprintf(c, "    tx_queue(%s);\n", args);
-    } else if (same(st->mode, ":one")) {
-        fprintf(c, "    return tx_one(%s, ret);\n", args);
-    } else if (same(st->mode, ":maybe")) {
-        fprintf(c, "    return tx_maybe(%s, ret, ret_found);\n", args);
-    } else {
-        fprintf(c, "    struct rows rows;\n\n    TRY(tx_many(%s, &rows));\n"
-                   "    *ret = (struct %s_rows){rows.p, rows.n};\n    return ERR_OK;\n",
-                args, st->row->name);
-    }
-    fputs("}\n\n", c);
-}
-
-static void comment_write(FILE *h, const struct statement *st)
-{
-    fprintf(h, "/* %s:%d\n", st->file, st->line);
-    for (const char *p = st->comment; *p; p++) {
-        if (p == st->comment || p[-1] == '\n') fputs(" * ", h);
-        fputc(*p, h);
-        if (p[0] == '*' && p[1] == '/') fputc(' ', h);
-    }
-    fputs(" */\n", h);
-}
-
-static void header_write(FILE *h, const char *folder, const char *prefix, bool tx)
-{
-    fprintf(h, "/* Made by sqlgen from %s; do not edit. */\n#pragma once\n\n", folder);
-    if (!tx) fputs("#include \"common/app/act.h\"\n", h);
-    fputs("#include \"common/io/db.h\"\n\n", h);
-    for (size_t i = 0; i < row_count; i++) {
-        fprintf(h, "struct %s {\n", rows[i].name);
-        members_write(h, rows[i].slots, rows[i].count);
-        fprintf(h, "};\n\nstruct %s_rows {\n    const struct %s *p;\n    size_t n;\n};\n\n",
-                rows[i].name, rows[i].name);
-    }
-    for (size_t i = 0; i < statement_count; i++) {
-        const struct statement *st = &statements[i];
-        if (has_args(st)) {
-            fprintf(h, "struct %s {\n", st->name);
-            members_write(h, st->params, st->param_count);
-            fputs("};\n\n", h);
-        }
-        comment_write(h, st);
-        prototype_write(h, st, tx ? "tx" : "act");
-        fprintf(h, ";\nextern const struct stmt %s_stmt;\n\n", st->name);
-    }
-    fprintf(h, "extern const struct stmt *const %s_stmts[]; /* ends in NULL */\n", prefix);
-    fprintf(h, "extern const struct migration %s_migrations[]; /* ends in a nameless row */\n",
-            prefix);
-}
-
-static void code_write(FILE *c, const char *folder, const char *prefix, bool tx)
-{
-    fprintf(c, "/* Made by sqlgen from %s; do not edit. */\n#include \"sql.h\"\n\n"
-               "#include <stddef.h>\n\n", folder);
-    for (size_t i = 0; i < row_count; i++) {
-        const struct row *row = &rows[i];
-        slots_write(c, joined("%s_columns", row->name), row->name, row->slots, row->count);
-    }
-    for (size_t i = 0; i < statement_count; i++) {
-        const struct statement *st = &statements[i];
-        fputc('\n', c);
-        if (st->why) statement_write(c, st->why, st, prefix);
-        statement_write(c, st, st, prefix);
-        wrapper_write(c, st, tx);
-    }
-    fprintf(c, "const struct stmt *const %s_stmts[] = {\n", prefix);
-    for (size_t i = 0; i < statement_count; i++) fprintf(c, "    &%s_stmt,\n", statements[i].name);
-    fputs("    NULL,\n};\n\n", c);
-}
-
-/* ---- files ---- */
-
-static int is_sql(const struct dirent *entry)
-{
-    const size_t n = strlen(entry->d_name);
-
-    return n > 4 && entry->d_name[0] != '.' && same(entry->d_name + n - 4, ".sql");
-}
-
-/* By name, in the same order everywhere: no locale is set. */
-static size_t folder_list(const char *folder, struct dirent ***ret_entries)
-{
-    const int n = scandir(folder, ret_entries, is_sql, alphasort);
-
-    if (n < 0 && errno != ENOENT) fail(folder, 1, "%s", strerror(errno));
-    return n < 0 ? 0 : (size_t)n;
-}
-
-static void migrations_write(FILE *c, const char *folder, const char *prefix)
-{
-    struct dirent **entries = NULL;
-    const char *sub = joined("%s/migrations", folder);
-    const size_t count = folder_list(sub, &entries);
-
-    fprintf(c, "const struct migration %s_migrations[] = {\n", prefix);
-    for (size_t i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name, *path = joined("%s/%s", sub, name);
-        const char *text = file_read(path);
-        if (!text) fail(path, 1, "%s", strerror(errno));
-        fprintf(c, "    {\"%.*s\",\n", (int)(strlen(name) - 4), name);
-        literal_write(c, text);
-        fputs("},\n", c);
-    }
-    fputs("    {NULL, NULL},\n};\n", c);
-}
-
-static void file_write(const char *path, const char *text)
-{
-    const char *part = joined("%s.part", path);
-    FILE *f = fopen(part, "we");
-
-    if (!f || fputs(text, f) < 0 || fclose(f) != 0 || rename(part, path) != 0) {
-        fail(path, 1, "%s", strerror(errno));
-    }
-}
-
-static void folder_make(const char *path)
-{
-    for (size_t n = 1; n <= strlen(path); n++) {
-        if (path[n] != '/' && path[n] != '\0') continue;
-        if (mkdir(copy_of(path, n), 0777) != 0 && errno != EEXIST) {
-            fail(path, 1, "%s", strerror(errno));
-        }
-    }
-}
-
-int main(int argc, char **argv)
-{
-    const bool tx = argc > 1 && same(argv[1], "--tx");
-    struct dirent **entries = NULL;
-    char *h = NULL, *c = NULL;
-    size_t n = 0;
-
-    if (argc - tx != 4) {
-        fputs("usage: sqlgen [--tx] FOLDER PREFIX OUTDIR\n", stderr);
-        return 2;
-    }
-    const char *folder = argv[1 + tx], *prefix = argv[2 + tx], *out_folder = argv[3 + tx];
-    const size_t count = folder_list(folder, &entries);
-    for (size_t i = 0; i < count; i++) file_parse(joined("%s/%s", folder, entries[i]->d_name));
-    names_resolve();
-
-    FILE *out = open_memstream(&h, &n);
-    if (!out) abort();
-    header_write(out, folder, prefix, tx);
-    fclose(out);
-    out = open_memstream(&c, &n);
-    if (!out) abort();
-    code_write(out, folder, prefix, tx);
-    migrations_write(out, folder, prefix);
-    fclose(out);
-    folder_make(out_folder);
-    const char *h_path = joined("%s/sql.h", out_folder), *old = file_read(h_path);
-    if (!old || !same(old, h)) file_write(h_path, h);
-    file_write(joined("%s/sql.c", out_folder), c);
-    return 0;
 }
