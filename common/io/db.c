@@ -156,7 +156,8 @@ static bool socket_wait(int fd, short events, int64_t deadline_us)
     for (;;) {
         const int64_t left_us = deadline_us - clock_mono_us();
         if (left_us <= 0) return false;
-        const int ready = poll(&waiting, 1, (int)(left_us < HOUR_US ? left_us / MS_US + 1 : 3600000));
+        const int64_t ms = (left_us < HOUR_US ? left_us : HOUR_US) / MS_US + 1;
+        const int ready = poll(&waiting, 1, (int)ms);
         if (ready > 0) return true;
         if (ready < 0 && errno != EINTR) return false;
     }

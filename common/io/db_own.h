@@ -17,7 +17,7 @@ uint32_t db_oid(enum sql_type type);
 const char *db_type_name(enum sql_type type);
 /* Copies everything: the caller's @args need not outlive the call. */
 struct db_values db_encode(const struct stmt *stmt, const struct tx_frame *frame, const void *args);
-/* All rows of @result as an array of stmt->row_bytes; ERR_INTERNAL when they are not of its types. */
+/* All rows of @result as an array of stmt->row_bytes; ERR_INTERNAL when their types are others. */
 err_t db_decode(const struct stmt *stmt, const PGresult *result, struct arena *arena,
                 struct rows *ret_rows);
 

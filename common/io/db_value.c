@@ -218,8 +218,9 @@ static struct str get_date(struct arena *arena, const char *from)
                         (int)(of_year - (153 * month + 2) / 5 + 1));
 }
 
-/* Walks a one-dimensional array; @element is the size of a decoded one. False: not such an array. */
-static bool get_array(struct arena *arena, enum sql_type type, const char *from, size_t n, void *to)
+/* A one-dimensional array into struct uuids or strs. False: it is not such an array. */
+static bool get_array(struct arena *arena, enum sql_type type, const char *from, size_t n,
+                      void *to)
 {
     const bool uuids = type == SQL_UUIDS;
     const char *const end = from + n;

@@ -238,7 +238,8 @@ static bool ask(struct keys *keys, const char *path, struct str json, int64_t de
         }
         keys_link_free(idle);
     }
-    struct keys_link *link = keys->tls ? keys_link_open(keys->tls, keys->socket, deadline_us) : NULL;
+    if (!keys->tls) return false;
+    struct keys_link *link = keys_link_open(keys->tls, keys->socket, deadline_us);
     const bool answered = link && keys_link_ask(link, path, json, deadline_us, ret_answer);
     if (answered && ret_answer->keep) link_give(keys, link);
     else keys_link_free(link);
@@ -256,7 +257,7 @@ static err_t answer_take(const struct key_name *name, struct uuid dek_id, struct
         return err_raise(ERR_INTERNAL, "keyd does not let this service have %s keys", name->domain);
     }
     if ((from->status != 200 && from->status != 201) ||
-        json_decode_lenient(&answer_shape, str_bytes(from->body), arena, &answer, &fault) != ERR_OK ||
+        json_decode_lenient(&answer_shape, str_bytes(from->body), arena, &answer, &fault) ||
         (!uuid_is_nil(dek_id) && !uuid_equal(answer.dek_id, dek_id))) {
         return err_raise(ERR_KEY_UNAVAILABLE, "keyd answered with status %d", from->status);
     }

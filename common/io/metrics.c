@@ -93,7 +93,8 @@ static void print_metrics(FILE *out, const char *service)
         while (strcmp(first->name, m->name) != 0) first = first->next;
         if (first != m) continue;
         const size_t n = strlen(m->name);
-        print_type(out, m->name, n > 6 && strcmp(m->name + n - 6, "_total") == 0 ? "counter" : "gauge");
+        const bool counts = n > 6 && strcmp(m->name + n - 6, "_total") == 0;
+        print_type(out, m->name, counts ? "counter" : "gauge");
         for (const struct metric *same = m; same; same = same->next) {
             if (strcmp(same->name, m->name) == 0) print_metric(out, service, same);
         }

@@ -3,9 +3,9 @@
  *
  *     sqlgen [--tx] FOLDER PREFIX OUTDIR
  *
- * Reads FOLDER/<any>.sql (statements) and FOLDER/migrations/<any>.sql, writes OUTDIR/sql.c and, when
- * it changed, OUTDIR/sql.h. Wrappers take a `struct act *`, with --tx a `struct tx *`. A folder
- * without files, or no folder, gives empty arrays.
+ * Reads FOLDER/<any>.sql (statements) and FOLDER/migrations/<any>.sql, writes OUTDIR/sql.c and,
+ * when it changed, OUTDIR/sql.h. Wrappers take a `struct act *`, with --tx a `struct tx *`. A
+ * folder without files, or no folder, gives empty arrays.
  *
  *     -- row appointment (id uuid, state text, starts_at timestamptz)
  *

@@ -124,7 +124,8 @@ static int start(void **state)
     server_tls = server_with(cert, key_file);
     memcpy(at.sun_path, socket_path, strlen(socket_path));
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 64) != 0) return -1;
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0) return -1;
+    if (listen(listener, 64) != 0) return -1;
     return pthread_create(&thread, NULL, accept_all, NULL);
 }
 
