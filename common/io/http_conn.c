@@ -100,6 +100,7 @@ void conn_free(struct conn *conn)
     else call_free(conn->call);
     if (conn->phase == PHASE_LINGER) http->lingering_count--;
     evtimer_del(&conn->timer);
+    evbuffer_remove_cb(output(conn), output_moved, conn); /* a TLS write under way still drains it */
     bufferevent_free(conn->bev);
     LIST_REMOVE(conn, link);
     free(conn);
@@ -344,12 +345,19 @@ static void conn_event(struct bufferevent *bev, short what, void *user)
 
 static void conn_late(evutil_socket_t fd, short what, void *user)
 {
+    const struct linger reset = {.l_onoff = 1};
     struct conn *conn = user;
 
     (void)fd;
     (void)what;
-    if (conn->phase == PHASE_HEAD || conn->phase == PHASE_BODY) conn_refuse(conn, 408);
-    else conn_free(conn);
+    if (conn->phase == PHASE_HEAD || conn->phase == PHASE_BODY) {
+        conn_refuse(conn, 408);
+        return;
+    }
+    /* The kernel would keep what a stuck reader does not take. */
+    if (conn->phase == PHASE_WRITE || conn->phase == PHASE_WS)
+        setsockopt(bufferevent_getfd(conn->bev), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    conn_free(conn);
 }
 
 static void address_text(const struct sockaddr *address, char text[INET6_ADDRSTRLEN])

@@ -280,6 +280,38 @@ static void a_drain_answers_what_runs(void **state)
     sem_destroy(&server.drained);
 }
 
+static void answer_at_length(struct http_call *call, void *user)
+{
+    static char text[8 * 1024 * 1024];
+
+    (void)user;
+    http_reply(call, 200, "text/plain", bytes_of(text, sizeof text), NULL, 0);
+}
+
+/* Whoever reads slowly gets everything; whoever stops is dropped. */
+static void a_client_that_does_not_read_is_dropped(void **state)
+{
+    struct http_limits limits = HTTP_LIMITS;
+    static char text[65536];
+    struct server server;
+
+    (void)state;
+    limits.stall_ms = 200;
+    server_start(&server, &limits, answer_at_length, NULL);
+    server_run(&server);
+    const int reads = client_connect(server.port), stops = client_connect(server.port);
+    client_say(reads, "GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    size_t n = 0;
+    for (ssize_t got; (got = recv(reads, text, sizeof text, 0)) > 0;) n += (size_t)got;
+    assert_in_range(n, 8 * 1024 * 1024 + 1, 8 * 1024 * 1024 + 1000);
+    client_say(stops, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    struct pollfd dropped = {.fd = stops, .events = POLLRDHUP};
+    assert_int_equal(poll(&dropped, 1, 5000), 1);
+    close(reads);
+    close(stops);
+    server_end(&server);
+}
+
 static void connections_have_a_limit(void **state)
 {
     struct http_limits limits = HTTP_LIMITS;
@@ -496,6 +528,7 @@ int main(void)
         cmocka_unit_test(slow_requests_have_a_deadline),
         cmocka_unit_test(answers_come_from_other_threads),
         cmocka_unit_test(a_drain_answers_what_runs),
+        cmocka_unit_test(a_client_that_does_not_read_is_dropped),
         cmocka_unit_test(connections_have_a_limit),
         cmocka_unit_test(addresses_that_are_refused),
         cmocka_unit_test(peers_show_a_certificate_of_our_ca),
