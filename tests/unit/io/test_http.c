@@ -13,6 +13,14 @@
 
 #define HOST "Host: telecura.test\r\n"
 
+static void answer_at_length(struct http_call *call, void *user)
+{
+    static char text[8 * 1024 * 1024];
+
+    (void)user;
+    http_reply(call, 200, "text/plain", bytes_of(text, sizeof text), NULL, 0);
+}
+
 /* What the handler was asked, echoed: "GET /path?query body peer remote". */
 static void echo(struct http_call *call, void *user)
 {
@@ -24,7 +32,10 @@ static void echo(struct http_call *call, void *user)
     const struct http_header split = {"x-split", STR("a\r\nx-evil: b")};
     char text[8192];
 
-    (void)user;
+    if (str_is(head->path, "/long")) {
+        answer_at_length(call, user);
+        return;
+    }
     const int n = snprintf(text, sizeof text, "%s %.*s?%.*s %.*s %.*s %.*s", names[head->method],
                            STR_ARG(head->path), STR_ARG(head->query), (int)body.n,
                            body.p ? (const char *)body.p : "", STR_ARG(http_peer(call)),
@@ -280,14 +291,6 @@ static void a_drain_answers_what_runs(void **state)
     sem_destroy(&server.drained);
 }
 
-static void answer_at_length(struct http_call *call, void *user)
-{
-    static char text[8 * 1024 * 1024];
-
-    (void)user;
-    http_reply(call, 200, "text/plain", bytes_of(text, sizeof text), NULL, 0);
-}
-
 /* Whoever reads slowly gets everything; whoever stops is dropped. */
 static void a_client_that_does_not_read_is_dropped(void **state)
 {
@@ -351,6 +354,27 @@ static void addresses_that_are_refused(void **state)
                      ERR_UNAVAILABLE);
     server_run(&server);
     server_end(&server);
+}
+
+/* Asks for much and is gone when it comes. */
+static void vanish_tls(int fd, const char *folder)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    const char ask[] = "GET /long HTTP/1.1\r\n" HOST "\r\n";
+    char path[256], byte;
+
+    snprintf(path, sizeof path, "%s/gateway.pem", folder);
+    SSL_CTX_use_certificate_file(context, path, SSL_FILETYPE_PEM);
+    snprintf(path, sizeof path, "%s/gateway.key", folder);
+    SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM);
+    SSL *ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd);
+    assert_int_equal(SSL_connect(ssl), 1);
+    assert_true(SSL_write(ssl, ask, sizeof ask - 1) > 0);
+    assert_int_equal(SSL_read(ssl, &byte, 1), 1);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+    SSL_free(ssl);
+    SSL_CTX_free(context);
 }
 
 /* One GET over TLS, its answer's body in @text; false: refused. @name NULL: no certificate. */
@@ -431,6 +455,11 @@ static void peers_show_a_certificate_of_our_ca(void **state)
         assert_int_equal(answered, rows[i].answer != NULL);
         if (answered) assert_non_null(strstr(text, rows[i].answer));
         close(fd);
+    }
+    for (int i = 0; i < 30; i++) {
+        const int gone = client_connect(port);
+        vanish_tls(gone, folder);
+        close(gone);
     }
     const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     patience(fd);
