@@ -227,6 +227,13 @@ class Service(Client):
     def value(self, query):
         return self.suite.postgres.value(self.name, query)
 
+    def wait_for(self, query, seconds=10):
+        """Until the one value of @query is true."""
+        until = time.monotonic() + seconds
+        while not self.value(query):
+            assert time.monotonic() < until, f"not within {seconds} s: {query}"
+            time.sleep(0.05)
+
     def execute(self, text):
         return self.suite.postgres.execute(self.name, text)
 
