@@ -1,10 +1,13 @@
 #include "common/io/producer.h"
 
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/io/kafka.h"
 
 #include <stdlib.h>
 
 #define TURN_MS 50
+#define STUCK_US (5 * SECOND_US) /* without any answer */
 #define MESSAGE_BYTES_MAX "1000000"
 
 struct producer {
@@ -12,6 +15,8 @@ struct producer {
     const struct http_tls *tls;
     rd_kafka_t *rk; /* NULL: made at the next send */
     size_t waiting;
+    int64_t answered_us; /* last */
+    bool stuck;
 };
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *user)
@@ -21,6 +26,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 
     (void)rk;
     producer->waiting--;
+    producer->answered_us = clock_mono_us();
+    sending->refused = producer->stuck;
     sending->sent = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (sending->sent || message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT || message->err == RD_KAFKA_RESP_ERR__FATAL) {
@@ -107,13 +114,17 @@ void producer_wait(struct producer *producer, bool (*go_on)(void *), void *user)
 {
     char why[256];
 
+    producer->answered_us = clock_mono_us();
+    producer->stuck = false;
     while (producer->rk && producer->waiting > 0) {
         rd_kafka_poll(producer->rk, TURN_MS);
         if (rd_kafka_fatal_error(producer->rk, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) {
             (void)!err_raise(ERR_UNAVAILABLE, "kafka client broke: %s", why);
             client_drop(producer);
-        } else if (producer->waiting > 0 && !go_on(user)) {
-            client_drop(producer);
+        } else if (producer->waiting > 0) {
+            producer->stuck = clock_mono_us() - producer->answered_us > STUCK_US;
+            if (producer->stuck) log_line(LOG_WARN, "kafka_silent", "%zu events wait", producer->waiting);
+            if (producer->stuck || !go_on(user)) client_drop(producer);
         }
     }
 }

@@ -1,8 +1,9 @@
 /*
  * producer - sends events to Kafka and waits until each was acknowledged.
  *
- * Idempotent, acks=all, and no timeout: what Kafka cannot take now waits. A client that broke for
- * good is replaced; what it had not delivered is reported as not sent.
+ * Idempotent and acks=all. A client that broke for good is replaced; what it had not delivered is
+ * reported as not sent. After 5 s without any answer the rest counts as refused, so that a topic
+ * of which Kafka says nothing holds up no other.
  *
  * Threads  one.
  */
@@ -18,7 +19,7 @@ struct sending {
     struct uuid org, id;
     enum topic topic;
     bool sent;    /* acknowledged by Kafka */
-    bool refused; /* Kafka will never take it: not allowed, too large */
+    bool refused; /* not allowed, too large, no answer */
 };
 
 struct producer *producer_new(const char *service, const char *kafka, const struct http_tls *tls);

@@ -20,7 +20,7 @@
 #define RETRY_MS 1000           /* after a fault */
 #define LEASE_MS 3000
 #define RENEW_US SECOND_US
-#define REFUSED_US (10 * SECOND_US)
+#define REFUSED_US (5 * SECOND_US)
 #define TAILS_US (10 * SECOND_US)
 #define STOP_US (5 * SECOND_US)
 #define DB_US (5 * SECOND_US)

@@ -12,7 +12,7 @@
  * receipt after 10 s is sent again. A heartbeat with the last seq goes every 10 s. See chain.h.
  *
  * Kafka away: rows wait. A message that Kafka refuses for ever is a fault that names the topic;
- * that topic is tried again every 10 s and holds up no other.
+ * that topic is set aside for 5 s at a time and holds up no other.
  *
  * Threads  relay_poke() any; the rest the thread that made it.
  */
