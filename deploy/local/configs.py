@@ -1,8 +1,8 @@
 """configs - renders every part's configuration into <run>/etc and makes the folders it may write.
 
-Templates are plain files beside each part (deploy/<part>/) with $placeholders. A service's configuration
-is made here: `key = value` lines, cut down to the settings that its --describe knows, because an
-unknown key is a fault there.
+Templates are plain files beside each part (deploy/<part>/) with $placeholders. A service's settings
+are made here: `key = value` lines, cut down to those that its --describe knows, because an unknown
+key is a fault there.
 """
 import json
 import os
@@ -50,7 +50,7 @@ def folders(place):
 
 
 def keycloak_home(place):
-    """A home of links: the built distribution is shared and read-only, its data are this suite's."""
+    """A home of links: the built distribution is shared and read-only, data are this suite's."""
     home = place.folder("keycloak", "keycloak", 0o700)
     for name in ("lib", "providers", "themes", "conf"):
         link = home / name

@@ -51,6 +51,9 @@ def psql(place, sql, database="postgres"):
 
 def make_all(place):
     """Roles and databases that are missing. Data and passwords live and die with the run folder."""
+    if not (place.run / "keycloak/imported").exists():
+        # A first start of Keycloak that was cut short leaves a lock in there that nobody lifts.
+        psql(place, "DROP DATABASE IF EXISTS keycloak WITH (FORCE)")
     owners = {name: f"{name}_owner" for name in WITH_DATABASE} | {"keycloak": "keycloak"}
     have = {row[0] for row in psql(place, "SELECT 'role ' || rolname FROM pg_roles UNION ALL "
                                           "SELECT 'database ' || datname FROM pg_database")}

@@ -28,9 +28,12 @@ PROBLEMS = {
     503: ("unavailable", "A part of the suite is unavailable; try again."),
     504: ("deadline", "It took too long; the same Idempotency-Key finds what was done."),
 }
-EXTRA_HEADERS = {401: 'hdr WWW-Authenticate Bearer', 405: 'hdr Allow "GET, HEAD, POST, PUT, PATCH, DELETE"',
-                 429: 'hdr Retry-After 10'}
-# What HAProxy answers by itself -> what we answer instead. Its 403 is a header name with an odd sign.
+EXTRA_HEADERS = {
+    401: "hdr WWW-Authenticate Bearer",
+    405: 'hdr Allow "GET, HEAD, POST, PUT, PATCH, DELETE"',
+    429: "hdr Retry-After 10",
+}
+# What HAProxy answers by itself -> what we answer instead. Its 403 is an odd sign in a header name.
 OWN_ERRORS = {
     400: (400, "Bad Request"), 403: (400, "Bad Request"), 408: (408, "Request Timeout"),
     500: (500, "Internal Server Error"), 502: (502, "Bad Gateway"),
@@ -40,8 +43,10 @@ OWN_ERRORS = {
 
 def problem(status, code=None, title=None):
     known_code, known_title = PROBLEMS[status]
-    return json.dumps({"type": "about:blank", "title": title or known_title, "status": status,
-                       "code": code or known_code}, separators=(",", ":"))
+    code = code or known_code
+    return json.dumps({"type": f"/problems/{code}", "title": title or known_title,
+                       "status": status, "code": code, "retryable": status in (408, 429, 502, 503)},
+                      separators=(",", ":"))
 
 
 def refuse(status, code=None, title=None):
@@ -81,7 +86,7 @@ def read_routes(place):
 
 
 def token_rules(place):
-    """Checked in this order: form, algorithm, signature (60 s from the cache), issuer, audience, time.
+    """In this order: algorithm, signature (for 60 s from the cache), issuer, audience, time.
 
     The algorithm is pinned before jwt_verify sees it. Two key slots, so that a rotation at the
     identity provider ends no session."""
@@ -119,8 +124,7 @@ def backend(place, name):
     lines = [f"backend {name}"]
     if name == "signaling":
         lines += ["    balance uri path-only", "    hash-type consistent"]
-    lines += ['    http-response set-header strict-transport-security "max-age=31536000"',
-              "    http-response set-header x-content-type-options nosniff"]
+    lines += ["    http-response set-header x-content-type-options nosniff"]
     check = " check inter 500ms fall 2 rise 1" if len(names) > 1 else ""
     lines += [f"    server {replica} 127.0.0.1:{place.port(replica)} ssl verify required "
               f"ca-file {tls}/ca.crt verifyhost {name} crt {tls}/gateway.pem alpn http/1.1{check}"

@@ -158,7 +158,8 @@ def owned(place):
 def version(place):
     if place.data_version not in (None, DATA_VERSION):
         yield Problem(f"{place.run} holds data of version {place.data_version}",
-                      f"this tree writes version {DATA_VERSION}", "make reset     (all demo data go)")
+                      f"this tree writes version {DATA_VERSION}",
+                      "make reset     (all demo data go)")
     try:
         major = (place.run / "postgres/data/PG_VERSION").read_text().strip()
     except OSError:

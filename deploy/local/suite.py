@@ -16,7 +16,8 @@ from place import TREE
 PYTHON = "/usr/bin/python3"     # Debian's own: it has Debian's modules, and every uid may run it
 GATEWAY, OURS, THEIRS, LAST = range(4)      # the waves
 
-C1_ONLY = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]  # halves a JVM's start
+# They halve the start of a JVM and its memory.
+C1_ONLY = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
 SERVICES = ["keyd", "access", "patients", "appointments", "signaling", "messaging",
             "prescriptions", "notifications", "billing", "fhir", "audit"]
 

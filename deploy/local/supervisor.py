@@ -2,8 +2,8 @@
 
 One process per suite, started by `up` and outliving its terminal. Each part of the table has a
 keeper thread: wait for what it needs, start, probe until ready, wait for the end, start again with
-backoff. What is known stands in <run>/state.json, rewritten at every change. Whoever holds the lock
-on <run>/supervisor.lock is the suite's supervisor; the kernel drops it with the process, so no stale
+backoff. What is known stands in <run>/state.json, rewritten at every change. Who holds the lock on
+<run>/supervisor.lock is the suite's supervisor; the kernel drops it with the process, so no stale
 file ever says that a dead suite is alive. SIGTERM stops everything in the table's waves.
 
 usage: supervisor.py RUN [PART...]
@@ -136,12 +136,12 @@ class Keeper(threading.Thread):
             self.process.wait()
             return f"not done after {self.part.ready_s} s"
         if code == 0:
-            self.say_ready("done")
+            self.say_ready("done", pid=None)
             return None
         return ended(code)
 
-    def say_ready(self, state):
-        self.board.note(self.part.name, state=state, reason=None, failures=0,
+    def say_ready(self, state, **facts):
+        self.board.note(self.part.name, **facts, state=state, reason=None, failures=0,
                         ready_after_s=round(time.monotonic() - self.began, 2))
         self.ready.set()
 

@@ -126,7 +126,7 @@ def fetch_all(place, names):
 
 
 def launch(place, names):
-    (place.run / "state.json").unlink(missing_ok=True)      # nobody may take the last run's for ours
+    (place.run / "state.json").unlink(missing_ok=True)  # nobody may take the last run's for ours
     with open(place.run / "log/supervisor.log", "ab") as log:
         subprocess.Popen([suite.PYTHON, f"{TREE}/deploy/local/supervisor.py", str(place.run),
                           *names], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
@@ -191,7 +191,7 @@ def supervisor_pid(place):
 
 
 def sweep(place):
-    """Ends what a supervisor that was killed has left running; by pid and start time, never name."""
+    """Ends what a killed supervisor has left running: by pid and start time, never by name."""
     left = [(name, row["pid"]) for name, row in doctor.read_state(place).items()
             if row.get("pid") and supervisor.started_ticks(row["pid"]) == row.get("ticks")]
     for number, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
@@ -205,7 +205,7 @@ def sweep(place):
 
 
 def command_reset(place, names):
-    if place.run.exists() and not (place.run / "install.json").exists() and any(place.run.iterdir()):
+    if place.run.exists() and any(place.run.iterdir()) and not (place.run / "up.lock").exists():
         print(f"✗ {place.run} is not a suite's run folder; nothing was deleted")
         return 1
     command_down(place, names)
