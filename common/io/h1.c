@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <strings.h>
 
-/* What a byte may be part of; the tables below are made from these sets at first glance of RFC
- * 9110 (names), 3986 (targets) and what HAProxy's http-restrict-req-hdr-names lets through. */
+/* What a byte may be part of: RFC 3986 for targets; for names, what HAProxy's
+ * http-restrict-req-hdr-names lets through. */
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_alpha(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
 static bool is_name(char c) { return is_alpha(c) || is_digit(c) || c == '-'; }
@@ -359,9 +359,9 @@ static int frame_byte(struct h1_chunked *c, char byte, size_t bytes_max)
     static const struct {
         char want;
         unsigned next;
-    } fixed[] = {
+    } fixed[] = { /* at LAST_CR a trailer would start: none is taken */
         [SIZE_LF] = {'\n', PAYLOAD},     [PAYLOAD_CR] = {'\r', PAYLOAD_LF},
-        [PAYLOAD_LF] = {'\n', SIZE},     [LAST_CR] = {'\r', LAST_LF}, /* a trailer would start here */
+        [PAYLOAD_LF] = {'\n', SIZE},     [LAST_CR] = {'\r', LAST_LF},
         [LAST_LF] = {'\n', DONE},
     };
     const int digit = hex_of(byte);

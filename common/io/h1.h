@@ -17,7 +17,8 @@
 #define H1_HEADERS_MAX 64
 #define H1_HEAD_BYTES_MAX (16 * 1024)
 
-enum method { METHOD_NONE, GET, POST, PUT, PATCH, DELETE, WS, METHODS }; /* WS: a GET that upgrades */
+/* WS: a GET that upgrades to a WebSocket. */
+enum method { METHOD_NONE, GET, POST, PUT, PATCH, DELETE, WS, METHODS };
 
 struct h1_header {
     struct str name; /* lower case */

@@ -110,7 +110,7 @@ static void accept_one(struct evconnlistener *accepting, evutil_socket_t fd,
 
     (void)accepting;
     (void)size;
-    /* Closing at once lets the gateway try another replica; the inner port stays open for probes. */
+    /* Closing lets the gateway try another replica; the inner port stays open for probes. */
     if (!listener->inner && http->conn_count >= http->limits.connections_max) close(fd);
     else conn_accept(listener, fd, address);
 }

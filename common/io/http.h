@@ -38,7 +38,8 @@ typedef void http_handler(struct http_call *call, void *user); /* loop thread */
 
 struct http *http_new(struct loop *loop, const struct http_limits *limits, http_handler *handler,
                       void *user);
-struct http *http_free(struct http *http); /* calls that are still out may be answered until loop_free() */
+/* Calls that are still out may be answered until loop_free(). */
+struct http *http_free(struct http *http);
 
 struct http_tls { const char *ca, *cert, *key; }; /* paths; peers must show a certificate of @ca */
 
@@ -54,29 +55,32 @@ size_t http_connections(const struct http *http);
 /* What was asked; valid until the reply. */
 const struct h1_head *http_head(const struct http_call *call);
 struct bytes http_body(const struct http_call *call);
-struct str http_peer(const struct http_call *call);   /* CN of the client's certificate; p NULL: plain */
-struct str http_remote(const struct http_call *call); /* IP: x-forwarded-for if the peer is "gateway" */
+/* CN of the client's certificate; p NULL: plain. */
+struct str http_peer(const struct http_call *call);
+/* IP, or "unix"; from x-forwarded-for if the peer is "gateway". */
+struct str http_remote(const struct http_call *call);
 bool http_inner(const struct http_call *call);        /* came by an inner listener */
 
 struct http_header { const char *name; struct str value; };
 
-/* Once, from any thread; consumes the call. Everything is copied, and wiped after it was sent. Date
- * and, unless @headers has a Cache-Control, no-store are added. A header whose value holds a control
- * byte is left out. */
+/* Once, from any thread; consumes the call. Everything is copied, and wiped after it was
+ * sent. Date and, unless @headers has a Cache-Control, no-store are added. A header whose value
+ * holds a control byte is left out. */
 void http_reply(struct http_call *call, int status, const char *content_type, struct bytes body,
                 const struct http_header *headers, size_t header_count);
-/* application/problem+json from errors.def; a nil @request_id is left out; @errors_json is the value
- * of "errors" (a JSON array) or STR_NONE. 429 and 503 get Retry-After. */
-void http_problem(struct http_call *call, err_t err, struct uuid request_id, struct str errors_json);
+/* application/problem+json from errors.def; a nil @request_id is left out; @errors_json is the
+ * value of "errors" (a JSON array) or STR_NONE. 429 and 503 get Retry-After. */
+void http_problem(struct http_call *call, err_t err, struct uuid request_id,
+                  struct str errors_json);
 
 /* ---- WebSocket ---- */
 
 struct ws; /* a connection; loop thread only */
 
 struct ws_events {
-    void (*message)(struct ws *ws, struct str text, void *user);  /* text frames only; whole, UTF-8 */
-    void (*drained)(struct ws *ws, void *user);                   /* queue fell under the soft limit */
-    void (*closed)(struct ws *ws, void *user);                    /* last call for this ws */
+    void (*message)(struct ws *ws, struct str text, void *user); /* text only; whole, UTF-8 */
+    void (*drained)(struct ws *ws, void *user); /* queue fell under the soft limit */
+    void (*closed)(struct ws *ws, void *user);  /* last call for this ws */
 };
 
 struct ws_limits {

@@ -100,7 +100,8 @@ void conn_free(struct conn *conn)
     else call_free(conn->call);
     if (conn->phase == PHASE_LINGER) http->lingering_count--;
     evtimer_del(&conn->timer);
-    evbuffer_remove_cb(output(conn), output_moved, conn); /* a TLS write under way still drains it */
+    /* A TLS write under way still drains it. */
+    evbuffer_remove_cb(output(conn), output_moved, conn);
     bufferevent_free(conn->bev);
     LIST_REMOVE(conn, link);
     free(conn);
@@ -368,7 +369,8 @@ static void address_text(const struct sockaddr *address, char text[INET6_ADDRSTR
         ip = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
     if (address->sa_family == AF_INET6)
         ip = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    if (!ip || !inet_ntop(address->sa_family, ip, text, INET6_ADDRSTRLEN)) strcpy(text, "unix");
+    if (!ip || !inet_ntop(address->sa_family, ip, text, INET6_ADDRSTRLEN))
+        memcpy(text, "unix", sizeof "unix");
 }
 
 void conn_accept(struct listener *listener, evutil_socket_t fd, const struct sockaddr *address)
@@ -384,7 +386,8 @@ void conn_accept(struct listener *listener, evutil_socket_t fd, const struct soc
     conn->plain = !listener->tls;
     conn->stall_ms = http->limits.stall_ms;
     address_text(address, conn->address);
-    if (address->sa_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (address->sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     conn->bev = ssl ? bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
                                                      BEV_OPT_CLOSE_ON_FREE)
                     : bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);

@@ -1,6 +1,8 @@
 /*
- * http_parts - what the files of the HTTP server share: http.c (listeners, life), http_conn.c
- * (one connection: requests in, answers out), http_reply.c (making answers), http_tls.c, ws.c. Nobody else includes it.
+ * http_parts - what the files of the HTTP server share. Nobody else includes it.
+ *
+ * http.c has listeners and life, http_conn.c one connection (requests in, answers out),
+ * http_reply.c makes answers, http_tls.c contexts, ws.c WebSockets.
  *
  * A conn owns its socket from accept to close and passes through the phases below. It and its ws
  * are touched by the loop thread only. A call points to its conn until the client is gone.
@@ -51,7 +53,7 @@ enum phase {
     PHASE_RUN,    /* a call is out; reading is off */
     PHASE_WRITE,
     PHASE_WS,
-    PHASE_LINGER, /* our side is shut; what still comes is thrown away, so that no reset eats the answer */
+    PHASE_LINGER, /* our side is shut; what comes is thrown away: no reset eats the answer */
 };
 
 struct conn {

@@ -1,5 +1,6 @@
 #include "common/io/loop.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
 
@@ -150,14 +151,12 @@ static void *watchdog_run(void *user)
 {
     struct loop *loop = user;
     const unsigned beat_ms = loop->watchdog_ms / BEATS;
-    struct timespec until;
 
     pthread_mutex_lock(&loop->watch_lock);
     while (loop->watching) {
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += (long)beat_ms * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        const int64_t until_us = clock_mono_us() + beat_ms * MS_US;
+        const struct timespec until = {.tv_sec = until_us / SECOND_US,
+                                       .tv_nsec = until_us % SECOND_US * 1000};
         if (pthread_cond_timedwait(&loop->watch_end, &loop->watch_lock, &until) == 0) continue;
         if (atomic_fetch_add(&loop->missed, 1) < BEATS) continue;
         log_line(LOG_FAULT, "loop_stuck", "a turn of the loop took over %u ms", loop->watchdog_ms);

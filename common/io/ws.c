@@ -151,7 +151,8 @@ void ws_pause(struct ws *ws, bool paused)
     if (ws->slack_us > SLACK_US_MAX) ws->slack_us = SLACK_US_MAX;
     bufferevent_enable(ws->conn->bev, EV_READ);
     /* What was read already sends no event of its own. */
-    bufferevent_trigger(ws->conn->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+    bufferevent_trigger(ws->conn->bev, EV_READ,
+                        BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
 }
 
 /* ---- time and end ---- */

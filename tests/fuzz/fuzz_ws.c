@@ -1,5 +1,6 @@
-/* WebSocket frames of any bytes: messages are UTF-8 and within the limit, refusals carry a code that
- * may be sent, and pieces tell the same story as the whole. The first byte chooses the pieces. */
+/* WebSocket frames of any bytes: messages are UTF-8 and within the limit, refusals carry a code
+ * that may be sent, and pieces tell the same story as the whole. The first byte chooses the
+ * pieces. */
 #include "common/io/ws_in.h"
 
 #include <stdlib.h>

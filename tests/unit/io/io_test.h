@@ -133,9 +133,9 @@ static inline struct answer client_answer(int fd)
 
     while (n < sizeof answer.head - 1 && !strstr(answer.head, "\r\n\r\n"))
         if (!client_read(fd, answer.head + n++, 1)) return (struct answer){0};
-    answer.status = atoi(answer.head + strlen("HTTP/1.1 "));
+    assert_int_equal(sscanf(answer.head, "HTTP/1.1 %d ", &answer.status), 1);
     const char *length = strstr(answer.head, "content-length: ");
-    answer.body_n = length ? (size_t)atoi(length + strlen("content-length: ")) : 0;
+    if (length) assert_int_equal(sscanf(length, "content-length: %zu", &answer.body_n), 1);
     assert_in_range(answer.body_n, 0, sizeof answer.body - 1);
     assert_true(client_read(fd, answer.body, answer.body_n));
     return answer;

@@ -45,7 +45,9 @@ static inline size_t raw_decode(const char *text, const char *end, char *to)
             continue;
         }
         const char *star = strchr(text, '*'), *begin = text + 2;
-        for (int times = atoi(star + 1); times > 0; times--)
+        int times = 0;
+        assert(sscanf(star, "*%d>>", &times) == 1);
+        for (; times > 0; times--)
             for (const char *p = begin; p < star;) n += raw_byte(&p, to + n);
         text = strstr(star, ">>") + 2;
     }

@@ -393,7 +393,8 @@ static void clients_that_vanish(void **state)
         const int fd = shaken();
         frame_say(fd, FIN | TEXT, i % 2 ? "!flood" : "hi");
         client_send(fd, "\x81\xfe", (size_t)(i % 3));
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){i % 4 < 2, 0}, sizeof(struct linger));
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){i % 4 < 2, 0},
+                   sizeof(struct linger));
         close(fd);
     }
     for (int i = 0; i < 100; i++) sem_wait(&at.sem_closed);
