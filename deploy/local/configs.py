@@ -24,7 +24,8 @@ def write_all(place):
     third_parties(place)
     gateway.write(place)
     if (place.bin / "topics").exists():
-        write_lines(place, "topics", None, tls(place, "admin") | {"kafka": kafka(place)})
+        write_lines(place, "topics", None,
+                    tls(place, "admin") | {"kafka": kafka(place), "partitions": 3})
     for service in suite.SERVICES:
         if (place.bin / service).exists():
             known = settings_of(place.bin / service)
