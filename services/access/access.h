@@ -1,0 +1,152 @@
+/*
+ * access - who is who, who stands how to which patient, who agreed to what, and who may enter which
+ * visit. The other services hear of it; nobody asks.
+ *
+ * The tables member, relation and consent, which are projections elsewhere, are the truth here:
+ * every change bumps its row's version and is told with that version.
+ *
+ * Threads  handlers run on workers; what start() opens is const afterwards.
+ */
+#pragma once
+
+#include "common/app/grant.h"
+#include "common/app/service.h"
+#include "services/access/sql.h"
+
+struct access_settings {
+    struct common_settings common;
+    const char *signing_key, *portal_dir, *openapi, *bootstrap_file;
+};
+
+/* ---- people: person.c, me.c, sign_in_code.c ---- */
+
+struct enrolment {
+    struct str role;
+    struct uuid patient_id;
+    struct str display_name, email, phone, language;
+};
+
+struct page {
+    struct uuid patient_id, person_id;
+    struct str role, scope, language, cursor;
+    int64_t limit;
+};
+
+struct person {
+    struct uuid id; /* the person; a person has one role in an organisation */
+    struct uuid org, patient_id;
+    struct str role, state, language, display_name, email, phone;
+    bool bound; /* has signed in once */
+    struct str sign_in_code;
+    int64_t code_expires_at_us, version;
+};
+
+struct bind {
+    struct str code;
+};
+
+struct me {
+    struct uuid person_id, org, patient_id; /* of the first membership */
+    struct str role, language, display_name;
+    struct list memberships;
+};
+
+struct code {
+    struct str sign_in_code;
+    int64_t code_expires_at_us;
+};
+
+handler person_enrol, person_read, people_list, person_disable, person_code, me_read, me_bind, sites_read;
+
+/* A member row with its PHI opened. */
+err_t person_of(struct act *act, const struct member *row, struct person *ret);
+struct str person_language(struct str given); /* "en" when absent */
+/* Seals and inserts the member and, for a patient, what they are to themselves; tells both. */
+struct newcomer {
+    struct uuid person, patient_id;
+    struct str role, issuer, subject, display_name, email, phone, language;
+};
+err_t person_insert(struct act *act, const struct newcomer *new, struct member *ret);
+
+/* A new one-time code; what was issued before and not used ends. */
+err_t code_issue(struct act *act, struct uuid person, struct code *ret);
+/* Takes @code once and enters its organisation; ERR_CODE_INVALID. */
+err_t code_take(struct act *act, struct str code, struct uuid *ret_person);
+
+/* ---- relations ---- */
+
+struct relation_ask {
+    struct uuid person_id, patient_id;
+    struct str kind;
+    int64_t starts_at_us, ends_at_us;
+};
+
+handler relation_open, relation_read, relations_read, relation_close;
+
+/* ---- consents ---- */
+
+struct consent_ask {
+    struct uuid patient_id;
+    struct str scope, language;
+    int64_t document_version, ends_at_us;
+};
+
+struct consent_view {
+    struct consent_row row;
+    struct str document_hash; /* hexadecimal */
+};
+
+struct document_view {
+    struct document row;
+    struct str hash;
+};
+
+handler consent_give, consent_read, consents_read, consent_revoke, consent_expire, documents_read;
+
+/* ---- grants ---- */
+
+struct grant_ask {
+    struct str pass;
+    struct uuid visit_id;
+};
+
+struct grant_view {
+    struct uuid id, visit_id, channel_id;
+    struct str grant, seat;
+    int64_t expires_at_us;
+};
+
+handler grant_make, grant_read, grant_revoke, visit_heard;
+err_t grant_start(const struct access_settings *settings);
+
+/* ---- what others hear: tell.c ---- */
+
+err_t tell_member(struct act *act, const struct member *row);
+err_t tell_relation(struct act *act, const struct relation *row);
+err_t tell_consent(struct act *act, const struct consent_row *row);
+err_t tell_person_disabled(struct act *act, const struct member *row);
+err_t tell_member_changed(struct act *act, const struct member *row);
+err_t tell_consent_revoked(struct act *act, const struct consent_row *row);
+err_t tell_grant_revoked(struct act *act, struct uuid grant, int64_t version);
+err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version);
+
+/* ---- files and first people ---- */
+
+handler portal_read, openapi_read;
+
+/* Inserts the organisations and people of bootstrap_file that are not there yet. */
+err_t bootstrap(const struct access_settings *settings);
+
+/* ---- tables ---- */
+
+extern const struct shape enrolment_shape, people_query_shape, person_shape, bind_shape, me_shape,
+    code_shape, relation_ask_shape, relations_query_shape, relation_shape, consent_ask_shape,
+    consents_query_shape, consent_shape, documents_query_shape, document_shape, grant_ask_shape,
+    grant_shape, grant_end_shape, site_shape;
+extern const struct route access_routes[];
+extern const struct hears access_hears[];
+extern const struct timer access_timers[];
+extern const struct states access_states[];
+extern const struct fsm_row consent_fsm[];
+
+#define LIST_LIMIT 50 /* when the caller names none */

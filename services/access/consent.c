@@ -1,0 +1,125 @@
+#include "services/access/access.h"
+
+static struct str hash_text(struct act *act, struct bytes hash)
+{
+    char *text = arena_alloc(act->arena, 2 * hash.n + 1);
+
+    return hash.p ? (struct str){text, hex_encode(hash, text)} : STR_NONE;
+}
+
+static struct consent_view consent_view(struct act *act, const struct consent_row *row)
+{
+    return (struct consent_view){*row, hash_text(act, row->document_hash)};
+}
+
+static err_t consent_reply(struct act *act, int status, const struct consent_row *row)
+{
+    const struct consent_view view = consent_view(act, row);
+
+    return act_reply(act, status, &consent_shape, &view);
+}
+
+/* GET /v1/consents/documents: what is to be read before it is agreed to. */
+err_t documents_read(struct act *act)
+{
+    const struct page *in = act->in;
+    const struct documents_list ask = {.scope = in->scope, .language = in->language};
+    struct document_rows rows;
+
+    TRY(act_allow_none(act));
+    TRY(documents_list(act, &ask, &rows));
+    struct document_view *views = ARENA_ARRAY(act->arena, struct document_view, rows.n + 1);
+    for (size_t i = 0; i < rows.n; i++) {
+        views[i] = (struct document_view){rows.p[i], hash_text(act, rows.p[i].hash)};
+    }
+    return act_reply_list(act, &document_shape, views, rows.n, STR_NONE);
+}
+
+/* POST /v1/consents: a patient agrees, or staff record that they did. */
+err_t consent_give(struct act *act)
+{
+    const struct consent_ask *in = act->in;
+    const struct consent_supersede former = {in->patient_id, in->scope, in->document_version};
+    const struct consent_insert new = {
+        .id = uuid_v7(act->now_us), .patient_id = in->patient_id, .scope = in->scope,
+        .document_version = in->document_version, .language = person_language(in->language),
+        .ends_at_us = in->ends_at_us,
+    };
+    struct fsm_step step;
+    struct consent_row old, row;
+    bool superseded;
+
+    TRY(act_step(act, consent_fsm, "give", &step));
+    TRY(act_allow(act, in->patient_id));
+    if (in->ends_at_us && in->ends_at_us <= act->now_us) return ERR_UNPROCESSABLE;
+    TRY(consent_supersede(act, &former, &old, &superseded));
+    if (superseded) TRY(tell_consent(act, &old));
+    TRY(consent_insert(act, &new, &row));
+    TRY(tell_consent(act, &row));
+    return consent_reply(act, 201, &row);
+}
+
+/* GET /v1/consents/{id} */
+err_t consent_read(struct act *act)
+{
+    const struct consent_get ask = {act->path_id};
+    struct consent_row row;
+
+    TRY(consent_get(act, &ask, &row));
+    TRY(act_allow(act, row.patient_id));
+    TRY(act_settle(act));
+    return consent_reply(act, 200, &row);
+}
+
+/* GET /v1/consents */
+err_t consents_read(struct act *act)
+{
+    const struct page *in = act->in;
+    const int64_t limit = in->limit ? in->limit : LIST_LIMIT;
+    struct cursor after;
+    struct consent_row_rows rows;
+
+    TRY(act_cursor_open(act, in->cursor, &after));
+    const struct consents_list ask = {
+        .after_id = after.id, .patient_id = in->patient_id, .scope = in->scope, .limit = limit + 1,
+    };
+    TRY(act_allow_list(act));
+    TRY(consents_list(act, &ask, &rows));
+    const size_t n = rows.n > (size_t)limit ? (size_t)limit : rows.n;
+    struct consent_view *views = ARENA_ARRAY(act->arena, struct consent_view, n + 1);
+    for (size_t i = 0; i < n; i++) views[i] = consent_view(act, &rows.p[i]);
+    const struct str next = rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
+    return act_reply_list(act, &consent_shape, views, n, next);
+}
+
+/* POST /v1/consents/{id}/revoke: from now on; what happened under it stays. */
+err_t consent_revoke(struct act *act)
+{
+    const struct consent_get ask = {act->path_id};
+    struct fsm_step step;
+    struct consent_row row;
+
+    TRY(act_step(act, consent_fsm, "revoke", &step));
+    TRY(consent_get(act, &ask, &row));
+    TRY(act_allow(act, row.patient_id));
+    const struct consent_revoked revoked = {
+        .id = act->path_id, .state = step.to, .from = {step.from, step.n},
+    };
+    TRY(consent_revoked(act, &revoked, &row));
+    TRY(tell_consent(act, &row));
+    TRY(tell_consent_revoked(act, &row));
+    return consent_reply(act, 200, &row);
+}
+
+/* Timer: its own end has come. */
+err_t consent_expire(struct act *act)
+{
+    const struct consent_due *due = act->in;
+    const struct consent_expired ended = {due->id};
+    struct consent_row row;
+
+    TRY(consent_expired(act, &ended, &row));
+    TRY(act_allow(act, row.patient_id));
+    act_resource(act, row.id, row.version);
+    return tell_consent(act, &row);
+}

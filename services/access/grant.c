@@ -1,0 +1,168 @@
+#include "services/access/access.h"
+
+static struct signer *signer;
+static const char *pass_keys; /* public file of appointments */
+
+err_t grant_start(const struct access_settings *settings)
+{
+    pass_keys = settings->common.appointments_public;
+    signer = signer_new(settings->signing_key, settings->common.access_public);
+    return signer ? ERR_OK : err_raise(ERR_UNAVAILABLE, "the key that signs grants cannot be used");
+}
+
+/* ---- visits, as appointments tells them ---- */
+
+static bool is_closed(struct str state)
+{
+    return str_is(state, "completed") || str_is(state, "cancelled") || str_is(state, "no_show");
+}
+
+static bool is_open(struct str state)
+{
+    return str_is(state, "arrived") || str_is(state, "in_progress");
+}
+
+/* Nothing when it is old news: a pass and the feed may come in any order. */
+static err_t visit_know(struct act *act, const struct visit_learn *visit)
+{
+    const struct relation_booked booking = {
+        .id = visit->id, .person = visit->provider_id, .patient_id = visit->patient_id,
+        .visit_ends_at_us = visit->ends_at_us, .version = visit->version, .epoch = visit->epoch,
+    };
+    struct visit_was was;
+    struct relation booked;
+    bool news, changed;
+
+    TRY(visit_learn(act, visit, &was, &news));
+    if (!news) return ERR_OK;
+
+    TRY(relation_booked(act, &booking, &booked, &changed));
+    if (changed) TRY(tell_relation(act, &booked));
+    if (is_closed(visit->state) && !is_closed(was.state)) {
+        TRY(tell_visit_closed(act, visit->id, visit->version));
+    }
+    return ERR_OK;
+}
+
+/* appointments.visits.v1 */
+err_t visit_heard(struct act *act)
+{
+    const Telecura__V1__VisitEvent *heard = act->in;
+    const struct visit_learn visit = {
+        .id = act->event->key, .patient_id = pb_to_uuid(heard->patient),
+        .provider_id = pb_to_uuid(heard->provider), .state = str_of(heard->state),
+        .starts_at_us = heard->starts_at_us, .ends_at_us = heard->ends_at_us,
+        .version = act->event->version, .epoch = act->event->epoch,
+    };
+
+    return visit_know(act, &visit);
+}
+
+/* A pass says what the feed will say: nobody waits for it. */
+static err_t pass_know(struct act *act, struct str token, struct uuid *ret_visit)
+{
+    struct pass pass;
+
+    TRY(pass_check(act->arena, pass_keys, token, act->now_us, &pass));
+    if (!uuid_equal(pass.org, act->org)) return ERR_NOT_FOUND;
+    *ret_visit = pass.visit;
+    const struct visit_learn visit = {
+        .id = pass.visit, .patient_id = pass.patient, .provider_id = pass.provider,
+        .state = pass.state, .starts_at_us = pass.starts_at_us, .ends_at_us = pass.ends_at_us,
+        .version = pass.version,
+    };
+    return visit_know(act, &visit);
+}
+
+/* ---- minting ---- */
+
+static struct grant_view grant_view(struct act *act, const struct visit_grant *row)
+{
+    const struct grant grant = {
+        .id = row->id, .org = act->org, .person = row->person, .patient = row->patient_id,
+        .provider = row->provider_id, .visit = row->visit_id, .channel = row->channel_id,
+        .role = row->seat, .rights = STR("chat call"), .minted_at_us = row->minted_at_us,
+        .ends_at_us = row->ends_at_us,
+    };
+
+    return (struct grant_view){
+        .id = row->id, .visit_id = row->visit_id, .channel_id = row->channel_id, .seat = row->seat,
+        .grant = grant_mint(act->arena, signer, &grant), .expires_at_us = row->ends_at_us,
+    };
+}
+
+/* A clinician sits at their own visits; everybody else whom act_allow() lets is the patient's side. */
+static err_t seat_of(const struct act *act, const struct visit *visit, struct str *ret_seat)
+{
+    const bool clinician = act->who.role == ROLE_CLINICIAN;
+
+    *ret_seat = clinician ? STR("clinician") : STR("patient");
+    return clinician && !uuid_equal(visit->provider_id, act->who.person) ? ERR_NOT_FOUND : ERR_OK;
+}
+
+/* POST /v1/grants: into a visit that is open, by consent and relation held until COMMIT. */
+err_t grant_make(struct act *act)
+{
+    const struct grant_ask *in = act->in;
+    struct visit_get ask = {in->visit_id};
+    struct visit visit;
+    struct ground ground;
+    struct channel channel;
+    struct str seat;
+
+    if ((in->pass.p != NULL) != uuid_is_nil(in->visit_id)) return ERR_UNPROCESSABLE; /* one of them */
+    if (in->pass.p) TRY(pass_know(act, in->pass, &ask.id));
+    TRY(visit_get(act, &ask, &visit));
+    TRY(act_allow(act, visit.patient_id));
+    TRY(act_settle(act));
+    TRY(seat_of(act, &visit, &seat));
+    if (!is_open(visit.state)) return ERR_BAD_STATE;
+    TRY(grant_ground(act, &(struct grant_ground){visit.patient_id}, &ground));
+    TRY(channel_of(act, &(struct channel_of){visit.id, uuid_v4()}, &channel));
+
+    const struct visit_grant row = {
+        .id = uuid_v7(act->now_us), .visit_id = visit.id, .patient_id = visit.patient_id,
+        .provider_id = visit.provider_id, .channel_id = channel.channel_id, .person = act->who.person,
+        .seat = seat, .minted_at_us = act->now_us, .ends_at_us = act->now_us + GRANT_TTL_US,
+    };
+    const struct grant_insert new = {
+        .id = row.id, .visit_id = row.visit_id, .seat = seat, .minted_at_us = row.minted_at_us,
+        .ends_at_us = row.ends_at_us,
+    };
+    const struct grant_view view = grant_view(act, &row);
+    grant_insert(act, &new);
+    return act_reply(act, 201, &grant_shape, &view);
+}
+
+/* GET /v1/grants/{id}: the same token again, for whom it was minted, while its grounds hold. */
+err_t grant_read(struct act *act)
+{
+    const struct grant_get ask = {act->path_id};
+    struct visit_grant row;
+    struct ground ground;
+
+    TRY(grant_get(act, &ask, &row));
+    TRY(act_allow(act, row.patient_id));
+    TRY(act_settle(act));
+    if (!uuid_equal(row.person, act->who.person)) return ERR_NOT_FOUND;
+    if (row.revoked_at_us || row.ends_at_us <= act->now_us) return ERR_BAD_STATE;
+    TRY(grant_ground(act, &(struct grant_ground){row.patient_id}, &ground));
+    const struct grant_view view = grant_view(act, &row);
+    return act_reply(act, 200, &grant_shape, &view);
+}
+
+/* POST /v1/grants/{id}/revoke */
+err_t grant_revoke(struct act *act)
+{
+    const struct grant_get ask = {act->path_id};
+    const struct grant_end end = {act->path_id};
+    struct visit_grant row;
+    struct tally version;
+
+    TRY(grant_get(act, &ask, &row));
+    TRY(act_allow(act, row.patient_id));
+    TRY(grant_end(act, &end, &version));
+    TRY(tell_grant_revoked(act, row.id, version.n));
+    row.revoked_at_us = act->now_us;
+    return act_reply(act, 200, &grant_end_shape, &row);
+}

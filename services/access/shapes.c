@@ -1,0 +1,217 @@
+#include "services/access/access.h"
+
+/* clang-format off */
+#define IN(type, member) offsetof(struct type, member)
+
+static const char *const role_words[] = {
+#define ROLE(name, word) word,
+#include "common/app/roles.def"
+#undef ROLE
+    NULL,
+};
+static const char *const scope_words[] = {
+#define CONSENT(name, word) word,
+#include "common/app/consents.def"
+#undef CONSENT
+    NULL,
+};
+static const char *const opened_kinds[] = {"proxy", "treating", "covering", "care_team", NULL};
+
+/* ---- people ---- */
+
+static const struct field enrolment_fields[] = {
+    {"role", TEXT, IN(enrolment, role), REQUIRED, .words = role_words},
+    {"patient_id", UUID, IN(enrolment, patient_id), 0},
+    {"display_name", TEXT, IN(enrolment, display_name), REQUIRED | PHI, 1, 200},
+    {"email", TEXT, IN(enrolment, email), PHI, 3, 254},
+    {"phone", TEXT, IN(enrolment, phone), PHI, 3, 32},
+    {"language", TEXT, IN(enrolment, language), 0, 2, 35},
+    {0},
+};
+const struct shape enrolment_shape = {"PersonPost", sizeof(struct enrolment), enrolment_fields};
+
+static const struct field people_query_fields[] = {
+    {"role", TEXT, IN(page, role), 0, .words = role_words},
+    {"limit", INT, IN(page, limit), 0, 1, 200},
+    {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
+    {0},
+};
+const struct shape people_query_shape = {"PeopleQuery", sizeof(struct page), people_query_fields};
+
+static const struct field person_fields[] = {
+    {"id", UUID, IN(person, id), REQUIRED},
+    {"person_id", UUID, IN(person, id), REQUIRED},
+    {"org", UUID, IN(person, org), REQUIRED},
+    {"role", TEXT, IN(person, role), REQUIRED, .words = role_words},
+    {"state", TEXT, IN(person, state), REQUIRED, 1, 16},
+    {"patient_id", UUID, IN(person, patient_id), PATIENT},
+    {"display_name", TEXT, IN(person, display_name), PHI, 1, 200},
+    {"email", TEXT, IN(person, email), PHI, 0, 254},
+    {"phone", TEXT, IN(person, phone), PHI, 0, 32},
+    {"language", TEXT, IN(person, language), REQUIRED, 2, 35},
+    {"bound", BOOL, IN(person, bound), REQUIRED},
+    {"sign_in_code", TEXT, IN(person, sign_in_code), PHI, 43, 43},
+    {"code_expires_at", TIME, IN(person, code_expires_at_us), 0},
+    {"version", INT, IN(person, version), REQUIRED},
+    {0},
+};
+const struct shape person_shape = {"Person", sizeof(struct person), person_fields};
+
+static const struct field bind_fields[] = {
+    {"code", TEXT, IN(bind, code), REQUIRED | PHI, 1, 100},
+    {0},
+};
+const struct shape bind_shape = {"MeBind", sizeof(struct bind), bind_fields};
+
+static const struct field membership_fields[] = {
+    {"org", UUID, IN(membership, org), REQUIRED},
+    {"org_name", TEXT, IN(membership, org_name), REQUIRED, 0, 200},
+    {"person_id", UUID, IN(membership, person), REQUIRED},
+    {"role", TEXT, IN(membership, role), REQUIRED, .words = role_words},
+    {"patient_id", UUID, IN(membership, patient_id), 0},
+    {0},
+};
+static const struct shape membership_shape = {"Membership", sizeof(struct membership), membership_fields};
+
+static const struct field me_fields[] = {
+    {"person_id", UUID, IN(me, person_id), 0},
+    {"org", UUID, IN(me, org), 0},
+    {"role", TEXT, IN(me, role), 0, .words = role_words},
+    {"patient_id", UUID, IN(me, patient_id), 0},
+    {"display_name", TEXT, IN(me, display_name), PHI, 0, 200},
+    {"language", TEXT, IN(me, language), 0, 2, 35},
+    {"memberships", LIST, IN(me, memberships), REQUIRED, 0, 50, &membership_shape},
+    {0},
+};
+const struct shape me_shape = {"Me", sizeof(struct me), me_fields};
+
+static const struct field code_fields[] = {
+    {"sign_in_code", TEXT, IN(code, sign_in_code), REQUIRED | PHI, 43, 43},
+    {"code_expires_at", TIME, IN(code, code_expires_at_us), REQUIRED},
+    {0},
+};
+const struct shape code_shape = {"SignInCode", sizeof(struct code), code_fields};
+
+static const struct field site_fields[] = {
+    {"id", UUID, IN(site, id), REQUIRED},
+    {"name", TEXT, IN(site, name), REQUIRED, 1, 200},
+    {"time_zone", TEXT, IN(site, time_zone), REQUIRED, 1, 64},
+    {0},
+};
+const struct shape site_shape = {"Site", sizeof(struct site), site_fields};
+
+/* ---- relations ---- */
+
+static const struct field relation_ask_fields[] = {
+    {"person_id", UUID, IN(relation_ask, person_id), REQUIRED},
+    {"patient_id", UUID, IN(relation_ask, patient_id), REQUIRED},
+    {"kind", TEXT, IN(relation_ask, kind), REQUIRED, .words = opened_kinds},
+    {"starts_at", TIME, IN(relation_ask, starts_at_us), 0},
+    {"ends_at", TIME, IN(relation_ask, ends_at_us), 0},
+    {0},
+};
+const struct shape relation_ask_shape = {"RelationPost", sizeof(struct relation_ask), relation_ask_fields};
+
+static const struct field relations_query_fields[] = {
+    {"patient_id", UUID, IN(page, patient_id), 0},
+    {"person_id", UUID, IN(page, person_id), 0},
+    {"limit", INT, IN(page, limit), 0, 1, 200},
+    {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
+    {0},
+};
+const struct shape relations_query_shape = {"RelationsQuery", sizeof(struct page), relations_query_fields};
+
+static const struct field relation_fields[] = {
+    {"id", UUID, IN(relation, id), REQUIRED},
+    {"person_id", UUID, IN(relation, person), REQUIRED},
+    {"patient_id", UUID, IN(relation, patient_id), REQUIRED | PATIENT},
+    {"kind", TEXT, IN(relation, kind), REQUIRED, 1, 16},
+    {"starts_at", TIME, IN(relation, starts_at_us), REQUIRED},
+    {"ends_at", TIME, IN(relation, ends_at_us), 0},
+    {"version", INT, IN(relation, version), REQUIRED},
+    {0},
+};
+const struct shape relation_shape = {"Relation", sizeof(struct relation), relation_fields};
+
+/* ---- consents ---- */
+
+static const struct field consent_ask_fields[] = {
+    {"patient_id", UUID, IN(consent_ask, patient_id), REQUIRED},
+    {"scope", TEXT, IN(consent_ask, scope), REQUIRED, .words = scope_words},
+    {"document_version", INT, IN(consent_ask, document_version), REQUIRED, 1, INT32_MAX},
+    {"language", TEXT, IN(consent_ask, language), 0, 2, 35},
+    {"ends_at", TIME, IN(consent_ask, ends_at_us), 0},
+    {0},
+};
+const struct shape consent_ask_shape = {"ConsentPost", sizeof(struct consent_ask), consent_ask_fields};
+
+static const struct field consents_query_fields[] = {
+    {"patient_id", UUID, IN(page, patient_id), 0},
+    {"scope", TEXT, IN(page, scope), 0, .words = scope_words},
+    {"limit", INT, IN(page, limit), 0, 1, 200},
+    {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
+    {0},
+};
+const struct shape consents_query_shape = {"ConsentsQuery", sizeof(struct page), consents_query_fields};
+
+static const struct field consent_fields[] = {
+    {"id", UUID, IN(consent_view, row.id), REQUIRED},
+    {"patient_id", UUID, IN(consent_view, row.patient_id), REQUIRED | PATIENT},
+    {"scope", TEXT, IN(consent_view, row.scope), REQUIRED, .words = scope_words},
+    {"state", TEXT, IN(consent_view, row.state), REQUIRED, 1, 16},
+    {"starts_at", TIME, IN(consent_view, row.starts_at_us), REQUIRED},
+    {"ends_at", TIME, IN(consent_view, row.ends_at_us), 0},
+    {"document_version", INT, IN(consent_view, row.document_version), REQUIRED},
+    {"document_hash", TEXT, IN(consent_view, document_hash), 0, 64, 64},
+    {"language", TEXT, IN(consent_view, row.language), 0, 2, 35},
+    {"given_by", UUID, IN(consent_view, row.given_by), 0},
+    {"revoked_at", TIME, IN(consent_view, row.revoked_at_us), 0},
+    {"version", INT, IN(consent_view, row.version), REQUIRED},
+    {0},
+};
+const struct shape consent_shape = {"Consent", sizeof(struct consent_view), consent_fields};
+
+static const struct field documents_query_fields[] = {
+    {"scope", TEXT, IN(page, scope), 0, .words = scope_words},
+    {"language", TEXT, IN(page, language), 0, 2, 35},
+    {0},
+};
+const struct shape documents_query_shape = {"ConsentDocumentsQuery", sizeof(struct page), documents_query_fields};
+
+static const struct field document_fields[] = {
+    {"scope", TEXT, IN(document_view, row.scope), REQUIRED, .words = scope_words},
+    {"version", INT, IN(document_view, row.version), REQUIRED},
+    {"language", TEXT, IN(document_view, row.language), REQUIRED, 2, 35},
+    {"text", TEXT, IN(document_view, row.text), REQUIRED, 1, 20000},
+    {"hash", TEXT, IN(document_view, hash), REQUIRED, 64, 64},
+    {0},
+};
+const struct shape document_shape = {"ConsentDocument", sizeof(struct document_view), document_fields};
+
+/* ---- grants ---- */
+
+static const struct field grant_ask_fields[] = {
+    {"pass", TEXT, IN(grant_ask, pass), 0, 1, 4096},
+    {"visit_id", UUID, IN(grant_ask, visit_id), 0},
+    {0},
+};
+const struct shape grant_ask_shape = {"GrantPost", sizeof(struct grant_ask), grant_ask_fields};
+
+static const struct field grant_fields[] = {
+    {"id", UUID, IN(grant_view, id), REQUIRED},
+    {"grant_id", UUID, IN(grant_view, id), REQUIRED},
+    {"grant", TEXT, IN(grant_view, grant), REQUIRED | PHI, 1, 4096},
+    {"visit_id", UUID, IN(grant_view, visit_id), REQUIRED},
+    {"channel_id", UUID, IN(grant_view, channel_id), REQUIRED},
+    {"seat", TEXT, IN(grant_view, seat), REQUIRED, 1, 16},
+    {"expires_at", TIME, IN(grant_view, expires_at_us), REQUIRED},
+    {0},
+};
+const struct shape grant_shape = {"Grant", sizeof(struct grant_view), grant_fields};
+
+static const struct field grant_end_fields[] = {
+    {"id", UUID, IN(visit_grant, id), REQUIRED},
+    {"revoked_at", TIME, IN(visit_grant, revoked_at_us), REQUIRED},
+    {0},
+};
+const struct shape grant_end_shape = {"GrantRevoked", sizeof(struct visit_grant), grant_end_fields};

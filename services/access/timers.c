@@ -1,0 +1,8 @@
+#include "services/access/access.h"
+
+/* clang-format off */
+const struct timer access_timers[] = {
+    {"expire_consents", 60 * 1000, &consents_due_stmt, consent_expire, AUDIT_CONSENT_EXPIRED},
+    {0},
+};
+/* clang-format on */
