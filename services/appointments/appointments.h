@@ -85,9 +85,9 @@ struct summary_reply {
     struct list prescriptions;
 };
 
-extern const struct shape offer_shape, offer_reply_shape, slot_query_shape, slot_shape, booking_shape,
-    visit_query_shape, visit_shape, shift_shape, place_shape, queue_query_shape, queue_shape,
-    note_text_shape, note_shape, ending_shape, summary_shape;
+extern const struct shape offer_shape, offer_reply_shape, slot_query_shape, slot_shape,
+    booking_shape, visit_query_shape, visit_shape, shift_shape, place_shape, queue_query_shape,
+    queue_shape, note_text_shape, note_shape, ending_shape, summary_shape;
 
 /* ---- tables ---- */
 
@@ -100,8 +100,8 @@ extern const struct fsm_row visit_states[];
 /* ---- handlers ---- */
 
 handler availability_put, slot_list, schedule_extend;
-handler visit_book, visit_read, visit_list, visit_confirm, visit_cancel, visit_reschedule, visit_miss,
-    visit_miss_due;
+handler visit_book, visit_read, visit_list, visit_confirm, visit_cancel, visit_reschedule,
+    visit_miss, visit_miss_due;
 handler place_put;
 handler room_check_in, room_admit, room_start, room_end, room_list;
 handler note_put, note_read, summary_read;
@@ -119,13 +119,13 @@ static inline struct strs visit_from(const struct fsm_step *step)
     return (struct strs){step->from, step->n};
 }
 /* What every step leaves: its history and the word to the others. */
-err_t visit_tell(struct act *act, const char *event, visit_event kind, const struct appointment *row);
+err_t visit_tell(struct act *act, const char *event, visit_event kind,
+                 const struct appointment *row);
 /* Seals and opens what a visit keeps of its patient. */
 err_t visit_seal(struct act *act, const struct appointment *row, int64_t version,
                  const struct visit *visit, struct bytes *ret_sealed);
 err_t visit_unseal(struct act *act, struct visit *visit);
-/* Ends what the clinician wrote with what the patient takes home; ERR_NOTE_MISSING. @text absent: the
- * note itself. */
+/* What the patient takes home; @text absent: the note itself. ERR_NOTE_MISSING. */
 err_t summary_make(struct act *act, const struct appointment *row, struct str text);
 
 err_t pass_start(const struct appointments_settings *settings);

@@ -12,10 +12,12 @@ static err_t note_seal(struct act *act, struct uuid patient, enum kind kind, str
     return act_seal(act, patient, kind, new->id, 1, &phi.base, &new->sealed);
 }
 
-static err_t note_unseal(struct act *act, struct uuid patient, enum kind kind, const struct note *note,
-                         struct str *ret_text)
+static err_t note_unseal(struct act *act, struct uuid patient, enum kind kind,
+                         const struct note *note, struct str *ret_text)
 {
-    struct unseal item = {.patient = patient, .row = note->id, .kind = kind, .sealed = note->sealed};
+    struct unseal item = {
+        .patient = patient, .row = note->id, .kind = kind, .sealed = note->sealed,
+    };
 
     TRY(act_unseal(act, &item, 1));
     *ret_text = str_of(((const Telecura__V1__NotePhi *)item.message)->text);
@@ -79,13 +81,14 @@ err_t summary_make(struct act *act, const struct appointment *row, struct str te
 err_t summary_read(struct act *act)
 {
     const struct note_get key = {.appointment_id = act->path_id, .kind = STR("summary")};
+    const struct prescriptions_of visit = {.visit_id = act->path_id};
     struct summary_reply summary = {0};
     struct note note;
     struct prescription_rows prescriptions;
 
     TRY(visit_of(act, &summary.row));
     TRY(note_get(act, &key, &note));
-    TRY(prescriptions_of(act, &(struct prescriptions_of){.visit_id = act->path_id}, &prescriptions));
+    TRY(prescriptions_of(act, &visit, &prescriptions));
     TRY(note_unseal(act, summary.row.patient_id, KIND_SUMMARY, &note, &summary.text));
     summary.prescriptions = (struct list){prescriptions.p, prescriptions.n};
     return act_reply(act, 200, &summary_shape, &summary);

@@ -136,7 +136,9 @@ static const struct field queue_query_fields[] = {
     {"provider_id", UUID, IN(queue_query, provider_id), 0},
     {0},
 };
-const struct shape queue_query_shape = {"QueueQuery", sizeof(struct queue_query), queue_query_fields};
+const struct shape queue_query_shape = {
+    "QueueQuery", sizeof(struct queue_query), queue_query_fields,
+};
 
 static const struct field queue_fields[] = {
     {"appointment_id", UUID, IN(queue_reply, row.id), REQUIRED},

@@ -37,7 +37,8 @@ static const ProtobufCMessage *event_of(struct act *act, visit_event kind,
     return &event->base;
 }
 
-err_t visit_tell(struct act *act, const char *event, visit_event kind, const struct appointment *row)
+err_t visit_tell(struct act *act, const char *event, visit_event kind,
+                 const struct appointment *row)
 {
     const struct history_insert history = {
         .id = row->id, .version = row->version, .event = str_of(event), .state = row->state,
@@ -142,8 +143,10 @@ err_t visit_list(struct act *act)
     TRY(appointments_visible(act, &query, &rows));
     struct visit *const visits = ARENA_ARRAY(act->arena, struct visit, rows.n);
     for (size_t i = 0; i < rows.n; i++) visits[i].row = rows.p[i];
-    if (rows.n == (size_t)query.limit)
-        next = act_cursor(act, (struct cursor){rows.p[rows.n - 1].starts_at_us, rows.p[rows.n - 1].id});
+    if (rows.n == (size_t)query.limit) {
+        const struct appointment *const last = &rows.p[rows.n - 1];
+        next = act_cursor(act, (struct cursor){last->starts_at_us, last->id});
+    }
     return act_reply_list(act, &visit_shape, visits, rows.n, next);
 }
 

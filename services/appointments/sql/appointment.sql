@@ -12,15 +12,14 @@
 -- Exclusion constraints (provider, patient) decide a race; without ON CONFLICT racers deadlock.
 INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
                          target_minutes, state, during, local_start, sealed)
-SELECT :org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, a.site_id, a.time_zone, t.code,
-       t.target_minutes, 'scheduled', span,
+SELECT :org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, a.site_id, a.time_zone,
+       :visit_type::text, t.target_minutes, 'scheduled', span,
        to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), :sealed::bytea
-FROM visit_type AS t
-CROSS JOIN tstzrange(:starts_at::timestamptz, :starts_at + t.minutes * interval '1 minute') AS span
+FROM visit_type_at(:org, :visit_type, :starts_at::timestamptz) AS t
+CROSS JOIN tstzrange(:starts_at, :starts_at + t.minutes * interval '1 minute') AS span
 JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id AND a.during @> span
-WHERE t.org IN (:org, '00000000-0000-0000-0000-000000000000') AND t.code = :visit_type::text
-  AND t.valid @> :starts_at AND lower(span) > :now
-ORDER BY t.org DESC, a.site_id LIMIT 1
+WHERE lower(span) > :now
+ORDER BY a.site_id LIMIT 1
 ON CONFLICT DO NOTHING
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
@@ -29,14 +28,13 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 -- appointment_not_booked  :one refusal
 -- Why nothing was inserted.
 SELECT CASE
-    WHEN NOT EXISTS (SELECT FROM visit_type AS t WHERE t.code = :visit_type::text
-                     AND t.org IN (:org, '00000000-0000-0000-0000-000000000000')) THEN 'unprocessable'
-    WHEN :starts_at::timestamptz <= :now OR NOT EXISTS (
-        SELECT FROM visit_type AS t JOIN availability AS a ON a.org = :org
-            AND a.provider_id = :provider_id::uuid
-            AND a.during @> tstzrange(:starts_at, :starts_at + t.minutes * interval '1 minute')
-        WHERE t.code = :visit_type AND t.valid @> :starts_at
-          AND t.org IN (:org, '00000000-0000-0000-0000-000000000000')) THEN 'outside_availability'
+    WHEN NOT EXISTS (SELECT FROM visit_type_at(:org, :visit_type::text, :starts_at::timestamptz))
+        THEN 'unprocessable'
+    WHEN :starts_at <= :now OR NOT EXISTS (
+        SELECT FROM visit_type_at(:org, :visit_type, :starts_at) AS t
+        JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id::uuid
+             AND a.during @> tstzrange(:starts_at, :starts_at + t.minutes * interval '1 minute'))
+        THEN 'outside_availability'
     ELSE 'slot_taken' END AS code;
 
 -- history_insert  :exec
@@ -185,9 +183,8 @@ FROM appointment AS b WHERE org = :org AND id = :id::uuid;
 UPDATE appointment AS b SET state = 'no_show', version = version + 1
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match) AND :now >= starts_at + interval '10 minutes'
-  AND NOT EXISTS (SELECT FROM presence_heard AS p JOIN relation AS r ON r.org = p.org
-      AND r.person = p.person AND r.patient_id = b.patient_id AND r.kind IN ('self', 'proxy')
-      WHERE p.org = :org AND p.visit_id = b.id)
+  AND NOT EXISTS (SELECT FROM attended AS t WHERE t.org = b.org AND t.visit_id = b.id
+                  AND t.patient_id = b.patient_id)
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
           ended_at, sealed, sealed_version;
@@ -196,5 +193,6 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 -- all orgs: over, and nobody came
 SELECT org, id FROM appointment AS b
 WHERE state IN ('scheduled', 'confirmed') AND ends_at < :now
-  AND NOT EXISTS (SELECT FROM presence_heard AS p WHERE p.org = b.org AND p.visit_id = b.id)
+  AND NOT EXISTS (SELECT FROM attended AS t WHERE t.org = b.org AND t.visit_id = b.id
+                  AND t.patient_id = b.patient_id)
 LIMIT 100;

@@ -55,14 +55,13 @@ WHERE expanded_to < (:now AT TIME ZONE time_zone)::date + weeks * 7 LIMIT 200;
 SELECT lower(span) AS starts_at, upper(span) AS ends_at,
        to_char(lower(span) AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS') AS local_start,
        a.time_zone, a.site_id
-FROM visit_type AS t
+FROM visit_type_at(:org, :visit_type::text, :from::timestamptz) AS t
 JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id::uuid
-     AND a.during && tstzrange(:from::timestamptz, :to::timestamptz)
+     AND a.during && tstzrange(:from, :to::timestamptz)
 CROSS JOIN generate_series(lower(a.during), upper(a.during) - t.minutes * interval '1 minute',
                            interval '15 minutes') AS starts
 CROSS JOIN tstzrange(starts, starts + t.minutes * interval '1 minute') AS span
-WHERE t.org IN (:org, '00000000-0000-0000-0000-000000000000') AND t.code = :visit_type::text
-  AND t.valid @> starts AND starts >= :from AND starts < :to AND starts > :after::timestamptz
+WHERE starts >= :from AND starts < :to AND starts > :after::timestamptz
   AND NOT EXISTS (SELECT FROM appointment AS b WHERE b.org = :org AND b.provider_id = :provider_id
       AND b.state IN ('scheduled', 'confirmed', 'arrived', 'in_progress') AND b.during && span)
 ORDER BY starts, a.site_id

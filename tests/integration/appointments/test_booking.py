@@ -1,6 +1,8 @@
 """Offering, finding, booking, moving and leaving a time."""
 import concurrent.futures
 import datetime
+import itertools
+import random
 import threading
 import uuid
 
@@ -102,6 +104,56 @@ def test_s16_the_same_key_finds_the_same_booking(clinic, suite):
     assert (other.status, other.code) == (422, "idempotency_key_reused")
     assert (without.status, without.code) == (400, "idempotency_key_missing")
     assert len(suite.outbox("appointments", key=first.json["id"])) == 1
+
+
+def test_parallel_bookings_moves_and_cancellations_never_overlap(clinic, suite):
+    """Patients and clinicians at random, on a grid that makes them meet: never a 5xx, never an
+    overlap, and whoever is told 201 or 200 has it."""
+    doctors, patients = [clinic.clinician() for _ in range(3)], suite.patients(8, consent=True)
+
+    def act(seed):
+        dice, mine, statuses = random.Random(seed), [], []
+        patient = patients[seed % len(patients)]
+        for _ in range(25):
+            start = clinic.morning + 900 * dice.randrange(12)
+            what = dice.choice(["book", "book", "move", "cancel"]) if mine else "book"
+            if what == "book":
+                reply = clinic.book(patient, dice.choice(doctors), start,
+                                    visit_type=dice.choice(["consultation", "follow_up"]))
+                mine += [reply.json] if reply.status == 201 else []
+            elif what == "move":
+                visit = mine.pop(dice.randrange(len(mine)))
+                reply = clinic.step(visit, "reschedule", patient, {"starts_at": rfc3339(start)},
+                                    match=visit["version"])
+                mine.append(reply.json if reply.status == 200 else visit)
+            else:
+                reply = clinic.step(mine.pop(dice.randrange(len(mine))), "cancel", patient)
+            statuses.append(reply.status)
+        return statuses, {visit["id"]: visit["starts_at"] for visit in mine}
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(act, range(16)))
+    assert {status for statuses, _ in results for status in statuses} <= {200, 201, 409}
+    ids = ", ".join(f"'{doctor.id}'" for doctor in doctors)
+    live = clinic.api.rows("SELECT id, provider_id, patient_id, extract(epoch FROM starts_at) AS a, "
+                           "extract(epoch FROM ends_at) AS b FROM appointment "
+                           f"WHERE state = 'scheduled' AND provider_id IN ({ids})")
+    told = {visit: starts for _, mine in results for visit, starts in mine.items()}
+    assert {row["id"]: row["a"] for row in live} == {v: parse(starts) for v, starts in told.items()}
+    for one, two in itertools.combinations(live, 2):
+        if one["provider_id"] == two["provider_id"] or one["patient_id"] == two["patient_id"]:
+            assert one["b"] <= two["a"] or two["b"] <= one["a"], (one, two)
+
+
+def test_an_organisations_own_visit_type_goes_before_the_default(clinic, suite):
+    doctor, ada = clinic.clinician(org=OTHER_ORG), suite.patient(org=OTHER_ORG, consent=True)
+    clinic.api.execute("INSERT INTO visit_type (org, code, valid, minutes, target_minutes, price_code) "
+                       f"VALUES ('{OTHER_ORG}', 'follow_up', '[2020-01-01Z,)', 45, 30, 'LONG')")
+    slots = clinic.slots(doctor, ada, clinic.morning, visit_type="follow_up").json["data"]
+    assert len({slot["starts_at"] for slot in slots}) == len(slots)
+    assert parse(slots[0]["ends_at"]) - parse(slots[0]["starts_at"]) == 45 * MINUTE
+    visit = clinic.booked(ada, doctor, clinic.morning, visit_type="follow_up")
+    assert parse(visit["ends_at"]) - parse(visit["starts_at"]) == 45 * MINUTE
 
 
 def test_without_consent_nothing_is_booked_and_with_it_at_once(clinic, suite):

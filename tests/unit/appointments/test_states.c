@@ -11,8 +11,8 @@ static const char *const all_states[] = {NULL, "scheduled", "confirmed", "arrive
 static const char *const all_events[] = {"book", "confirm", "reschedule", "cancel", "set_place",
                                          "check_in", "admit", "start", "end", "no_show"};
 
-/* Written out by hand, once more: event, state -> next by P patient or proxy, F front desk, N nurse,
- * D clinician, S the service's clock. */
+/* Written out by hand, once more. Who: P patient or proxy, F front desk, N nurse, D clinician,
+ * S the service's clock. */
 static const struct {
     const char *event, *from, *to, *who;
 } expected[] = {
@@ -56,7 +56,8 @@ static const char *expected_next(const char *event, const char *from, unsigned r
     for (size_t i = 0; i < COUNT(expected); i++) {
         const bool here = from && expected[i].from ? strcmp(from, expected[i].from) == 0
                                                    : from == expected[i].from;
-        if (here && strcmp(event, expected[i].event) == 0 && strchr(expected[i].who, letter_of(role)))
+        if (here && strcmp(event, expected[i].event) == 0 &&
+            strchr(expected[i].who, letter_of(role)))
             return expected[i].to;
     }
     return NULL;
@@ -72,7 +73,8 @@ static void every_cell_is_as_written(void **state)
             for (unsigned role = 0; role <= FSM_SERVICE; role++, cells++) {
                 const char *const next = expected_next(all_events[e], all_states[s], role);
                 struct str to = STR_NONE;
-                const err_t err = fsm_check(visit_states, all_events[e], str_of(all_states[s]), role, &to);
+                const err_t err =
+                    fsm_check(visit_states, all_events[e], str_of(all_states[s]), role, &to);
 
                 assert_int_equal(err, next ? ERR_OK : ERR_BAD_STATE);
                 if (next) assert_true(str_is(to, next));
@@ -99,7 +101,8 @@ static void the_table_knows_no_other_event(void **state)
     (void)state;
     for (const struct fsm_row *row = visit_states; row->event; row++) {
         bool known = false;
-        for (size_t e = 0; e < COUNT(all_events); e++) known |= strcmp(all_events[e], row->event) == 0;
+        for (size_t e = 0; e < COUNT(all_events); e++)
+            known |= strcmp(all_events[e], row->event) == 0;
         assert_true(known);
     }
 }

@@ -34,6 +34,15 @@ INSERT INTO visit_type (org, code, valid, minutes, target_minutes, price_code) V
     ('00000000-0000-0000-0000-000000000000', 'consultation', '[2020-01-01Z,)', 30, 15, 'CONSULT30'),
     ('00000000-0000-0000-0000-000000000000', 'follow_up', '[2020-01-01Z,)', 15, 30, 'FOLLOW15');
 
+-- What a type is for an organisation at a time: its own row goes before everybody's.
+CREATE FUNCTION visit_type_at(of_org uuid, of_code text, at timestamptz)
+RETURNS TABLE (minutes int, target_minutes int) LANGUAGE sql STABLE AS $$
+    SELECT t.minutes, t.target_minutes FROM visit_type AS t
+    WHERE t.org IN (of_org, '00000000-0000-0000-0000-000000000000') AND t.code = of_code
+      AND t.valid @> at
+    ORDER BY t.org DESC LIMIT 1
+$$;
+
 -- The weekly rules of a clinician at a site, in the site's own time.
 CREATE TABLE schedule (
     org           uuid NOT NULL,
@@ -197,7 +206,12 @@ CREATE TABLE presence_heard (
     PRIMARY KEY (org, visit_id, person)
 );
 
-GRANT SELECT ON visit_type, queue, covering TO "@service@";
+-- Visits whose patient, or who acts for them, has been seen there.
+CREATE VIEW attended AS
+SELECT p.org, p.visit_id, r.patient_id FROM presence_heard AS p
+JOIN relation AS r ON r.org = p.org AND r.person = p.person AND r.kind IN ('self', 'proxy');
+
+GRANT SELECT ON visit_type, attended, queue, covering TO "@service@";
 GRANT SELECT, INSERT, UPDATE, DELETE ON schedule, schedule_rule, availability TO "@service@";
 GRANT SELECT, INSERT, UPDATE ON appointment, prescription_heard, presence_heard TO "@service@";
 GRANT SELECT, INSERT ON appointment_history, note TO "@service@";
