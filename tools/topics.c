@@ -31,7 +31,7 @@ static const struct setting table[] = {
     {"partitions", SETTING_INT, offsetof(struct settings, partitions), "12", 1, 1000,
      "of a topic whose row says 0; fixed at birth"},
     {"replicas", SETTING_INT, offsetof(struct settings, replicas), "1", 1, 9, "copies of each partition"},
-    {NULL},
+    {.key = NULL},
 };
 
 /* What a topic has beside Kafka's defaults. */

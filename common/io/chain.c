@@ -128,7 +128,9 @@ static err_t tails_read(struct tx *tx, const struct logs *logs)
     for (size_t i = 0; i < tails.n; i++) {
         struct log *log = log_find(logs, tails.p[i].org);
         if (!log) continue;
-        if (tails.p[i].mac.n != HASH_BYTES) return err_raise(ERR_CORRUPT, "audit_chain: mac of %zu bytes", tails.p[i].mac.n);
+        if (tails.p[i].mac.n != HASH_BYTES) {
+            return err_raise(ERR_CORRUPT, "audit_chain: mac of %zu bytes", tails.p[i].mac.n);
+        }
         log->seq = tails.p[i].seq;
         memcpy(log->mac.b, tails.p[i].mac.p, HASH_BYTES);
     }

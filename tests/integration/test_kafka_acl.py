@@ -37,7 +37,8 @@ class Kafka:
              *words], input=text, capture_output=True, text=True, timeout=60)
 
     def produce(self, who, topic):
-        return self.kcat(who, "-P", "-t", topic, "-k", "key", "-X", "message.timeout.ms=8000", text="x\n")
+        return self.kcat(who, "-P", "-t", topic, "-K:", "-X", "message.timeout.ms=8000",
+                         text="key:x\n")
 
     def read(self, who, topic):
         return self.kcat(who, "-C", "-e", "-o", "beginning", "-t", topic)
