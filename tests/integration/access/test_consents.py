@@ -1,0 +1,162 @@
+"""Consents and relations: what was shown, who said yes, and what ends with a no."""
+import hashlib
+import uuid
+
+import pytest
+
+from telecura import ORG, rfc3339
+
+SCOPES = {"telehealth", "recording", "data_sharing", "research"}
+
+
+def give(access, who, patient, scope="telehealth", version=1, **more):
+    return access.post("/v1/consents", {"patient_id": patient, "scope": scope, "document_version": version,
+                                        **more}, who=who)
+
+
+@pytest.fixture
+def newer_text(access):
+    """A second wording of `research`, taken back afterwards."""
+    access.execute("INSERT INTO consent_document (org, scope, version, language, text) "
+                   f"VALUES ('{ORG}', 'research', 2, 'en', 'A newer wording.')")
+    yield
+    access.execute("DELETE FROM consent_document WHERE version = 2")
+
+
+def test_every_scope_has_a_text_in_each_language_and_its_hash(suite, access, staff):
+    rows = access.get("/v1/consents/documents", who=suite.patient()).json["data"]
+    assert {(r["scope"], r["language"]) for r in rows} == {(s, l) for s in SCOPES for l in ("en", "de")}
+    for row in rows:
+        assert row["hash"] == hashlib.sha256(row["text"].encode()).hexdigest()
+    german = access.get("/v1/consents/documents?scope=telehealth&language=de", who=staff["nurse"]).json["data"]
+    assert len(german) == 1 and german[0]["version"] == 1 and "Einwilligung" in german[0]["text"]
+
+
+def test_a_consent_says_which_text_was_shown(suite, access):
+    ada = suite.patient()
+    shown = access.get("/v1/consents/documents?scope=telehealth&language=de", who=ada).json["data"][0]
+    given = give(access, ada, ada.patient, language="de")
+    assert given.status == 201
+    assert given.json["state"] == "active" and given.json["given_by"] == ada.id
+    assert (given.json["document_version"], given.json["document_hash"]) == (1, shown["hash"])
+    assert access.get("/v1/consents", who=ada).json["data"] == [given.json]
+    assert access.get(f"/v1/consents/{given.json['id']}", who=ada).json == given.json
+    (told,) = suite.outbox("access", key=given.json["id"])
+    assert (told["topic"], told["version"], told["kind"]) == ("access.consents.v1", 1, 1)
+    row = suite.audit("access", patient=ada.patient, action="consent.give")[-1]
+    assert (row["outcome"], row["actor"], row["resource_id"]) == ("done", ada.id, given.json["id"])
+
+
+def test_only_the_current_text_can_be_agreed_to(suite, access, newer_text):
+    ada = suite.patient()
+    assert give(access, ada, ada.patient, "research", version=1).code == "conflict"
+    assert give(access, ada, ada.patient, "research", version=2).status == 201
+    assert give(access, ada, ada.patient, "research", version=9).code == "unprocessable"
+    assert give(access, ada, ada.patient, "recording", language="fr").code == "unprocessable"
+
+
+def test_one_consent_of_a_scope_is_active_and_a_newer_text_takes_its_place(suite, access, request):
+    ada = suite.patient()
+    first = give(access, ada, ada.patient, "research").json
+    assert give(access, ada, ada.patient, "research").code == "conflict"
+    request.getfixturevalue("newer_text")
+    second = give(access, ada, ada.patient, "research", version=2)
+    assert second.status == 201
+    states = {r["id"]: r["state"] for r in access.get("/v1/consents?scope=research", who=ada).json["data"]}
+    assert states == {first["id"]: "expired", second.json["id"]: "active"}
+    assert [r["version"] for r in suite.outbox("access", key=first["id"])] == [1, 2]
+
+
+def test_a_no_is_told_to_those_who_only_listen(suite, access):
+    ada = suite.patient()
+    row = give(access, ada, ada.patient).json
+    revoked = access.post(f"/v1/consents/{row['id']}/revoke", who=ada)
+    assert (revoked.status, revoked.json["state"], revoked.json["version"]) == (200, "revoked", 2)
+    assert revoked.json["revoked_at"]
+    assert [(r["kind"], r["version"]) for r in suite.outbox("access", key=row["id"])] == [(1, 1), (2, 2)]
+    (told,) = suite.outbox("access", key=ada.patient)
+    assert (told["topic"], told["kind"]) == ("access.revocations.v1", 4)
+    assert access.post(f"/v1/consents/{row['id']}/revoke", who=ada).code == "bad_state"
+    assert give(access, ada, ada.patient).status == 201, "and may be given anew"
+
+
+def test_a_consent_ends_by_itself(suite, access):
+    ada = suite.patient()
+    row = give(access, ada, ada.patient, ends_at=rfc3339(suite.now_s() + 3600)).json
+    assert give(access, ada, ada.patient, "recording", ends_at=rfc3339(suite.now_s() - 1)).code == "unprocessable"
+    suite.clock(7200)
+    again = give(access, ada, ada.patient)
+    assert again.status == 201, "the ended one is no obstacle before the timer has seen it"
+    assert access.get(f"/v1/consents/{row['id']}", who=ada).json["state"] == "expired"
+
+
+def test_staff_record_and_strangers_see_nothing(suite, access, staff):
+    ada, bob = suite.patient(), suite.patient()
+    row = give(access, staff["front_desk"], ada.patient)
+    assert row.status == 201 and row.json["given_by"] == staff["front_desk"].id
+    path = f"/v1/consents/{row.json['id']}"
+    for who in (bob, staff["clinician"], staff["stranger"]):
+        assert access.get(path, who=who).status == 404
+        assert access.post(f"{path}/revoke", who=who).status == 404
+        assert give(access, who, ada.patient, "recording").status == 404
+        assert row.json["id"] not in [r["id"] for r in access.get("/v1/consents", who=who).json["data"]]
+    for role in ("pharmacist", "biller", "auditor", "admin"):
+        assert access.get(path, who=staff[role]).status == 403
+        assert give(access, staff[role], ada.patient, "recording").status == 403
+    assert access.get(path, who=staff["privacy"]).status == 200
+    refused = suite.audit("access", patient=ada.patient, actor=bob.id)
+    assert {r["outcome"] for r in refused} == {"refused"} and {r["error"] for r in refused} == {"not_found"}
+
+
+def test_relations_open_and_close(suite, access, staff):
+    ada = suite.patient()
+    body = {"person_id": staff["clinician"].id, "patient_id": ada.patient, "kind": "treating"}
+    assert access.get(f"/v1/relations?patient_id={ada.patient}", who=staff["clinician"]).json["data"] == []
+    row = access.post("/v1/relations", body, who=staff["front_desk"])
+    assert row.status == 201 and row.json["kind"] == "treating"
+    seen = access.get(f"/v1/relations?patient_id={ada.patient}", who=staff["clinician"]).json["data"]
+    assert {r["kind"] for r in seen} == {"self", "treating"}
+    path = f"/v1/relations/{row.json['id']}"
+    assert access.get(path, who=ada).json == row.json
+    assert access.get(path, who=suite.patient()).status == 404
+    assert access.get(path, who=staff["stranger"]).status == 404
+
+    assert access.post(f"{path}/close", who=staff["clinician"]).status == 403
+    assert access.post(f"{path}/close", who=staff["stranger"]).status == 404
+    closed = access.post(f"{path}/close", who=staff["front_desk"])
+    assert closed.status == 200 and closed.json["ends_at"]
+    assert access.post(f"{path}/close", who=staff["front_desk"]).code == "bad_state"
+    assert [r["kind"] for r in suite.outbox("access", key=row.json["id"])] == [1, 2]
+    assert access.get(path, who=staff["clinician"]).status == 404
+    rows = suite.audit("access", patient=ada.patient, action="relation.close")
+    assert [r["outcome"] for r in rows if r["actor"] == staff["front_desk"].id] == ["done", "refused"]
+
+
+def test_a_relation_serves_a_role(suite, access, staff):
+    ada = suite.patient()
+    for person, kind in ((staff["proxy"], "treating"), (staff["clinician"], "proxy"), (suite.patient(), "proxy")):
+        body = {"person_id": person.id, "patient_id": ada.patient, "kind": kind}
+        assert access.post("/v1/relations", body, who=staff["front_desk"]).code == "unprocessable"
+    body = {"person_id": staff["proxy"].id, "patient_id": ada.patient, "kind": "proxy"}
+    assert access.post("/v1/relations", body, who=staff["front_desk"]).status == 201
+    assert give(access, staff["proxy"], ada.patient).status == 201
+    unknown = {**body, "patient_id": str(uuid.uuid4())}
+    assert access.post("/v1/relations", unknown, who=staff["front_desk"]).status == 404
+    backwards = {**body, "kind": "proxy", "starts_at": "2030-01-02T00:00:00Z", "ends_at": "2030-01-01T00:00:00Z"}
+    assert access.post("/v1/relations", backwards, who=staff["front_desk"]).code == "unprocessable"
+
+
+def test_what_one_is_to_oneself_does_not_end(access, staff):
+    made = access.post("/v1/people", {"role": "patient", "display_name": "x"}, who=staff["front_desk"]).json
+    (own,) = access.get(f"/v1/relations?patient_id={made['patient_id']}", who=staff["front_desk"]).json["data"]
+    assert access.post(f"/v1/relations/{own['id']}/close", who=staff["front_desk"]).code == "bad_state"
+
+
+@pytest.mark.parametrize("body", [
+    {"scope": "telehealth", "document_version": 1}, {"patient_id": "x", "scope": "telehealth", "document_version": 1},
+    {"patient_id": str(uuid.uuid4()), "scope": "all", "document_version": 1},
+    {"patient_id": str(uuid.uuid4()), "scope": "telehealth"},
+    {"patient_id": str(uuid.uuid4()), "scope": "telehealth", "document_version": 1, "signed": True},
+])
+def test_a_body_of_another_shape_is_refused(access, staff, body):
+    assert access.post("/v1/consents", body, who=staff["front_desk"]).code == "bad_body"

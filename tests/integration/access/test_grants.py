@@ -1,0 +1,188 @@
+"""Grants: one visit, one person, ten minutes, on a consent and a relation that hold."""
+import concurrent.futures
+import uuid
+
+import pytest
+
+import paseto
+from telecura import ORG, OTHER_ORG
+
+
+def grant(access, who, **body):
+    return access.post("/v1/grants", body, who=who)
+
+
+def claims(suite, reply):
+    return paseto.verify(reply.json["grant"], f"{suite.folder}/access.public", "grant")
+
+
+def test_both_sides_of_a_visit_get_a_grant_for_its_one_channel(suite, access, visit):
+    it = visit()
+    theirs, ours = grant(access, it.patient, visit_id=it.id), grant(access, it.clinician, visit_id=it.id)
+    assert (theirs.status, ours.status) == (201, 201)
+    assert theirs.json["channel_id"] == ours.json["channel_id"]
+    assert (theirs.json["seat"], ours.json["seat"]) == ("patient", "clinician")
+    inside = claims(suite, theirs)
+    assert inside == {
+        "id": theirs.json["grant_id"], "org": ORG, "person": it.patient.id, "patient": it.patient.patient,
+        "provider": it.clinician.id, "visit": it.id, "channel": theirs.json["channel_id"],
+        "role": "patient", "rights": "chat call", "minted_at": inside["minted_at"],
+        "ends_at": theirs.json["expires_at"]}
+    assert paseto.verify(theirs.json["grant"], f"{suite.folder}/access.public", "pass") is None
+    row = suite.audit("access", patient=it.patient.patient, action="grant.mint", actor=it.clinician.id)[-1]
+    assert (row["outcome"], row["relation"], row["resource_id"]) == ("done", "booked", ours.json["id"])
+    assert row["consent"] is not None
+
+
+@pytest.mark.parametrize("state", ["scheduled", "confirmed", "completed", "cancelled", "no_show"])
+def test_a_visit_that_is_not_open_opens_nothing(access, visit, state):
+    it = visit(state)
+    assert grant(access, it.patient, visit_id=it.id).code == "bad_state"
+    assert grant(access, it.clinician, visit_id=it.id).code == "bad_state"
+
+
+def test_without_consent_there_is_no_grant(suite, access, visit, visit_pass):
+    it = visit(consent=False)
+    refused = grant(access, it.patient, visit_id=it.id)
+    assert (refused.status, refused.code) == (403, "consent_required")
+    assert grant(access, it.clinician, visit_id=it.id).code == "consent_required"
+    given = access.post("/v1/consents", {"patient_id": it.patient.patient, "scope": "telehealth",
+                                         "document_version": 1}, who=it.patient).json
+    assert grant(access, it.patient, visit_id=it.id).status == 201
+    access.post(f"/v1/consents/{given['id']}/revoke", who=it.patient)
+    assert grant(access, it.patient, visit_id=it.id).code == "consent_required"
+    ada = suite.patient()
+    _, token = visit_pass(ada, it.clinician)
+    assert grant(access, ada, **{"pass": token}).code == "consent_required"
+    assert suite.audit("access", patient=ada.patient, action="grant.mint")[-1]["error"] == "consent_required"
+
+
+def test_a_pass_opens_a_visit_that_the_feed_has_not_told_yet(suite, access, staff, visit_pass):
+    ada = suite.patient(consent=True)
+    visit, token = visit_pass(ada, staff["clinician"])
+    ours = grant(access, staff["clinician"], **{"pass": token})
+    theirs = grant(access, ada, **{"pass": token})
+    assert (ours.status, theirs.status) == (201, 201)
+    assert ours.json["visit_id"] == visit and ours.json["channel_id"] == theirs.json["channel_id"]
+    assert grant(access, ada, visit_id=visit).status == 201
+    (told,) = suite.outbox("access", key=visit)
+    assert (told["topic"], told["version"]) == ("access.relations.v1", 3)
+    row = access.rows(f"SELECT person, kind, ends_at - starts_at > interval '30 days' AS month "
+                      f"FROM relation WHERE id = '{visit}'")
+    assert row == [{"person": staff["clinician"].id, "kind": "booked", "month": True}]
+
+
+def test_an_old_pass_does_not_bring_back_what_is_over(suite, access, staff, visit_pass):
+    ada = suite.patient(consent=True)
+    visit, token = visit_pass(ada, staff["clinician"])
+    assert grant(access, ada, **{"pass": token}).status == 201
+    access.execute(f"UPDATE visit SET state = 'completed', version = 9 WHERE id = '{visit}'")
+    assert grant(access, ada, **{"pass": token}).code == "bad_state"
+    assert access.value(f"SELECT state FROM visit WHERE id = '{visit}'") == "completed"
+
+
+def test_a_pass_that_is_not_sound_is_none(suite, access, staff, visit_pass, appointments_key):
+    ada = suite.patient(consent=True)
+    _, sound = visit_pass(ada, staff["clinician"])
+    _, stale = visit_pass(ada, staff["clinician"], age_s=1000)
+    body = sound.split(".")
+    forged = ".".join(body[:2] + [body[2][:-2] + ("AA" if body[2][-2:] != "AA" else "BB"), body[3]])
+    other = paseto.Signer().sign({"org": ORG}, "pass")
+    as_grant = appointments_key.sign({"org": ORG, "visit": str(uuid.uuid4())}, "grant")
+    for token in (stale, forged, other, as_grant, "v4.public.", sound + "A"):
+        reply = grant(access, ada, **{"pass": token})
+        assert (reply.status, reply.code) == (403, "grant_required")
+    assert grant(access, ada, **{"pass": sound}).status == 201
+
+
+def test_others_get_the_404_of_an_unknown_visit(suite, access, staff, visit, visit_pass):
+    it = visit()
+    another = suite.person("clinician")
+    suite.relation(another, it.patient.patient, "treating")
+    others = (suite.patient(consent=True), another, suite.person("clinician"),
+              suite.patient(org=OTHER_ORG), suite.person("clinician", org=OTHER_ORG))
+    for who in others:
+        assert grant(access, who, visit_id=it.id).status == 404
+    assert grant(access, it.patient, visit_id=str(uuid.uuid4())).status == 404
+    _, foreign = visit_pass(it.patient, it.clinician, org=OTHER_ORG)
+    assert grant(access, it.patient, **{"pass": foreign}).status == 404
+    for role in ("front_desk", "nurse", "pharmacist", "biller", "auditor", "privacy", "admin"):
+        assert grant(access, staff[role], visit_id=it.id).status == 403, role
+
+
+def test_the_same_key_answers_the_same_grant(suite, access, visit):
+    it, key = visit(), str(uuid.uuid4())
+    first = access.post("/v1/grants", {"visit_id": it.id}, who=it.patient, key=key)
+    second = access.post("/v1/grants", {"visit_id": it.id}, who=it.patient, key=key)
+    assert second.headers["idempotency-replayed"] == "true"
+    assert second.json == first.json
+    path = f"/v1/grants/{first.json['id']}"
+    assert access.get(path, who=it.patient).json == first.json
+    assert access.get(path, who=it.clinician).status == 404, "not theirs"
+    suite.clock(601)
+    assert access.get(path, who=it.patient).code == "bad_state"
+
+
+def test_a_grant_that_was_revoked_is_told_and_not_shown_again(suite, access, staff, visit):
+    it = visit()
+    made = grant(access, it.patient, visit_id=it.id).json
+    path = f"/v1/grants/{made['id']}"
+    assert access.post(f"{path}/revoke", who=suite.patient()).status == 404
+    assert access.post(f"{path}/revoke", who=staff["stranger"]).status == 403
+    ended = access.post(f"{path}/revoke", who=it.clinician)
+    assert ended.status == 200 and ended.json["revoked_at"]
+    (told,) = suite.outbox("access", key=made["id"])
+    assert (told["topic"], told["kind"]) == ("access.revocations.v1", 3)
+    assert access.post(f"{path}/revoke", who=it.clinician).code == "bad_state"
+    assert access.get(path, who=it.patient).code == "bad_state"
+
+
+def test_who_is_disabled_keeps_no_grant(suite, access, staff, visit):
+    it = visit()
+    made = grant(access, it.patient, visit_id=it.id).json
+    assert access.post(f"/v1/people/{it.patient.id}/disable", who=staff["admin"]).status == 200
+    assert access.value(f"SELECT revoked_at IS NOT NULL FROM visit_grant WHERE id = '{made['id']}'")
+    assert grant(access, it.patient, visit_id=it.id).status in (401, 403)
+
+
+def test_a_revocation_under_way_is_waited_for(access, visit):
+    """Consent is read FOR SHARE: a no that is about to commit comes before the grant."""
+    it = visit()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        ending = pool.submit(access.execute, "BEGIN; UPDATE consent SET state = 'revoked' WHERE patient_id = "
+                             f"'{it.patient.patient}'; SELECT pg_sleep(0.7); COMMIT")
+        while not access.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
+            assert not ending.done()
+        assert grant(access, it.patient, visit_id=it.id).code == "consent_required"
+        assert ending.done()
+
+
+def test_grants_and_a_revocation_at_once(access, visit):
+    it = visit(consent=False)
+    given = access.post("/v1/consents", {"patient_id": it.patient.patient, "scope": "telehealth",
+                                         "document_version": 1}, who=it.patient).json
+    with concurrent.futures.ThreadPoolExecutor(9) as pool:
+        asked = [pool.submit(grant, access, who, visit_id=it.id) for who in (it.patient, it.clinician) * 4]
+        ended = pool.submit(access.post, f"/v1/consents/{given['id']}/revoke", None, it.patient)
+        replies = [a.result() for a in asked]
+    assert ended.result().status == 200
+    assert {r.status for r in replies} <= {201, 403}
+    assert len({r.json["channel_id"] for r in replies if r.status == 201}) <= 1
+    assert grant(access, it.patient, visit_id=it.id).code == "consent_required"
+
+
+@pytest.mark.parametrize("body,code", [
+    ({}, "unprocessable"), ({"pass": "x", "visit_id": str(uuid.uuid4())}, "unprocessable"),
+    ({"visit_id": "x"}, "bad_body"), ({"visit": str(uuid.uuid4())}, "bad_body"),
+    ({"pass": "x" * 5000}, "bad_body"),
+])
+def test_a_body_of_another_shape_is_refused(suite, access, body, code):
+    assert grant(access, suite.patient(), **body).code == code
+
+
+def test_no_grant_stands_in_a_table_or_a_log(access, visit):
+    it = visit()
+    token = grant(access, it.patient, visit_id=it.id).json["grant"]
+    for table in ("visit_grant", "outbox", "audit_outbox", "idempotency"):
+        assert token not in access.execute(f"SELECT t::text FROM {table} AS t")
+    assert token not in access.tail(100_000)
