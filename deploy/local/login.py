@@ -50,8 +50,8 @@ class Browser:
         context = ssl.create_default_context(cafile=str(ca_file))
         self.cookies = http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=context), NoRedirect(),
-            urllib.request.HTTPCookieProcessor(self.cookies))
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context),
+            NoRedirect(), urllib.request.HTTPCookieProcessor(self.cookies))
 
     def open(self, url, form=None):
         """(status, headers, text) of a GET, or of a POST when there is a form."""

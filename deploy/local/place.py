@@ -26,6 +26,9 @@ PORTS = {
 RELAY_PORTS = (600, 699)
 INNER = 100
 
+# Whatever proxy the user's shell names, our own addresses are not asked through it.
+os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), "127.0.0.1,localhost"]))
+
 
 def cache_folder():
     """Downloads live here, outside the tree, so that no second run fetches anything.
@@ -66,11 +69,16 @@ class Place:
         except (FileNotFoundError, ValueError):
             return {}
 
+    def _chosen(self):
+        return {"data_version": DATA_VERSION, "ports": self.base, "bin": str(self.bin),
+                "replicas": self.replicas}
+
     def keep(self):
-        self.folder("")
-        write_file(self.run / "install.json", json.dumps({
-            "data_version": DATA_VERSION, "ports": self.base, "bin": str(self.bin),
-            "replicas": self.replicas}, indent=2) + "\n")
+        write_file(self.run / "install.json", json.dumps(self._chosen(), indent=2) + "\n")
+
+    @property
+    def chosen_anew(self):
+        return self._kept() != self._chosen()
 
     @property
     def data_version(self):

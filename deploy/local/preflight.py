@@ -27,8 +27,8 @@ class Problem:
         return f"✗ {self.what}\n    Why: {self.why}\n    Fix: {self.fix}"
 
 
-def check(place):
-    return [problem for test in CHECKS for problem in test(place)]
+def check(place, tests=None):
+    return [problem for test in tests or CHECKS for problem in test(place)]
 
 
 def debian(place):
@@ -92,7 +92,7 @@ def who_holds(inodes):
 
 
 def disk(place):
-    for folder in {place.run.parent, existing(place.cache)}:
+    for folder in {existing(place.run), existing(place.cache)}:
         free = shutil.disk_usage(folder).free
         if free < DISK_BYTES_MIN:
             yield Problem(f"only {free >> 20} MB are free under {folder}",
@@ -177,5 +177,6 @@ def clock(place):
                       f"it shows {time.strftime('%Y-%m-%d %H:%M')}", "timedatectl set-ntp true")
 
 
+FIRST = [writable, owned]      # without these not even a log can be written
 CHECKS = [debian, installed, passable, writable, owned, socket_paths, version, clock, disk, memory,
           ports]

@@ -46,6 +46,8 @@ FETCHED = {"kafka": fetch.kafka, "keycloak": fetch.keycloak}
 
 def command_up(place, names):
     began = time.monotonic()
+    if not sound(preflight.check(place, preflight.FIRST)):
+        return 1
     place.folder("")
     with open(place.run / "up.lock", "w") as lock:      # two `up`s at once: the second waits
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -76,7 +78,7 @@ def changed(place, names):
     started = (place.run / "supervisor.pid").stat().st_mtime
     newer = [file for file in place.bin.glob("*") if file.stat().st_mtime > started]
     daemons = {part.name for part in suite.chosen(place, names) if not part.once}
-    return bool(newer) or not daemons <= doctor.read_state(place).keys()
+    return bool(newer) or place.chosen_anew or not daemons <= doctor.read_state(place).keys()
 
 
 def prepare(place, names):
@@ -86,9 +88,7 @@ def prepare(place, names):
     if absent and os.geteuid() == 0:
         step(f"installing {len(absent)} Debian packages: {' '.join(absent)}")
         packages.install(absent, place.run / "log/apt.log")
-    problems = preflight.check(place)
-    if problems:
-        print("\n".join(str(problem) for problem in problems))
+    if not sound(preflight.check(place)):
         return False
     place.keep()
     fetch_all(place, [name for name in FETCHED if not names or name in names])
@@ -99,6 +99,11 @@ def prepare(place, names):
         database.init(place)
     keys.prepare(place)
     return True
+
+
+def sound(problems):
+    print("".join(f"{problem}\n" for problem in problems), end="")
+    return not problems
 
 
 def fetch_all(place, names):
@@ -284,6 +289,9 @@ def main():
     parser.add_argument("command")
     parser.add_argument("names", nargs="*")
     wanted = parser.parse_args()
+    for name in wanted.replicas or []:
+        if f"{name}-2" not in PORTS:
+            parser.error(f"{name} has no second replica")
     command = globals().get(f"command_{wanted.command}")
     if not command:
         parser.error(f"there is no command {wanted.command}")
