@@ -150,11 +150,11 @@ def test_a_revocation_under_way_is_waited_for(access, visit):
     it = visit()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         ending = pool.submit(access.execute, "BEGIN; UPDATE consent SET state = 'revoked' WHERE patient_id = "
-                             f"'{it.patient.patient}'; SELECT pg_sleep(0.7); COMMIT")
+                             f"'{it.patient.patient}'; SELECT pg_sleep(1.5); COMMIT")
         while not access.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
             assert not ending.done()
         assert grant(access, it.patient, visit_id=it.id).code == "consent_required"
-        assert ending.done()
+        ending.result()
 
 
 def test_grants_and_a_revocation_at_once(access, visit):
