@@ -72,7 +72,7 @@ $B/sqlgen: $(wildcard tools/sqlgen/*.[ch]) ; @mkdir -p $(@D) && $(CC) -std=gnu17
 unit: $(UNIT) ; @for t in $^; do $$t || exit 1; done
 integration: $(INTEGRATION) ; @for t in $^; do $$t || exit 1; done
 
--include mk/dev.mk
+-include mk/*.mk
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:
 .DELETE_ON_ERROR:

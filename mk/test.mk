@@ -1,0 +1,24 @@
+# What is run where: `make test` is what every change passes; `make test-all` adds what takes long.
+# Every tier says that it ran; what cannot run fails, nothing is skipped in silence.
+PORTS_TEST ?= 28000
+export TELECURA_BIN = $(abspath $B/bin)
+
+# Everything that is started natively; release build, found from the services' folders.
+up:
+	@$(UP) --run $(RUN) packages
+	@$(MAKE) --no-print-directory -j2 MODE=release all openapi
+	@$(UP) --run $(RUN) --bin build/release/bin up
+down reset doctor logs:
+	@$(UP) --run $(RUN) $@
+openapi: all ; @/usr/bin/python3 tools/openapi.py $B/bin $B
+
+test: packages tidy
+	@$(MAKE) --no-print-directory -j2 all tests openapi
+	@$(MAKE) --no-print-directory unit integration pytest e2e
+	@echo 'make test: style, unit, integration, end to end: all ran'
+packages: ; @$(UP) packages
+tests: $(UNIT) $(INTEGRATION)
+pytest: ; @$(PYTEST) tests/unit tests/integration
+e2e: ; @$(PYTEST) tests/e2e
+
+.PHONY: up down reset doctor logs openapi test packages tests pytest e2e
