@@ -39,28 +39,34 @@ struct signer {
 
 /* ---- what is inside ---- */
 
+/* clang-format off */
 #define IN(type, member) offsetof(struct type, member)
-#define ID(type, member) {#member, UUID, IN(type, member), REQUIRED, 0, 0, NULL, NULL}
-#define AT(type, member) {#member, TIME, IN(type, member##_us), REQUIRED, 0, 0, NULL, NULL}
-#define WORD(type, member) {#member, TEXT, IN(type, member), REQUIRED, 1, 64, NULL, NULL}
+#define ID(type, member) {#member, UUID, IN(type, member), REQUIRED}
+#define AT(type, member) {#member, TIME, IN(type, member##_us), REQUIRED}
+#define WORD(type, member) {#member, TEXT, IN(type, member), REQUIRED, 1, 64}
 
-static const struct shape grant_shape = {"Grant", sizeof(struct grant), (const struct field[]){
+static const struct field grant_fields[] = {
     ID(grant, id), ID(grant, org), ID(grant, person), ID(grant, patient), ID(grant, provider),
     ID(grant, visit), ID(grant, channel), WORD(grant, role), WORD(grant, rights),
     AT(grant, minted_at), AT(grant, ends_at),
     {0},
-}};
+};
+static const struct shape grant_shape = {"Grant", sizeof(struct grant), grant_fields};
 
-static const struct shape pass_shape = {"Pass", sizeof(struct pass), (const struct field[]){
+static const struct field pass_fields[] = {
     ID(pass, org), ID(pass, visit), ID(pass, patient), ID(pass, provider),
-    {"version", INT, IN(pass, version), REQUIRED, 1, INT64_MAX, NULL, NULL},
-    WORD(pass, state), AT(pass, starts_at), AT(pass, ends_at), AT(pass, issued_at), AT(pass, expires_at),
+    {"version", INT, IN(pass, version), REQUIRED, 1, INT64_MAX},
+    WORD(pass, state), AT(pass, starts_at), AT(pass, ends_at), AT(pass, issued_at),
+    AT(pass, expires_at),
     {0},
-}};
+};
+static const struct shape pass_shape = {"Pass", sizeof(struct pass), pass_fields};
+/* clang-format on */
 
 /* ---- files ---- */
 
-/* At most FILE_TEXT_MAX - 1 bytes, NUL-terminated; false when it cannot be read (errno says why). */
+/* At most FILE_TEXT_MAX - 1 bytes, NUL-terminated; false when it cannot be read (errno says why).
+ */
 static bool file_read(const char *file, char *ret_text)
 {
     const int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -85,7 +91,8 @@ static err_t file_write(const char *file, const char *text, mode_t mode)
     unlink(fresh);
     const int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0) return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", file, strerror(errno));
-    bool written = write(fd, text, length) == (ssize_t)length && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+    bool written =
+        write(fd, text, length) == (ssize_t)length && fchmod(fd, mode) == 0 && fsync(fd) == 0;
     written = close(fd) == 0 && written && rename(fresh, file) == 0;
     if (written) return ERR_OK;
     const int why = errno;
@@ -185,6 +192,16 @@ struct signer *signer_free(struct signer *signer)
     return NULL;
 }
 
+void signer_sign(const struct signer *signer, struct bytes message, uint8_t *ret_signature)
+{
+    sign_make(signer->key, message, ret_signature);
+}
+
+struct str signer_id(const struct signer *signer)
+{
+    return str_of(signer->kid);
+}
+
 static struct str mint(struct arena *arena, const struct signer *signer, const struct shape *shape,
                        const void *row, struct str purpose)
 {
@@ -218,7 +235,8 @@ static struct public_file {
 } files[FILES_MAX];
 static size_t files_next; /* whose place a further file takes */
 
-/* Held for reading while a key is used, so that a changed file waits for who verifies by the old. */
+/* Held for reading while a key is used, so that a changed file waits for who verifies by the old.
+ */
 static pthread_rwlock_t files_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 static bool public_parse(struct str line, struct public_key *ret)

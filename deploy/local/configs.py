@@ -12,6 +12,7 @@ import subprocess
 import database
 import fetch
 import gateway
+import people
 import realm
 import suite
 from place import RELAY_PORTS, TREE, write_file
@@ -23,6 +24,7 @@ def write_all(place):
     folders(place)
     third_parties(place)
     gateway.write(place)
+    people.write_for_access(place)
     if (place.bin / "topics").exists():
         write_lines(place, "topics", None,
                     tls(place, "admin") | {"kafka": kafka(place), "partitions": 3})
@@ -132,10 +134,15 @@ def service_settings(place, service, replica):
 EXTRAS = {
     "access": lambda place: {
         "signing_key": place.run / "access/signing.key",
+        "bootstrap_file": place.run / "etc/first-people.json",
         "portal_dir": TREE / "clients/portal",
         "openapi": place.bin.parent / "openapi.json",
     },
     "appointments": lambda place: {"signing_key": place.run / "appointments/signing.key"},
+    "prescriptions": lambda place: {
+        "signing_key": place.run / "prescriptions/signing.key",
+        "signing_public": place.run / "prescriptions/public.keys",
+    },
     "signaling": lambda place: {
         "turn_uri": f"turn:127.0.0.1:{place.port('turn')}?transport=udp",
         "turn_secret": place.secret("turn"),
