@@ -1,0 +1,8 @@
+#include "services/audit/audit.h"
+
+/* clang-format off */
+const struct hears audit_hears[] = {
+    {TOPIC_AUDIT_EVENTS, EFFECT, 0, record_hear, NULL, AUDIT_NONE, .repeats = true},
+    {0},
+};
+/* clang-format on */

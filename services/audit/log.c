@@ -1,0 +1,261 @@
+#include "services/audit/log.h"
+
+#include "services/audit/audit.h"
+#include "services/audit/stage.h"
+#include "services/audit/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#define STAGING "staging"
+
+void log_origin(struct uuid org, int64_t now_us, char ret[LOG_ORIGIN_MAX])
+{
+    const time_t now_s = (time_t)(now_us / 1000000);
+    struct tm day;
+
+    gmtime_r(&now_s, &day);
+    snprintf(ret, LOG_ORIGIN_MAX, "audit.%s/%dh%d", UUID_ARG(org), day.tm_year + 1900,
+             day.tm_mon < 6 ? 1 : 2);
+}
+
+/* ---- what is published ---- */
+
+static err_t tile_fetch(void *dir, unsigned level, uint64_t n, unsigned width, uint8_t *ret_hashes)
+{
+    struct arena *arena = arena_new((size_t)64 * 1024);
+    struct bytes bytes;
+    const err_t err = store_tile(dir, (struct tile){level, n, width}, arena, &bytes);
+
+    if (err == ERR_OK) memcpy(ret_hashes, bytes.p, width * HASH_BYTES);
+    arena_free(arena);
+    return err;
+}
+
+struct merkle_tree log_tree(const char *dir, uint64_t size)
+{
+    return (struct merkle_tree){.size = size, .read = tile_fetch, .user = (void *)(uintptr_t)dir};
+}
+
+err_t log_published(const char *dir, const struct note_key *key, struct arena *arena,
+                    struct str *ret_note, struct checkpoint *ret)
+{
+    struct bytes bytes;
+    struct note note;
+    const err_t err = store_read(dir, "checkpoint", arena, &bytes);
+
+    *ret_note = STR("");
+    *ret = (struct checkpoint){.origin = key->name, .root = hash_sha256(BYTES_NONE)};
+    if (err == ERR_NOT_FOUND) return ERR_OK;
+    if (err != ERR_OK) return err;
+    *ret_note = (struct str){(const char *)bytes.p, bytes.n};
+    if (note_open(*ret_note, key, 1, &note) != ERR_OK || !checkpoint_parse(note.text, ret) ||
+        !str_equal(ret->origin, key->name))
+        return err_raise(ERR_CORRUPT, "%s/checkpoint: is not one that this log's key has signed", dir);
+    return ERR_OK;
+}
+
+/* ---- the next tree ---- */
+
+struct growth { /* what the batch adds to one level */
+    struct hash hashes[LOG_BATCH_MAX];
+    size_t n;
+};
+
+/* The hashes of tile @n of @level that were there before, if it was begun. */
+static err_t tile_begun(const struct log *log, struct tile tile, struct arena *arena,
+                        struct bytes *ret)
+{
+    tile.width = tiles_width(log->frontier.size, tile.level, tile.n);
+    *ret = BYTES_NONE;
+    if (tile.width == 0) return ERR_OK;
+
+    const err_t err = store_tile(log->dir, tile, arena, ret);
+    return err == ERR_NOT_FOUND ? err_raise(ERR_CORRUPT, "%s: a tile is missing", log->dir) : err;
+}
+
+static void add(struct stage *stage, struct tile tile, struct bytes before, struct bytes more,
+                struct arena *arena)
+{
+    char name[TILES_PATH_MAX];
+    const size_t n = tiles_path(tile, name);
+    uint8_t *const all = arena_alloc(arena, before.n + more.n + 1);
+
+    if (before.n) memcpy(all, before.p, before.n);
+    memcpy(all + before.n, more.p, more.n);
+    stage_add(stage, arena_str(arena, (struct str){name, n}), bytes_of(all, before.n + more.n));
+}
+
+/* The tiles of @level that the batch touches, at their width in the tree of @size. */
+static err_t level_stage(const struct log *log, unsigned level, const struct growth *growth,
+                         uint64_t size, struct arena *arena, struct stage *stage)
+{
+    const uint64_t first = log->frontier.size >> 8 * level, end = size >> 8 * level;
+
+    for (uint64_t at = first; at < end;) {
+        struct tile tile = {level, at / TILES_WIDTH, 0};
+        struct bytes before;
+
+        tile.width = tiles_width(size, level, tile.n);
+        TRY(tile_begun(log, tile, arena, &before));
+        const size_t more = tile.n * TILES_WIDTH + tile.width - at;
+        add(stage, tile, before, bytes_of(growth->hashes[at - first].b, more * HASH_BYTES), arena);
+        at += more;
+    }
+    return ERR_OK;
+}
+
+static struct bytes bundle_of(const struct bytes *leaves, size_t n, struct arena *arena)
+{
+    size_t bytes = 0, at = 0;
+
+    for (size_t i = 0; i < n; i++) bytes += leaves[i].n + 2;
+    uint8_t *const all = arena_alloc(arena, bytes + 1);
+    for (size_t i = 0; i < n; i++) at += tiles_entry_write(leaves[i], all + at);
+    return bytes_of(all, bytes);
+}
+
+static err_t entries_stage(const struct log *log, const struct bytes *leaves, size_t n,
+                           struct arena *arena, struct stage *stage)
+{
+    const uint64_t first = log->frontier.size, size = first + n;
+
+    for (uint64_t at = first; at < size;) {
+        struct tile tile = {TILES_ENTRIES, at / TILES_WIDTH, 0};
+        struct bytes before;
+
+        tile.width = tiles_width(size, TILES_ENTRIES, tile.n);
+        TRY(tile_begun(log, tile, arena, &before));
+        const size_t more = tile.n * TILES_WIDTH + tile.width - at;
+        add(stage, tile, before, bundle_of(leaves + (at - first), more, arena), arena);
+        at += more;
+    }
+    return ERR_OK;
+}
+
+err_t log_stage(const struct log *log, const struct bytes *leaves, size_t n, struct arena *arena,
+                struct checkpoint *ret_next)
+{
+    struct growth *const levels = ARENA_ARRAY(arena, struct growth, MERKLE_TILE_LEVELS);
+    struct stage *const stage = ARENA_NEW(arena, struct stage);
+    struct merkle_frontier frontier = log->frontier;
+    struct hash added[MERKLE_TILE_LEVELS];
+
+    for (size_t i = 0; i < n; i++) {
+        const struct hash leaf = merkle_leaf(leaves[i]);
+        const unsigned grown = merkle_append(&frontier, &leaf, added);
+
+        for (unsigned level = 0; level < grown; level++)
+            levels[level].hashes[levels[level].n++] = added[level];
+    }
+    stage->old_size = log->frontier.size;
+    TRY(entries_stage(log, leaves, n, arena, stage));
+    for (unsigned level = 0; level < MERKLE_TILE_LEVELS && levels[level].n; level++)
+        TRY(level_stage(log, level, &levels[level], frontier.size, arena, stage));
+
+    *ret_next = (struct checkpoint){str_of(log->origin), frontier.size, merkle_root(&frontier)};
+    const struct str note = note_sign(arena, checkpoint_text(arena, ret_next), &log->key);
+    stage_add(stage, STR("checkpoint"), str_bytes(note));
+    return store_write(log->dir, STAGING, stage_pack(arena, stage));
+}
+
+/* What the staging file would make of the log; ERR_NOT_FOUND when there is none. */
+static err_t staged(const struct log *log, struct arena *arena, struct stage *ret_stage,
+                    struct checkpoint *ret_next)
+{
+    struct bytes bytes;
+    struct note note;
+
+    TRY(store_read(log->dir, STAGING, arena, &bytes));
+    if (!stage_parse(bytes, ret_stage))
+        return err_raise(ERR_CORRUPT, "%s/" STAGING ": is damaged", log->dir);
+
+    const struct stage_file *last = &ret_stage->files[ret_stage->count - 1];
+    const struct str text = {(const char *)last->bytes.p, last->bytes.n};
+    if (note_open(text, &log->key, 1, &note) != ERR_OK || !checkpoint_parse(note.text, ret_next) ||
+        !str_equal(ret_next->origin, log->key.name))
+        return err_raise(ERR_CORRUPT, "%s/" STAGING ": its checkpoint is not this log's", log->dir);
+    return ERR_OK;
+}
+
+static err_t frontier_load(struct log *log, const struct checkpoint *at)
+{
+    const struct merkle_tree tree = log_tree(log->dir, at->size);
+    err_t err = merkle_frontier_read(&tree, &log->frontier);
+    const struct hash root = merkle_root(&log->frontier);
+
+    if (err == ERR_NOT_FOUND) err = err_raise(ERR_CORRUPT, "%s: a tile is missing", log->dir);
+    if (err != ERR_OK) return err;
+    if (!hash_equal(&root, &at->root))
+        return err_raise(ERR_CORRUPT, "%s: the tiles do not hash up to the root of %" PRIu64 " entries",
+                         log->dir, at->size);
+    log->root = root;
+    return ERR_OK;
+}
+
+err_t log_publish(struct log *log, struct arena *arena)
+{
+    struct stage *const stage = ARENA_NEW(arena, struct stage);
+    struct checkpoint next;
+
+    TRY(staged(log, arena, stage, &next));
+    for (size_t i = 0; i < stage->count; i++)
+        TRY(store_write(log->dir, arena_cstr(arena, stage->files[i].name), stage->files[i].bytes));
+    for (size_t i = 0; i < stage->count; i++) {
+        struct tile tile;
+
+        if (tiles_parse(stage->files[i].name, &tile)) store_tile_prune(log->dir, tile);
+    }
+    TRY(store_remove(log->dir, STAGING));
+    return frontier_load(log, &next);
+}
+
+/* ---- after a crash ---- */
+
+/* A staging file that the head names is published; one that no head will ever name is dropped. */
+static err_t staging_settle(struct log *log, const struct checkpoint *head, struct arena *arena)
+{
+    struct stage *const stage = ARENA_NEW(arena, struct stage);
+    struct checkpoint next;
+    const err_t err = staged(log, arena, stage, &next);
+
+    if (err == ERR_NOT_FOUND) return ERR_OK;
+    if (err != ERR_OK) return err;
+    if (next.size == head->size && hash_equal(&next.root, &head->root)) return log_publish(log, arena);
+    return stage->old_size <= head->size ? store_remove(log->dir, STAGING) : ERR_OK;
+}
+
+static err_t sides_compare(const struct log *log, const struct checkpoint *head,
+                           const struct checkpoint *published)
+{
+    if (published->size > head->size)
+        return err_raise(ERR_CORRUPT,
+                         "%s: the signed checkpoint has %" PRIu64 " entries, the database knows of "
+                         "%" PRIu64 ": the database is older than the log; restore a newer backup of it",
+                         log->dir, published->size, head->size);
+    if (published->size < head->size)
+        return err_raise(ERR_CORRUPT,
+                         "%s: the database knows of %" PRIu64 " entries, the signed checkpoint has "
+                         "%" PRIu64 ": the files are older than the database; restore a newer copy of them",
+                         log->dir, head->size, published->size);
+    if (!hash_equal(&published->root, &head->root))
+        return err_raise(ERR_CORRUPT, "%s: checkpoint and database name different trees of %" PRIu64
+                         " entries: the log was forked", log->dir, head->size);
+    return ERR_OK;
+}
+
+err_t log_load(struct log *log, const struct head *row, bool deep, struct arena *arena)
+{
+    struct checkpoint head = {str_of(log->origin), (uint64_t)row->size, {{0}}}, published;
+    struct str note;
+
+    if (row->root.n != HASH_BYTES) return err_raise(ERR_CORRUPT, "%s: a root of no hash", log->dir);
+    memcpy(head.root.b, row->root.p, HASH_BYTES);
+    log->at_us = row->at_us;
+    TRY(staging_settle(log, &head, arena));
+    TRY(log_published(log->dir, &log->key, arena, &note, &published));
+    TRY(sides_compare(log, &head, &published));
+    TRY(frontier_load(log, &head));
+    return deep ? log_check(log->dir, &head, arena) : ERR_OK;
+}

@@ -1,0 +1,196 @@
+/*
+ * What producers send. A record is believed when its MAC is its producer's, it follows the last one
+ * of that producer in that log, and its body opens; then it is staged and the sequencer appends it.
+ * All else becomes an incident row: the producer's later records are still heard, and a gap closes
+ * when the missing record has come, because a producer repeats what has no receipt.
+ */
+#include "services/audit/audit.h"
+
+#include "common/base/log.h"
+#include "common/io/keys.h"
+#include "common/io/leaf.h"
+#include "common/io/metrics.h"
+
+#include "telecura/v1/audit.pb-c.h"
+
+struct heard {
+    const Telecura__V1__AuditRecord *record;
+    struct str producer;
+    struct uuid event;
+    int64_t seq, epoch;
+    struct bytes bytes;
+    struct leaf leaf;
+    struct hash prev, mac;
+    struct tail tail;
+};
+
+static err_t incident(struct act *act, const struct heard *heard, const char *kind, int64_t seq)
+{
+    static struct metric counted = {.name = "audit_incidents_total", .labels = ""};
+    const struct incident_insert row = {
+        .id = uuid_v7(act->now_us), .producer = heard->producer, .kind = str_of(kind),
+        .epoch = heard->epoch, .seq = seq, .event_id = heard->event,
+    };
+
+    metrics_add(&counted);
+    metrics_count(&counted, 1);
+    log_line(LOG_FAULT, "audit_incident", "%s in the log of %s, producer's number %lld", kind,
+             UUID_ARG(act->org), (long long)seq);
+    incident_insert(act, &row);
+    return ERR_OK;
+}
+
+static bool hash_read(ProtobufCBinaryData from, struct hash *ret)
+{
+    if (from.len != HASH_BYTES) return false;
+    memcpy(ret->b, from.data, HASH_BYTES);
+    return true;
+}
+
+/* Record, leaf and headers say the same. */
+static bool record_read(const struct act *act, struct heard *ret)
+{
+    const Telecura__V1__AuditRecord *const record = act->in;
+
+    *ret = (struct heard){
+        .record = record, .producer = str_of(record->producer), .event = pb_to_uuid(record->event),
+        .seq = record->seq, .epoch = record->epoch, .bytes = pb_to_bytes(record->leaf),
+    };
+    const bool is_event = record->kind == TELECURA__V1__AUDIT_RECORD__KIND__EVENT;
+    return leaf_decode(ret->bytes, &ret->leaf) == ERR_OK && hash_read(record->prev_mac, &ret->prev) &&
+           hash_read(record->mac, &ret->mac) && str_equal(ret->leaf.producer, ret->producer) &&
+           str_is(ret->leaf.log, UUID_ARG(act->org)) && ret->seq >= is_event &&
+           ret->leaf.seq == (uint64_t)ret->seq && (ret->leaf.class == LEAF_EVENT) == is_event &&
+           uuid_is_nil(ret->event) == !is_event &&
+           uuid_equal(act->event->key, leaf_producer_id(ret->producer));
+}
+
+static err_t mac_check(const struct heard *heard)
+{
+    const struct key_name name = {.patient = leaf_producer_id(heard->producer), .domain = "mac"};
+    struct key key;
+
+    TRY(keys_to_open(service_keys(), &name, pb_to_uuid(heard->record->mac_key), &key));
+    const struct hash mac = leaf_mac(key.secret, &heard->prev, heard->bytes);
+    return hash_equal(&mac, &heard->mac) ? ERR_OK : ERR_FORBIDDEN;
+}
+
+err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__AuditPhi **ret)
+{
+    const struct key_name name = {.org = act->org, .domain = "audit"};
+    ProtobufCMessage *body;
+    struct bytes packed;
+    struct key key;
+
+    TRY(keys_to_open(service_keys(), &name, leaf->dek_id, &key));
+    if (leaf_open(act->arena, leaf, key.secret, &packed) != ERR_OK ||
+        pb_unpack(&telecura__v1__audit_phi__descriptor, packed, act->arena, &body) != ERR_OK)
+        return ERR_UNPROCESSABLE;
+    *ret = (const void *)body;
+    return ERR_OK;
+}
+
+err_t subject_of(struct act *act, struct uuid patient, struct bytes *ret)
+{
+    const struct key_name name = {.patient = leaf_producer_id(STR("audit")), .domain = "mac"};
+    struct hash *const hash = ARENA_NEW(act->arena, struct hash);
+    struct key key;
+
+    TRY(keys_to_seal(service_keys(), &name, &key));
+    const struct str about = arena_printf(act->arena, "subject of %s in %s", UUID_ARG(patient),
+                                          UUID_ARG(act->org));
+    *hash = hash_hmac(bytes_of(key.secret, sizeof key.secret), str_bytes(about));
+    *ret = bytes_of(hash->b, sizeof hash->b);
+    return ERR_OK;
+}
+
+/* Who the leaf is about. A leaf whose key is gone is still a leaf. */
+static err_t subject_read(struct act *act, const struct heard *heard, struct bytes *ret)
+{
+    const Telecura__V1__AuditPhi *body;
+    const err_t err = body_of(act, &heard->leaf, &body);
+
+    *ret = BYTES_NONE;
+    if (err != ERR_OK) return err == ERR_NOT_FOUND ? ERR_OK : err;
+    const struct uuid patient = pb_to_uuid(body->patient);
+    return uuid_is_nil(patient) ? ERR_OK : subject_of(act, patient, ret);
+}
+
+static err_t stage(struct act *act, const struct heard *heard)
+{
+    const struct bytes mac = bytes_of(heard->mac.b, HASH_BYTES);
+    struct entry_insert row = {
+        .producer = heard->producer, .seq = heard->seq, .event_id = heard->event,
+        .mac = arena_bytes(act->arena, mac), .leaf = heard->bytes,
+    };
+    const err_t err = subject_read(act, heard, &row.subject);
+
+    if (err == ERR_UNPROCESSABLE) return incident(act, heard, "bad_leaf", heard->seq);
+    if (err != ERR_OK) return err;
+    const struct tail_set tail = {
+        .producer = row.producer, .epoch = heard->epoch, .seq = row.seq, .mac = row.mac,
+    };
+    entry_insert(act, &row);
+    tail_set(act, &tail);
+    gap_close(act, &(struct gap_close){.producer = row.producer, .seq = row.seq});
+    return ERR_OK;
+}
+
+/* Heard before: the producer missed the receipt, or it has not been given yet. */
+static err_t repeated(struct act *act, const struct heard *heard)
+{
+    const struct tail *const tail = &heard->tail;
+    const struct placed_leaf leaf = {
+        .producer = heard->producer, .event_id = heard->event, .seq = heard->seq,
+        .leaf_index = tail->known_index,
+    };
+
+    if (tail->known_mac.n != HASH_BYTES || memcmp(tail->known_mac.p, heard->mac.b, HASH_BYTES) != 0 ||
+        tail->reused)
+        return incident(act, heard, "conflict", heard->seq);
+    return tail->receipted ? receipt_emit(act, &leaf, tail->size) : ERR_OK;
+}
+
+static bool follows(const struct heard *heard)
+{
+    return heard->tail.mac.n == HASH_BYTES &&
+           memcmp(heard->tail.mac.p, heard->prev.b, HASH_BYTES) == 0;
+}
+
+static err_t event_hear(struct act *act, const struct heard *heard)
+{
+    const int64_t next = heard->tail.seq + 1;
+
+    if (heard->seq < next) return repeated(act, heard);
+    if (heard->seq > next) return incident(act, heard, "gap", next);
+    if (!follows(heard)) return incident(act, heard, "fork", next);
+    if (heard->tail.reused) return incident(act, heard, "reused", next);
+    return stage(act, heard);
+}
+
+/* Where the producer says that it stands. Behind us, in an epoch that we know: its end was cut off. */
+static err_t heartbeat_hear(struct act *act, const struct heard *heard)
+{
+    const struct tail *const tail = &heard->tail;
+
+    if (heard->epoch < tail->epoch) return ERR_OK; /* of a former holder, late */
+    if (heard->seq < tail->seq) return incident(act, heard, "cut", heard->seq);
+    if (heard->seq == tail->seq && !follows(heard)) return incident(act, heard, "fork", heard->seq);
+    tail_told(act, &(struct tail_told){.producer = heard->producer, .seq = heard->seq});
+    return ERR_OK;
+}
+
+err_t record_hear(struct act *act)
+{
+    struct heard *const heard = ARENA_NEW(act->arena, struct heard);
+
+    if (!record_read(act, heard)) return incident(act, heard, "bad_leaf", heard->seq);
+    const err_t err = mac_check(heard);
+    if (err_is_fault(err)) return err;
+    if (err != ERR_OK) return incident(act, heard, "bad_mac", heard->seq);
+    const struct tail_find find = {
+        .producer = heard->producer, .seq = heard->seq, .event_id = heard->event,
+    };
+    TRY(tail_find(act, &find, &heard->tail));
+    return heard->leaf.class == LEAF_EVENT ? event_hear(act, heard) : heartbeat_hear(act, heard);
+}

@@ -1,0 +1,381 @@
+/*
+ * The one writer of all logs: a lease says which replica it is, the compare-and-swap of each log's
+ * head holds even against one that thinks it still has it.
+ *
+ *   staged rows -> staging file, synced -> head moves (one transaction with the leaves' places)
+ *               -> tiles, checkpoint -> receipts
+ *
+ * Killed after any of these, the next holder of the lease loads the log and goes on from there:
+ * log_load() knows whether the head moved, and a leaf without receipt stays a row until it has one.
+ * A head that somebody else has moved, or time that goes back, ends the process: going on would
+ * fork the log.
+ */
+#include "services/audit/audit.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/io/leaf.h"
+#include "common/io/metrics.h"
+#include "common/io/sql.h"
+#include "services/audit/store.h"
+
+#include "telecura/v1/audit.pb-c.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LEASE_MS 5000
+#define KEEP_US (1 * SECOND_US)
+#define TURN_MS 100
+#define RETRY_MS 1000
+#define STEP_BACK_US SECOND_US /* NTP may slew; more is another clock */
+#define ARENA_BYTES_MAX ((size_t)160 << 20)
+#define EXIT_FORK 70
+
+static struct {
+    struct db *db;
+    struct arena *arena;       /* of one turn */
+    struct uuid holder;
+    int64_t epoch, kept_us;
+    bool holds;
+    struct log *logs;          /* loaded since the lease was taken */
+} self;
+
+static struct metric leaves_logged = {.name = "audit_leaves_total", .labels = ""};
+
+static const struct audit_settings *settings(void)
+{
+    return service_settings();
+}
+
+void log_dir_of(struct uuid org, char ret[LOG_DIR_MAX])
+{
+    snprintf(ret, LOG_DIR_MAX, "%s/%s", settings()->log_dir, UUID_ARG(org));
+}
+
+static struct tx_frame frame_now(struct uuid org)
+{
+    return (struct tx_frame){.org = org, .now_us = clock_real_us(), .arena = self.arena,
+                             .deadline_us = clock_mono_us() + 10 * SECOND_US};
+}
+
+/* ---- the lease ---- */
+
+static void logs_forget(void)
+{
+    while (self.logs) {
+        struct log *const log = self.logs;
+
+        self.logs = log->next;
+        free(log);
+    }
+}
+
+static err_t lease_keep(void)
+{
+    const struct tx_frame frame = frame_now(UUID_NIL);
+    const struct lease_take take = {STR("sequencer"), self.holder, LEASE_MS};
+    struct lease_held held = {self.epoch};
+    bool ours = false;
+
+    if (self.holds && clock_mono_us() - self.kept_us < KEEP_US) return ERR_OK;
+    const int64_t asked_us = clock_mono_us();
+    struct tx *tx = tx_begin(self.db, &frame);
+    err_t err = lease_take(tx, &take, &held, &ours);
+    if (err == ERR_OK) {
+        err = tx_commit(tx);
+    } else {
+        tx_rollback(tx);
+    }
+    self.holds = err == ERR_OK && ours;
+    if (!self.holds || held.epoch != self.epoch) logs_forget();
+    self.epoch = held.epoch;
+    self.kept_us = asked_us;
+    return err;
+}
+
+static void lease_leave(void)
+{
+    const struct tx_frame frame = frame_now(UUID_NIL);
+    struct tx *tx = tx_begin(self.db, &frame);
+
+    lease_drop(tx, &(struct lease_drop){STR("sequencer"), self.holder});
+    (void)!tx_commit(tx); /* it ends by itself */
+}
+
+/* ---- loading ---- */
+
+static err_t head_make(struct act *act)
+{
+    const struct head *const head = act->in;
+    const struct head_insert row = {.origin = head->origin, .root = head->root, .at_us = head->at_us};
+
+    head_insert(act, &row);
+    return ERR_OK;
+}
+
+/* Without a row, files that are there are a log that the database has forgotten: log_load() says so. */
+static err_t head_read(struct uuid org, struct head *ret)
+{
+    static const struct hash none = {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4,
+                                      0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
+                                      0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}};
+    const struct tx_frame frame = frame_now(org);
+    struct tx *tx = tx_begin(self.db, &frame);
+    char *const origin = arena_alloc(self.arena, LOG_ORIGIN_MAX);
+    bool found = false;
+    const err_t err = tx_maybe(tx, &head_find_stmt, NULL, ret, &found);
+
+    tx_rollback(tx);
+    if (err != ERR_OK || found) return err;
+    log_origin(org, clock_real_us(), origin);
+    *ret = (struct head){.org = org, .origin = str_of(origin), .root = bytes_of(none.b, HASH_BYTES),
+                         .at_us = clock_real_us()};
+    return ERR_OK;
+}
+
+static err_t vkey_publish(const struct log *log)
+{
+    const struct str vkey = note_vkey(self.arena, &log->key);
+
+    return store_write(log->dir, "vkey",
+                       str_bytes(arena_printf(self.arena, STR_FMT "\n", STR_ARG(vkey))));
+}
+
+static err_t log_begin(struct log *log, bool deep)
+{
+    struct head head;
+
+    log_dir_of(log->org, log->dir);
+    TRY(head_read(log->org, &head));
+    if (head.origin.n >= LOG_ORIGIN_MAX) return err_raise(ERR_CORRUPT, "an origin is too long");
+    memcpy(log->origin, head.origin.p, head.origin.n);
+    log->key = log_key_of(log->origin);
+    TRY(log_load(log, &head, deep, self.arena));
+    if (head.size > 0) return ERR_OK;
+    if (mkdir(log->dir, 0750) != 0 && errno != EEXIST)
+        return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", log->dir, strerror(errno));
+    TRY(vkey_publish(log));
+    return service_act(self.db, log->org, AUDIT_NONE, head_make, &head);
+}
+
+static err_t log_find(struct uuid org, bool deep, struct log **ret)
+{
+    for (struct log *log = self.logs; log; log = log->next) {
+        if (!uuid_equal(log->org, org)) continue;
+        *ret = log;
+        return ERR_OK;
+    }
+    struct log *const log = calloc(1, sizeof *log);
+    if (!log) abort();
+    log->org = org;
+    const err_t err = log_begin(log, deep);
+    if (err != ERR_OK) {
+        free(log);
+        return err;
+    }
+    log->next = self.logs;
+    self.logs = log;
+    *ret = log;
+    return ERR_OK;
+}
+
+/* ---- one step of one log ---- */
+
+struct step {
+    struct log *log;
+    const struct pending_leaf_rows *leaves;
+    struct checkpoint next;
+    int64_t at_us;
+};
+
+static err_t step_commit(struct act *act)
+{
+    const struct step *const step = act->in;
+    const struct log *const log = step->log;
+    const size_t n = step->leaves->n;
+    struct str *const producers = ARENA_ARRAY(act->arena, struct str, n);
+    struct uuid *const events = ARENA_ARRAY(act->arena, struct uuid, n);
+    const struct lease_fence fence = {STR("sequencer"), self.holder, self.epoch};
+    const struct head_move move = {
+        .size = (int64_t)step->next.size, .root = bytes_of(step->next.root.b, HASH_BYTES),
+        .at_us = step->at_us, .origin = str_of(log->origin), .old_size = (int64_t)log->frontier.size,
+        .old_root = bytes_of(log->root.b, HASH_BYTES),
+    };
+    struct lease_held held;
+    struct head head;
+    bool ours = false;
+
+    for (size_t i = 0; i < n; i++) {
+        producers[i] = step->leaves->p[i].producer;
+        events[i] = step->leaves->p[i].event_id;
+    }
+    TRY(lease_fence(act_tx(act), &fence, &held, &ours));
+    if (!ours) return ERR_BUSY;
+    TRY(head_move(act, &move, &head));
+    const struct leaves_place place = {
+        .first = move.old_size, .producers = {producers, n}, .events = {events, n},
+    };
+    leaves_place(act, &place);
+    return ERR_OK;
+}
+
+static void __attribute__((noreturn)) die(const char *why, const struct log *log)
+{
+    log_line(LOG_FAULT, "sequencer_ends", "%s: %s", log->dir, why);
+    _exit(EXIT_FORK);
+}
+
+static err_t pending_read(const struct log *log, struct pending_leaf_rows *ret)
+{
+    const struct tx_frame frame = frame_now(log->org);
+    struct tx *tx = tx_begin(self.db, &frame);
+    struct rows rows = {NULL, 0};
+    const err_t err = tx_many(tx, &pending_leaves_stmt, NULL, &rows);
+
+    tx_rollback(tx);
+    *ret = (struct pending_leaf_rows){rows.p, rows.n};
+    return err;
+}
+
+static err_t step_append(struct log *log, size_t *ret_n)
+{
+    struct pending_leaf_rows rows;
+    struct step step = {.log = log, .leaves = &rows, .at_us = clock_real_us()};
+
+    TRY(pending_read(log, &rows));
+    *ret_n = rows.n;
+    if (rows.n == 0) return ERR_OK;
+    if (step.at_us < log->at_us - STEP_BACK_US)
+        die("time has gone back since the last append: mend the clock (chronyc makestep)", log);
+
+    struct bytes *const leaves = ARENA_ARRAY(self.arena, struct bytes, rows.n);
+    for (size_t i = 0; i < rows.n; i++) leaves[i] = rows.p[i].leaf;
+    TRY(log_stage(log, leaves, rows.n, self.arena, &step.next));
+    const err_t err = service_act(self.db, log->org, AUDIT_NONE, step_commit, &step);
+    if (err == ERR_CONFLICT) die("somebody else has moved the log's head", log);
+    if (err != ERR_OK) return err;
+    log->at_us = step.at_us;
+    TRY(log_publish(log, self.arena));
+    metrics_count(&leaves_logged, (int64_t)rows.n);
+    return ERR_OK;
+}
+
+/* ---- receipts ---- */
+
+err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size)
+{
+    Telecura__V1__AuditReceipt receipt = TELECURA__V1__AUDIT_RECEIPT__INIT;
+
+    receipt.kind = TELECURA__V1__AUDIT_RECEIPT__KIND__INCLUDED;
+    receipt.producer = pb_text(act->arena, leaf->producer);
+    receipt.event = pb_uuid(act->arena, leaf->event_id);
+    receipt.seq = leaf->seq;
+    receipt.index = leaf->leaf_index;
+    receipt.size = size;
+    return act_emit(act, TOPIC_AUDIT_RECEIPTS, leaf_producer_id(leaf->producer), leaf->seq, &receipt.base);
+}
+
+static err_t receipts_give(struct act *act)
+{
+    const struct log *const log = act->in;
+    const int64_t size = (int64_t)log->frontier.size;
+    struct placed_leaf_rows rows;
+
+    TRY(leaves_unreceipted(act, &(struct leaves_unreceipted){size}, &rows));
+    for (size_t i = 0; i < rows.n; i++) TRY(receipt_emit(act, &rows.p[i], size));
+    if (rows.n) leaves_receipted(act, &(struct leaves_receipted){rows.p[rows.n - 1].leaf_index});
+    return ERR_OK;
+}
+
+/* ---- the thread ---- */
+
+static err_t log_turn(struct uuid org, bool *ret_more)
+{
+    struct log *log;
+    size_t n = 0;
+
+    TRY(log_find(org, false, &log));
+    TRY(step_append(log, &n));
+    *ret_more |= n > 0;
+    return service_act(self.db, org, AUDIT_NONE, receipts_give, log);
+}
+
+static err_t turn(bool *ret_more)
+{
+    const struct tx_frame frame = frame_now(UUID_NIL);
+    struct pending_log_rows logs;
+    struct rows rows = {NULL, 0};
+
+    TRY(lease_keep());
+    if (!self.holds) return ERR_OK;
+    struct tx *tx = tx_begin(self.db, &frame);
+    const err_t err = tx_many(tx, &pending_logs_stmt, NULL, &rows);
+    tx_rollback(tx);
+    if (err != ERR_OK) return err;
+    logs = (struct pending_log_rows){rows.p, rows.n};
+    struct uuid *const orgs = ARENA_ARRAY(self.arena, struct uuid, logs.n);
+    for (size_t i = 0; i < logs.n; i++) orgs[i] = logs.p[i].org;
+    for (size_t i = 0; i < logs.n; i++) TRY(log_turn(orgs[i], ret_more));
+    return ERR_OK;
+}
+
+void sequencer_run(void)
+{
+    metrics_add(&leaves_logged);
+    while (!service_stopping()) {
+        bool more = false;
+
+        arena_reset(self.arena);
+        const err_t err = turn(&more);
+        if (err == ERR_CORRUPT) _exit(EXIT_FORK); /* it has said what is damaged */
+        if (err != ERR_OK) logs_forget();         /* whatever happened: the files and the head tell */
+        if (!more || err != ERR_OK) service_wait(err == ERR_OK ? TURN_MS : RETRY_MS);
+    }
+    if (self.holds) lease_leave();
+    logs_forget();
+    db_free(self.db);
+    arena_free(self.arena);
+    log_key_close();
+}
+
+/* ---- start ---- */
+
+/* Every folder is a log that the database must know, and every head has a folder. */
+static err_t logs_check(void)
+{
+    const struct tx_frame frame = frame_now(UUID_NIL);
+    struct rows rows = {NULL, 0};
+    struct log *log;
+    struct uuid org;
+    err_t err = ERR_OK;
+
+    struct tx *tx = tx_begin(self.db, &frame);
+    TRY(tx_many(tx, &heads_all_stmt, NULL, &rows));
+    tx_rollback(tx);
+    for (size_t i = 0; i < rows.n && err == ERR_OK; i++)
+        err = log_find(((const struct head *)rows.p)[i].org, true, &log);
+
+    DIR *const list = opendir(settings()->log_dir);
+    if (!list) return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", settings()->log_dir, strerror(errno));
+    for (const struct dirent *file; err == ERR_OK && (file = readdir(list));) {
+        if (uuid_parse(str_of(file->d_name), &org)) err = log_find(org, true, &log);
+    }
+    closedir(list);
+    return err;
+}
+
+err_t sequencer_start(void)
+{
+    TRY(log_key_open(settings()->log_key));
+    if (mkdir(settings()->log_dir, 0750) != 0 && errno != EEXIST)
+        return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", settings()->log_dir, strerror(errno));
+    self.holder = uuid_v4();
+    self.arena = arena_new(ARENA_BYTES_MAX);
+    self.db = db_new(settings()->common.db, "sequencer");
+    TRY(lease_keep());
+    return self.holds ? logs_check() : ERR_OK; /* whoever holds it has checked */
+}

@@ -1,0 +1,87 @@
+-- From a producer's record to a leaf of the tree.
+
+-- row tail (epoch int8, seq int8, mac bytea, known_mac bytea, known_index int8, receipted bool, size int8, reused bool)
+-- row pending_leaf (producer text, event_id uuid, leaf bytea)
+-- row pending_log (org uuid)
+-- row placed_leaf (producer text, event_id uuid, seq int8, leaf_index int8)
+-- row found_leaf (leaf_index int8)
+-- row listed_leaf (event_id uuid, leaf_index int8)
+
+-- tail_find  :one tail
+-- Where the producer stands, and what is known already under that number or that event. Before the
+-- first leaf the MAC is 32 zero bytes.
+SELECT coalesce(p.epoch, 0) AS epoch, coalesce(p.seq, 0) AS seq,
+       coalesce(p.mac, decode(repeat('00', 32), 'hex')) AS mac,
+       coalesce(e.mac, '') AS known_mac, coalesce(e.leaf_index, -1) AS known_index,
+       coalesce(e.leaf IS NULL AND e.leaf_index IS NOT NULL, false) AS receipted,
+       coalesce(h.size, 0) AS size,
+       EXISTS (SELECT FROM entry AS other WHERE other.org = :org AND other.producer = :producer
+               AND other.event_id = :event_id::uuid AND other.seq <> :seq) AS reused
+FROM (SELECT 1) AS one
+LEFT JOIN producer AS p ON p.org = :org AND p.name = :producer::text
+LEFT JOIN entry AS e ON e.org = :org AND e.producer = :producer AND e.seq = :seq::int8
+LEFT JOIN log_head AS h ON h.org = :org;
+
+-- tail_set  :exec
+INSERT INTO producer (org, name, epoch, seq, mac)
+VALUES (:org, :producer::text, :epoch::int8, :seq::int8, :mac::bytea)
+ON CONFLICT (org, name) DO UPDATE SET
+    epoch = excluded.epoch, seq = excluded.seq, mac = excluded.mac;
+
+-- tail_told  :exec
+UPDATE producer SET told_seq = :seq::int8, told_at = :now WHERE org = :org AND name = :producer::text;
+
+-- entry_insert  :exec
+INSERT INTO entry (org, producer, seq, event_id, mac, subject, leaf)
+VALUES (:org, :producer::text, :seq::int8, :event_id::uuid, :mac::bytea, :subject?::bytea,
+        :leaf::bytea);
+
+-- incident_insert  :exec
+INSERT INTO incident AS i (org, id, producer, kind, epoch, seq, event_id, first_at, last_at)
+VALUES (:org, :id::uuid, :producer::text, :kind::text, :epoch::int8, :seq::int8, :event_id?::uuid,
+        :now, :now)
+ON CONFLICT (org, producer, kind, seq) DO UPDATE SET
+    times = i.times + 1, last_at = excluded.last_at, closed_at = NULL;
+
+-- gap_close  :exec
+UPDATE incident SET closed_at = :now
+WHERE org = :org AND producer = :producer::text AND seq = :seq::int8 AND kind = 'gap'
+  AND closed_at IS NULL;
+
+-- pending_logs  :many pending_log
+-- all orgs: one sequencer for all logs
+SELECT DISTINCT org FROM entry WHERE leaf IS NOT NULL;
+
+-- pending_leaves  :many pending_leaf
+-- In the order of arrival: at most one tile's width, and 2 MiB unless one leaf alone is larger.
+SELECT producer, event_id, leaf FROM (
+    SELECT producer, event_id, leaf, arrived,
+           sum(length(leaf)) OVER (ORDER BY arrived) - length(leaf) AS before
+    FROM (SELECT * FROM entry WHERE org = :org AND leaf IS NOT NULL AND leaf_index IS NULL
+          ORDER BY arrived LIMIT 256) AS first
+) AS sized WHERE before < 2097152 ORDER BY arrived;
+
+-- leaves_place  :exec
+-- The n-th of them becomes leaf @first + n - 1.
+UPDATE entry SET leaf_index = :first::int8 + placed.n - 1
+FROM unnest(:producers::text[], :events::uuid[]) WITH ORDINALITY AS placed (producer, event_id, n)
+WHERE entry.org = :org AND entry.producer = placed.producer AND entry.event_id = placed.event_id;
+
+-- leaves_unreceipted  :many placed_leaf
+SELECT producer, event_id, seq, leaf_index FROM entry
+WHERE org = :org AND leaf IS NOT NULL AND leaf_index < :size::int8 ORDER BY leaf_index LIMIT 256;
+
+-- leaves_receipted  :exec
+UPDATE entry SET leaf = NULL WHERE org = :org AND leaf IS NOT NULL AND leaf_index <= :last::int8;
+
+-- leaf_find  :one found_leaf
+SELECT leaf_index FROM entry
+WHERE org = :org AND event_id = :event_id::uuid AND leaf_index IS NOT NULL
+ORDER BY leaf_index LIMIT 1;
+
+-- leaves_about  :many listed_leaf
+-- Newest first; :before <= 0 is the first page.
+SELECT event_id, leaf_index FROM entry
+WHERE org = :org AND subject = :subject::bytea AND leaf IS NULL
+  AND (:before::int8 <= 0 OR leaf_index < :before)
+ORDER BY leaf_index DESC LIMIT :limit::int8;

@@ -1,0 +1,224 @@
+#include "services/audit/store.h"
+
+#include "common/crypto/hash.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct path {
+    char text[STORE_PATH_MAX];
+};
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) close(*fd);
+}
+
+#define AUTO_CLOSE __attribute__((cleanup(close_fd)))
+
+static struct path path_of(const char *dir, const char *name)
+{
+    struct path path;
+    const int n = snprintf(path.text, sizeof path.text, "%s/%s", dir, name);
+
+    if (n < 0 || (size_t)n >= sizeof path.text) path.text[0] = '\0'; /* opens nothing */
+    return path;
+}
+
+static err_t trouble(const char *what, const char *path)
+{
+    return err_raise(ERR_UNAVAILABLE, "%s %s: %s", what, path, strerror(errno));
+}
+
+/* ---- read ---- */
+
+static err_t read_all(int fd, const char *path, uint8_t *to, size_t bytes)
+{
+    for (size_t at = 0; at < bytes;) {
+        const ssize_t n = read(fd, to + at, bytes - at);
+
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return trouble("cannot read", path);
+        if (n == 0) return err_raise(ERR_CORRUPT, "%s: became shorter while it was read", path);
+        at += (size_t)n;
+    }
+    return ERR_OK;
+}
+
+err_t store_read(const char *dir, const char *name, struct arena *arena, struct bytes *ret)
+{
+    const struct path path = path_of(dir, name);
+    AUTO_CLOSE int fd = open(path.text, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat is;
+
+    if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : trouble("cannot open", path.text);
+    if (fstat(fd, &is) != 0 || !S_ISREG(is.st_mode))
+        return err_raise(ERR_CORRUPT, "%s: is not a plain file", path.text);
+
+    const size_t bytes = (size_t)is.st_size;
+    uint8_t *to = bytes <= STORE_FILE_BYTES_MAX ? arena_try(arena, bytes + 1) : NULL;
+    if (!to) return err_raise(ERR_INTERNAL, "%s: %zu bytes are too many", path.text, bytes);
+    TRY(read_all(fd, path.text, to, bytes));
+    *ret = bytes_of(to, bytes);
+    return ERR_OK;
+}
+
+/* ---- write ---- */
+
+static err_t folder_sync(const char *path)
+{
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd >= 0 && fsync(fd) == 0 ? ERR_OK : trouble("cannot sync", path);
+}
+
+/* Every folder above @path, below @dir; a new one is synced into its parent. */
+static err_t folders_make(const char *dir, struct path path)
+{
+    char *at = path.text + strlen(dir);
+
+    while ((at = strchr(at + 1, '/'))) {
+        *at = '\0';
+        if (mkdir(path.text, 0750) == 0) {
+            char *parent_end = strrchr(path.text, '/');
+
+            *parent_end = '\0';
+            TRY(folder_sync(path.text));
+            *parent_end = '/';
+        } else if (errno != EEXIST) {
+            return trouble("cannot make", path.text);
+        }
+        *at = '/';
+    }
+    return ERR_OK;
+}
+
+static err_t write_synced(const char *path, struct bytes from)
+{
+    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+
+    if (fd < 0) return trouble("cannot write", path);
+    for (size_t at = 0; at < from.n;) {
+        const ssize_t n = write(fd, from.p + at, from.n - at);
+
+        if (n < 0 && errno != EINTR) return trouble("cannot write", path);
+        if (n > 0) at += (size_t)n;
+    }
+    return fsync(fd) == 0 ? ERR_OK : trouble("cannot sync", path);
+}
+
+err_t store_write(const char *dir, const char *name, struct bytes from)
+{
+    const struct path new = path_of(dir, ".new");
+    struct path path = path_of(dir, name);
+
+    TRY(folders_make(dir, path));
+    TRY(write_synced(new.text, from));
+    if (rename(new.text, path.text) != 0) return trouble("cannot put in place", path.text);
+    *strrchr(path.text, '/') = '\0';
+    return folder_sync(path.text);
+}
+
+err_t store_remove(const char *dir, const char *name)
+{
+    const struct path path = path_of(dir, name);
+
+    return unlink(path.text) == 0 || errno == ENOENT ? ERR_OK : trouble("cannot remove", path.text);
+}
+
+/* ---- tiles ---- */
+
+/* The folder of the tile's partial forms. */
+static struct path partials_of(const char *dir, struct tile tile)
+{
+    struct path path;
+    char name[TILES_PATH_MAX];
+
+    tile.width = TILES_WIDTH;
+    tiles_path(tile, name);
+    path = path_of(dir, name);
+    strncat(path.text, ".p", sizeof path.text - strlen(path.text) - 1);
+    return path;
+}
+
+/* The width that a file name of that folder says; 0: none. */
+static unsigned width_of(const char *name)
+{
+    int64_t width = 0;
+
+    return str_int(str_of(name), 1, TILES_WIDTH - 1, &width) ? (unsigned)width : 0;
+}
+
+/* How wide the widest form on disk is; 0 when there is none. */
+static unsigned widest(const char *dir, struct tile tile)
+{
+    const struct path folder = partials_of(dir, tile);
+    char name[TILES_PATH_MAX];
+    unsigned width = 0;
+
+    tile.width = TILES_WIDTH;
+    tiles_path(tile, name);
+    if (access(path_of(dir, name).text, R_OK) == 0) return TILES_WIDTH;
+
+    DIR *list = opendir(folder.text);
+    for (const struct dirent *file; list && (file = readdir(list));) {
+        const unsigned found = width_of(file->d_name);
+
+        if (found > width) width = found;
+    }
+    if (list) closedir(list);
+    return width;
+}
+
+static bool cut(struct tile tile, struct bytes *bytes)
+{
+    struct bytes rest = *bytes, entry;
+
+    if (tile.level != TILES_ENTRIES) {
+        if (bytes->n < tile.width * HASH_BYTES) return false;
+        bytes->n = tile.width * HASH_BYTES;
+        return true;
+    }
+    for (unsigned i = 0; i < tile.width; i++) {
+        if (!tiles_entry_next(&rest, &entry)) return false;
+    }
+    bytes->n -= rest.n;
+    return true;
+}
+
+err_t store_tile(const char *dir, struct tile tile, struct arena *arena, struct bytes *ret)
+{
+    struct tile wider = tile;
+    char name[TILES_PATH_MAX];
+    err_t err;
+
+    tiles_path(tile, name);
+    err = store_read(dir, name, arena, ret);
+    for (int tries = 0; err == ERR_NOT_FOUND && tries < 3; tries++) { /* the writer prunes meanwhile */
+        wider.width = widest(dir, tile);
+        if (wider.width < tile.width) return ERR_NOT_FOUND;
+        tiles_path(wider, name);
+        err = store_read(dir, name, arena, ret);
+    }
+    if (err != ERR_OK) return err;
+    return cut(tile, ret) ? ERR_OK : err_raise(ERR_CORRUPT, "%s/%s: is too short", dir, name);
+}
+
+void store_tile_prune(const char *dir, struct tile tile)
+{
+    const struct path folder = partials_of(dir, tile);
+    DIR *list = opendir(folder.text);
+
+    for (const struct dirent *file; list && (file = readdir(list));) {
+        const unsigned width = width_of(file->d_name);
+
+        if (width && width < tile.width) unlinkat(dirfd(list), file->d_name, 0);
+    }
+    if (list) closedir(list);
+    if (tile.width == TILES_WIDTH) rmdir(folder.text);
+}

@@ -1,0 +1,31 @@
+/*
+ * store - the files of one log: c2sp.org/tlog-tiles in a folder, written so that a reader never sees
+ * half a file and what was acknowledged by the disk stays.
+ *
+ *   checkpoint  tile/<level>/<n>[.p/<w>]  tile/entries/<n>[.p/<w>]    what is published
+ *   staging                                                           the next of them, see stage.h
+ *
+ * Of a tile that is not full yet only the last width is kept; a narrower one is cut from it, as it
+ * is its beginning.
+ *
+ * Threads  any may read; one process writes.
+ * Errors   ERR_NOT_FOUND, unraised, for what is not there; ERR_UNAVAILABLE names file and errno.
+ */
+#pragma once
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "services/audit/tiles.h"
+
+#define STORE_PATH_MAX 512
+#define STORE_FILE_BYTES_MAX ((size_t)48 << 20)
+
+err_t store_read(const char *dir, const char *path, struct arena *arena, struct bytes *ret);
+/* Makes folders; file and folder are synced when it returns. */
+err_t store_write(const char *dir, const char *path, struct bytes from);
+err_t store_remove(const char *dir, const char *path); /* absent is fine */
+
+/* The tile at its width, or cut from a wider one. ERR_CORRUPT when it is too short. */
+err_t store_tile(const char *dir, struct tile tile, struct arena *arena, struct bytes *ret);
+/* Removes the narrower partials of @tile, which has just been published. */
+void store_tile_prune(const char *dir, struct tile tile);
