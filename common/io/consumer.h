@@ -41,6 +41,7 @@ enum hearing { EFFECT, WATCH };
 struct consumer_topic {
     enum topic topic;
     enum hearing mode;
+    bool repeats; /* EFFECT: also what the inbox has seen; the effect knows a repeat by itself */
 };
 
 struct consumer_config {

@@ -123,6 +123,14 @@ static enum outcome failed(struct feed *feed, const rd_kafka_message_t *record, 
     return park(feed, record, event, err_info(err)->code);
 }
 
+static bool hears_repeats(const struct consumer_config *config, enum topic topic)
+{
+    for (const struct consumer_topic *t = config->topics; t->topic != TOPIC_NONE; t++) {
+        if (t->topic == topic && t->mode == EFFECT && t->repeats) return true;
+    }
+    return false;
+}
+
 static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record, const struct event *event,
                            bool last_try)
 {
@@ -140,7 +148,8 @@ static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record, 
         tx_rollback(tx); /* not ours: another replica has the partition, or this one has heard it */
         return err == ERR_OK && found.ours ? park(feed, record, event, NULL) : DONE;
     }
-    if (err == ERR_OK && found.fresh) err = config->effect(tx, feed->arena, event, config->user);
+    const bool runs = found.fresh || hears_repeats(config, event->topic);
+    if (err == ERR_OK && runs) err = config->effect(tx, feed->arena, event, config->user);
     const bool commits = err == ERR_OK;
     if (commits) {
         advance(tx, event);
@@ -150,7 +159,7 @@ static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record, 
     if (!commits) tx_rollback(tx);
     if (retryable) return AGAIN;
     if (err != ERR_OK) return failed(feed, record, event, err, last_try);
-    if (found.fresh && config->committed) config->committed(event, config->user);
+    if (runs && config->committed) config->committed(event, config->user);
     return DONE;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define SAME_COMPLAINT_US MINUTE_US
+#define PLAIN "plaintext://" /* tests with a mock cluster; loopback only */
 
 /* ---- clients ---- */
 
@@ -47,6 +48,10 @@ rd_kafka_conf_t *kafka_conf(const char *brokers, const struct http_tls *tls, con
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
+    if (str_starts(str_of(brokers), PLAIN)) {
+        brokers += sizeof PLAIN - 1;
+        tls = NULL;
+    }
     conf_set(conf, "bootstrap.servers", brokers);
     conf_set(conf, "client.id", client);
     conf_set(conf, "socket.nagle.disable", "true");
