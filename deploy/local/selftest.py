@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 import login
-import realm
+import people
 
 
 def run(place):
@@ -21,7 +21,7 @@ def run(place):
 
 
 def person(place, name):
-    return next(p for p in realm.people(place) if p["name"] == name)
+    return next(p for p in people.people(place) if p["name"] == name)
 
 
 def claims_of(token):
@@ -46,7 +46,7 @@ def status_of(place, path, token=None, method="GET"):
 
 
 def everybody_has_a_token(place):
-    for one in realm.people(place):
+    for one in people.people(place):
         claims = claims_of(login.direct_grant(login.Browser(place.ca_file), place.issuer, one))
         expect((claims["sub"], claims["iss"], claims["aud"], claims["acr"]),
                (one["sub"], place.issuer, "telecura-api", "2"))
