@@ -39,13 +39,6 @@ static err_t rules_insert(struct act *act, struct uuid schedule, const struct li
     return ERR_OK;
 }
 
-static void schedule_expand(struct act *act, struct uuid schedule)
-{
-    availability_clear(act, &(struct availability_clear){.schedule_id = schedule});
-    availability_expand(act, &(struct availability_expand){.schedule_id = schedule});
-    schedule_expanded(act, &(struct schedule_expanded){.schedule_id = schedule});
-}
-
 /* PUT /v1/providers/{id}/availability: clinicians their own, the front desk anybody's. Visits that
  * are booked stay. */
 err_t availability_put(struct act *act)
@@ -64,7 +57,8 @@ err_t availability_put(struct act *act)
     TRY(schedule_put(act, &put, &offer.row));
     rules_clear(act, &(struct rules_clear){.schedule_id = offer.row.id});
     TRY(rules_insert(act, offer.row.id, &in->rules));
-    schedule_expand(act, offer.row.id);
+    availability_clear(act, &(struct availability_clear){.schedule_id = offer.row.id});
+    availability_expand(act, &(struct availability_expand){.schedule_id = offer.row.id});
     return act_reply(act, 200, &offer_reply_shape, &offer);
 }
 
@@ -74,7 +68,7 @@ err_t schedule_extend(struct act *act)
     const struct schedule_due *due = act->in;
 
     TRY(act_allow_none(act));
-    schedule_expand(act, due->id);
+    availability_expand(act, &(struct availability_expand){.schedule_id = due->id});
     return ERR_OK;
 }
 

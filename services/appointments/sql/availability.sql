@@ -7,12 +7,14 @@
 
 -- schedule_put  :one schedule  else ERR_NOT_FOUND  raises schedule_zone ERR_UNPROCESSABLE
 -- Only for a clinician of the organisation. Two who write the same schedule take turns here.
-INSERT INTO schedule AS s (org, id, provider_id, site_id, time_zone, weeks, expanded_to)
-SELECT :org, :id::uuid, :provider_id::uuid, :site_id::uuid, :time_zone::text, :weeks::int4, :now::date
+INSERT INTO schedule AS s (org, id, provider_id, site_id, time_zone, weeks, expand_from)
+SELECT :org, :id::uuid, :provider_id::uuid, :site_id::uuid, :time_zone::text, :weeks::int4,
+       (:now AT TIME ZONE 'UTC')::date - 1
 WHERE EXISTS (SELECT FROM member AS m WHERE m.org = :org AND m.person = :provider_id
               AND m.role = 'clinician' AND m.state = 'active')
 ON CONFLICT (org, provider_id, site_id) DO UPDATE SET
-    time_zone = excluded.time_zone, weeks = excluded.weeks, version = s.version + 1
+    time_zone = excluded.time_zone, weeks = excluded.weeks, expand_from = excluded.expand_from,
+    version = s.version + 1
 RETURNING id, provider_id, site_id, time_zone, weeks, version;
 
 -- rules_clear  :exec
@@ -27,27 +29,28 @@ VALUES (:org, :schedule_id::uuid, :weekday::int4, :from_minute::int4, :to_minute
 DELETE FROM availability WHERE org = :org AND schedule_id = :schedule_id::uuid;
 
 -- availability_expand  :exec
--- Wall time at the site becomes instants, day by day, from today there.
+-- Wall time at the site becomes instants, for each day from today to the horizon that has none yet.
+WITH s AS (
+    SELECT *, greatest(expand_from, (:now AT TIME ZONE time_zone)::date) AS first_day,
+           (:now AT TIME ZONE time_zone)::date + weeks * 7 AS beyond
+    FROM schedule WHERE org = :org AND id = :schedule_id::uuid FOR UPDATE
+), moved AS (
+    UPDATE schedule SET expand_from = s.beyond FROM s
+    WHERE schedule.org = s.org AND schedule.id = s.id
+)
 INSERT INTO availability (org, schedule_id, provider_id, site_id, time_zone, during)
 SELECT s.org, s.id, s.provider_id, s.site_id, s.time_zone, span
-FROM schedule AS s
+FROM s
 JOIN schedule_rule AS r ON r.org = s.org AND r.schedule_id = s.id
-CROSS JOIN generate_series(date_trunc('day', :now AT TIME ZONE s.time_zone),
-                           date_trunc('day', :now AT TIME ZONE s.time_zone) + s.weeks * interval '7 days',
-                           interval '1 day') AS day
+CROSS JOIN generate_series(s.first_day::timestamp, s.beyond - interval '1 day', interval '1 day') AS day
 CROSS JOIN tstzrange(instant_of(day + r.from_minute * interval '1 minute', s.time_zone),
                      instant_of(day + r.to_minute * interval '1 minute', s.time_zone)) AS span
-WHERE s.org = :org AND s.id = :schedule_id::uuid
-  AND extract(isodow FROM day) = r.weekday AND NOT isempty(span);
-
--- schedule_expanded  :exec
-UPDATE schedule SET expanded_to = (:now AT TIME ZONE time_zone)::date + weeks * 7
-WHERE org = :org AND id = :schedule_id::uuid;
+WHERE extract(isodow FROM day) = r.weekday AND NOT isempty(span);
 
 -- schedules_due  :many schedule_due
 -- all orgs: each day the horizon moves on
 SELECT org, id FROM schedule
-WHERE expanded_to < (:now AT TIME ZONE time_zone)::date + weeks * 7 LIMIT 200;
+WHERE expand_from < (:now AT TIME ZONE time_zone)::date + weeks * 7 LIMIT 200;
 
 -- slots_free  :many slot
 -- Starts each quarter of an hour from the beginning of what is offered; an offer is computed, never

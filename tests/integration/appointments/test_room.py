@@ -256,6 +256,28 @@ def test_s21_time_comes_from_one_clock_and_order_from_versions(clinic, suite):
     assert [row["event"] for row in rows] == ["book", "confirm", "cancel"]
 
 
+def test_the_horizon_moves_on(clinic, suite):
+    """A timer offers the days that come into reach; those that were offered stay as they are."""
+    doctor = suite.person("clinician")
+    hours = [{"weekday": d, "from": "09:00", "to": "10:00"} for d in range(1, 8)]
+    assert clinic.offer(doctor, hours, weeks=1).status == 200
+    offered = f"FROM availability WHERE provider_id = '{doctor.id}'"
+    assert clinic.api.value(f"SELECT count(*) {offered}") == 7
+    clinic.suite.clock(3 * 24 * 3600)
+    clinic.api.wait_for(f"SELECT count(*) = 10 {offered}", 25)
+    assert clinic.api.value(f"SELECT count(DISTINCT during) {offered}") == 10
+
+
+def test_the_summary_lists_what_was_prescribed(clinic):
+    visit, ada, _ = clinic.visit_in("completed")
+    org = clinic.api.value(f"SELECT org FROM appointment WHERE id = '{visit['id']}'")
+    clinic.api.execute("INSERT INTO prescription_heard (org, id, visit_id, state, version, epoch) "
+                       f"VALUES ('{org}', '{org}', '{visit['id']}', 'signed', 1, 0)")
+    summary = clinic.api.get(f"/v1/appointments/{visit['id']}/summary", who=ada).json
+    assert summary["prescriptions"] == [{"id": org, "state": "signed"}]
+    assert summary["text"] == "rest and water"
+
+
 def test_nobody_came(clinic, suite):
     """The timer marks what is over; nobody asks for it."""
     visit, ada, _ = clinic.visit_in("scheduled")

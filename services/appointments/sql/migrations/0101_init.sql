@@ -51,7 +51,7 @@ CREATE TABLE schedule (
     site_id       uuid NOT NULL,
     time_zone     text NOT NULL,
     weeks         int NOT NULL CHECK (weeks BETWEEN 1 AND 26),
-    expanded_to   date NOT NULL,
+    expand_from   date NOT NULL,       -- the first day that availability lacks
     version       bigint NOT NULL DEFAULT 1,
     PRIMARY KEY (org, id),
     CONSTRAINT schedule_place UNIQUE (org, provider_id, site_id),
