@@ -103,6 +103,12 @@ bool service_stopping(void)
     return self.stopping;
 }
 
+bool service_caught_up(void)
+{
+    return !*self.settings->kafka ||
+           (self.consumer && consumer_caught_up(self.consumer, TOPIC_REVOCATIONS));
+}
+
 void service_poke_effects(void)
 {
     pthread_mutex_lock(&self.effects_lock);
@@ -127,10 +133,11 @@ void service_wait(unsigned ms)
     pthread_mutex_unlock(&self.effects_lock);
 }
 
+static _Thread_local struct arena *effects_arena;
+
 err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handler *run_it,
                   const void *in)
 {
-    static _Thread_local struct arena *arena;
     const struct run run = {.may = PERMISSION_NONE,
                             .audit = audit,
                             .resource = "effect",
@@ -139,9 +146,9 @@ err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handl
     const struct run_input input = {.org = org, .in = in, .if_match = -1};
     struct act act;
 
-    if (!arena) arena = arena_new(ACT_ARENA_BYTES_MAX);
-    const err_t err = run_act(&run, &input, db, arena, &act);
-    arena_reset(arena);
+    if (!effects_arena) effects_arena = arena_new(ACT_ARENA_BYTES_MAX);
+    const err_t err = run_act(&run, &input, db, effects_arena, &act);
+    arena_reset(effects_arena);
     return err;
 }
 
@@ -232,7 +239,8 @@ static const struct consumer_topic *topics_heard(void)
             size_t i = 0;
 
             while (i < n && (topics[i].topic != row->topic || topics[i].mode != row->mode)) i++;
-            if (i == n) topics[n++] = (struct consumer_topic){row->topic, row->mode};
+            if (i == n) topics[n++] = (struct consumer_topic){row->topic, row->mode, false};
+            topics[i].repeats |= row->repeats;
         }
     }
     return topics;
@@ -361,6 +369,7 @@ static void *effects_main(void *unused)
 {
     (void)unused;
     self.service->effects();
+    effects_arena = arena_free(effects_arena);
     return NULL;
 }
 

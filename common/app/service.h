@@ -47,6 +47,7 @@ struct hears {
     handler *run;                /* EFFECT: an act of the service; in = the message */
     void (*watch)(const struct event *event); /* WATCH: consumer thread, memory only */
     enum audit_action audit;     /* NONE for projections */
+    bool repeats;                /* EFFECT: also what was heard before; the handler knows it */
 };
 
 struct timer {
@@ -104,6 +105,8 @@ int service_run(const struct service *service, int argc, char **argv);
 const void *service_settings(void);   /* the service's settings struct */
 struct keys *service_keys(void);
 bool service_stopping(void);
+/* The revocation feed was read to its end; true where no Kafka is configured. */
+bool service_caught_up(void);
 /* Sleeps until @ms passed, service_poke_effects() or stopping. */
 void service_wait(unsigned ms);
 void service_poke_effects(void);
