@@ -247,7 +247,11 @@ void request_take(struct http_call *call, void *unused)
         route_find(config.service->routes, head->upgrade_websocket ? WS : head->method, head->path,
                    &route, &path_id, &path_rest);
     if (err != ERR_OK) return http_problem(call, err, UUID_NIL, STR_NONE);
-    if (config.service->routes[route].method == WS) return session_accept(call, path_id);
+    if (config.service->routes[route].method == WS) {
+        if (peer_carries_tokens(http_peer(call))) return session_accept(call, path_id);
+
+        return http_problem(call, ERR_UNAUTHENTICATED, UUID_NIL, STR_NONE);
+    }
 
     struct request *request = calloc(1, sizeof *request);
     if (!request) abort();

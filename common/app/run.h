@@ -35,8 +35,8 @@ struct act_own {
     struct uuid resource;
     int64_t resource_version;
     bool emitted;
-    void (*after)(struct session *, void *); /* frames: on the loop, after COMMIT */
-    void *after_user;
+    void (*after)(struct session *, const void *); /* frames: on the loop, after COMMIT */
+    struct bytes after_user;
     /* the reply */
     int status;
     const char *content_type;

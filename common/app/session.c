@@ -1,20 +1,23 @@
 #include "common/app/session.h"
 #include "common/app/request.h"
 #include "common/app/run.h"
+#include "common/app/sql.h"
 #include "common/app/worker.h"
 #include "common/base/clock.h"
-#include "common/base/log.h"
+#include "common/base/secret.h"
 #include "common/io/http.h"
-#include "common/io/metrics.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SESSIONS_MAX 20000
 #define PENDING_MAX 32 /* frames of one connection that wait for their turn */
 #define CONNECT_US (5 * SECOND_US)
 #define FRAMES_MAX 24
+#define REMOTE_BYTES 46
 #define SUBPROTOCOL "telecura.v1.json"
+#define OUTER_ID {"id", INT, 0, 0, 0, INT64_MAX, NULL, NULL}
 
 struct pending {
     struct pending *next;
@@ -36,7 +39,8 @@ struct session {
     struct uuid path_id;
     struct actor actor;
     struct grant grant; /* its texts are words of our own */
-    int64_t opened_us;  /* monotonic */
+    char remote[REMOTE_BYTES];
+    int64_t opened_us; /* monotonic */
     void *user;
 };
 
@@ -44,18 +48,18 @@ struct frame_job {
     struct job job;
     session_id session;
     struct pending *pending;
+    struct run run;
     struct uuid path_id;
     struct actor actor;
     struct grant grant;
+    char remote[REMOTE_BYTES];
     bool open;
     /* what came of it */
     struct actor new_actor;
     struct grant new_grant;
     bool took_grant;
-    void (*after)(struct session *, void *);
-    void *after_user;
-    char *reply;
-    size_t reply_n;
+    after_commit *after;
+    struct str after_user, reply; /* owned */
     err_t err;
 };
 
@@ -70,6 +74,7 @@ static struct shape outer; /* {id, <type>: body ...} */
 static struct field outer_fields[FRAMES_MAX + 2];
 static struct run frame_runs[FRAMES_MAX];
 static size_t frame_count;
+static int64_t started_us;
 
 const struct shape session_connect_shape = {
     "Connect", sizeof(struct { struct str token, grant; }),
@@ -159,6 +164,33 @@ void session_each(void (*fn)(struct session *, void *), void *user)
     }
 }
 
+/* ---- memory that may hold PHI ---- */
+
+static struct str text_keep(const void *p, size_t n)
+{
+    char *copy = malloc(n + 1);
+
+    if (!copy) abort();
+    if (n) memcpy(copy, p, n);
+    return (struct str){copy, n};
+}
+
+static void wipe_free(void *p, size_t n)
+{
+    if (p) secret_wipe(p, n);
+    free(p);
+}
+
+static void text_drop(struct str text)
+{
+    wipe_free((void *)(uintptr_t)text.p, text.n);
+}
+
+static void pending_free(struct pending *pending)
+{
+    wipe_free(pending, sizeof *pending + pending->n);
+}
+
 /* ---- out ---- */
 
 void session_close(struct session *session, unsigned code, const char *why)
@@ -193,7 +225,7 @@ static void posted_run(void *user)
     if (session && posted->why) session_close(session, posted->code, posted->why);
     if (session && !posted->why)
         session_send(session, posted->delivery, (struct str){posted->text, posted->n});
-    free(posted);
+    wipe_free(posted, sizeof *posted + posted->n);
 }
 
 void session_post(session_id id, enum delivery delivery, struct str frame)
@@ -217,16 +249,21 @@ void session_end(session_id id, unsigned code, const char *why)
 
 /* ---- what ends a session ---- */
 
+static bool grant_revoked(const struct grant *grant)
+{
+    return revoked_grant(grant->id) || revoked_visit(grant->visit) ||
+           revoked_consent(grant->patient, grant->minted_at_us);
+}
+
 static bool is_revoked(const struct session *session)
 {
-    return revoked_person(session->actor.person) || revoked_grant(session->grant.id) ||
-           revoked_visit(session->grant.visit) ||
-           revoked_consent(session->grant.patient, session->grant.minted_at_us);
+    return revoked_person(session->actor.person) || grant_revoked(&session->grant);
 }
 
 static void session_check(struct session *session)
 {
-    if (session->state == CONNECTING && clock_mono_us() - session->opened_us > CONNECT_US)
+    if (session->state == CONNECTING && !session->busy &&
+        clock_mono_us() - session->opened_us > CONNECT_US)
         session_close(session, 4502, "not connected in time");
     if (session->state != OPEN) return;
     if (is_revoked(session))
@@ -266,43 +303,99 @@ static struct str member_text(const struct shape *shape, const void *body, const
     return STR_NONE;
 }
 
-/* Token and grant of a connect or refresh: sound, of the same person, for this endpoint, not
- * revoked, and within one organisation. */
-static err_t credentials_check(struct worker *worker, struct frame_job *job,
-                               const struct shape *shape, const void *body)
+/* Rights outlive the arena that the grant was read into, so they become words of our own. */
+static bool rights_known(struct str given, struct str *ret_rights)
 {
-    const struct common_settings *settings = service_settings();
-    const struct str token = member_text(shape, body, "token");
+    static const char *const known[] = {"chat call", "chat", "call"};
 
-    job->new_actor = job->actor;
-    if (token.p || !job->open)
-        TRY(auth_actor(auth, worker->db, worker->arena, token, STR_NONE, &job->new_actor));
-    TRY(grant_check(worker->arena, settings->access_public, member_text(shape, body, "grant"),
-                    clock_now_us(), &job->new_grant));
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!str_is(given, known[i])) continue;
 
+        *ret_rights = str_of(known[i]);
+        return true;
+    }
+    return false;
+}
+
+bool session_right(const struct grant *grant, const char *right)
+{
+    const size_t n = strlen(right);
+
+    for (size_t i = 0; i + n <= grant->rights.n; i++) {
+        if (memcmp(grant->rights.p + i, right, n) == 0) return true;
+    }
+    return false;
+}
+
+/* A connection never changes its subject. */
+static bool is_same_subject(const struct grant *was, const struct grant *now)
+{
+    return uuid_equal(was->visit, now->visit) && uuid_equal(was->person, now->person) &&
+           uuid_equal(was->channel, now->channel) && uuid_equal(was->patient, now->patient);
+}
+
+/* Why a sound grant does not open this connection. A replica that has not read the revocations to
+ * their end trusts only grants that were minted since it runs. */
+static err_t grant_fits(const struct frame_job *job)
+{
     const struct grant *grant = &job->new_grant;
+
     if (!uuid_equal(grant->person, job->new_actor.person) ||
         !uuid_equal(grant->org, job->new_actor.org))
         return ERR_GRANT_REQUIRED;
-    if (job->open && (!uuid_equal(grant->visit, job->grant.visit) ||
-                      !uuid_equal(grant->person, job->grant.person)))
-        return ERR_GRANT_REQUIRED; /* a connection never changes its subject */
+    if (job->open && !is_same_subject(&job->grant, grant)) return ERR_GRANT_REQUIRED;
     if (!uuid_is_nil(job->path_id) && !uuid_equal(grant->channel, job->path_id))
         return ERR_GRANT_REQUIRED;
-    if (revoked_grant(grant->id) || revoked_visit(grant->visit) ||
-        revoked_consent(grant->patient, grant->minted_at_us))
-        return ERR_GRANT_REQUIRED;
+    if (grant_revoked(grant)) return ERR_GRANT_REQUIRED;
+    return service_caught_up() || grant->minted_at_us >= started_us ? ERR_OK : ERR_GRANT_REQUIRED;
+}
 
-    job->new_grant.role = str_of(str_is(grant->role, "patient") ? "patient" : "clinician");
-    job->new_grant.rights = str_of("chat call");
+/* Token and grant of a connect or refresh. The grant names the organisation; the token must be its
+ * person's. *ret_grant is what is wrong with the grant of somebody whom we know: that goes on
+ * record, while strangers are only counted. */
+static err_t credentials_check(struct worker *worker, struct frame_job *job,
+                               const struct shape *shape, const void *body, err_t *ret_grant)
+{
+    const struct common_settings *settings = service_settings();
+    const struct str token = member_text(shape, body, "token");
+    struct grant *grant = &job->new_grant;
+    char org[UUID_TEXT + 1];
+
+    *ret_grant = grant_check(worker->arena, settings->access_public,
+                             member_text(shape, body, "grant"), clock_now_us(), grant);
+    if (err_is_fault(*ret_grant)) return *ret_grant;
+
+    job->new_actor = job->actor;
+    if (token.p || !job->open)
+        TRY(auth_actor(auth, worker->db, worker->arena, token,
+                       *ret_grant == ERR_OK ? str_of(uuid_format(grant->org, org)) : STR_NONE,
+                       &job->new_actor));
+    if (*ret_grant == ERR_OK && !rights_known(grant->rights, &grant->rights))
+        *ret_grant = ERR_GRANT_REQUIRED;
+    if (*ret_grant == ERR_OK) *ret_grant = grant_fits(job);
+    if (*ret_grant != ERR_OK) return ERR_OK;
+
+    grant->role = str_of(str_is(grant->role, "patient") ? "patient" : "clinician");
     job->took_grant = true;
     return ERR_OK;
 }
 
-void act_after(struct act *act, void (*fn)(struct session *, void *), void *user)
+void act_after(struct act *act, after_commit *fn, const void *user, size_t n)
 {
     act->own->after = fn;
-    act->own->after_user = user;
+    act->own->after_user = bytes_of(user, n);
+}
+
+err_t session_allow(struct act *act, const char *right)
+{
+    const struct grant *grant = act->grant;
+    const struct relation_of_grant relation = {
+        .visit_id = grant->visit, .patient_id = grant->patient, .ends_at_us = grant->ends_at_us};
+
+    if (!session_right(grant, right)) return ERR_GRANT_REQUIRED;
+    if (uuid_equal(grant->provider, act->who.person)) relation_of_grant(act_tx(act), &relation);
+    TRY(act_allow(act, grant->patient));
+    return consent_require(act, grant->patient, CONSENT_TELEHEALTH);
 }
 
 err_t session_refresh(struct act *act)
@@ -311,6 +404,12 @@ err_t session_refresh(struct act *act)
 
     TRY(act_allow(act, act->grant->patient));
     return act_reply(act, 200, &session_opened_shape, &opened);
+}
+
+static struct str error_text(struct arena *arena, int64_t id, err_t err)
+{
+    return arena_printf(arena, "{\"id\":%lld,\"error\":{\"code\":\"%s\",\"retryable\":%s}}",
+                        (long long)id, err_info(err)->code, err_is_fault(err) ? "true" : "false");
 }
 
 static void frame_reply(struct frame_job *job, const char *type, struct str body)
@@ -322,13 +421,17 @@ static void frame_reply(struct frame_job *job, const char *type, struct str body
         text = arena_printf(arena, "{\"id\":%lld,\"%s\":" STR_FMT "}", (long long)job->pending->id,
                             type, STR_ARG(body.n ? body : STR("{}")));
     else
-        text = arena_printf(arena, "{\"id\":%lld,\"error\":{\"code\":\"%s\",\"retryable\":%s}}",
-                            (long long)job->pending->id, err_info(job->err)->code,
-                            err_is_fault(job->err) ? "true" : "false");
-    job->reply = malloc(text.n);
-    if (!job->reply) abort();
-    memcpy(job->reply, text.p, text.n);
-    job->reply_n = text.n;
+        text = error_text(arena, job->pending->id, job->err);
+    job->reply = text_keep(text.p, text.n);
+}
+
+/* A connect that is refused before its handler is an act all the same. */
+static _Thread_local err_t refusal;
+
+static err_t refuse(struct act *act)
+{
+    (void)act;
+    return refusal;
 }
 
 static err_t frame_act(struct worker *worker, struct frame_job *job, struct act *act)
@@ -339,6 +442,7 @@ static err_t frame_act(struct worker *worker, struct frame_job *job, struct act 
                               .grant = &job->grant,
                               .session = job->session,
                               .path_id = job->path_id,
+                              .remote = str_of(job->remote),
                               .if_match = -1};
     void *decoded = arena_alloc(worker->arena, outer.size);
     struct json_fault fault;
@@ -348,11 +452,12 @@ static err_t frame_act(struct worker *worker, struct frame_job *job, struct act 
     memcpy(&input.in, (const char *)decoded + outer_fields[job->pending->frame + 1].offset,
            sizeof input.in);
     if (credentials) {
-        TRY(credentials_check(worker, job, frame->body, input.in));
+        TRY(credentials_check(worker, job, frame->body, input.in, &refusal));
         input.actor = &job->new_actor;
         input.grant = &job->new_grant;
+        if (refusal != ERR_OK) job->run.handler = refuse;
     }
-    return run_act(&frame_runs[job->pending->frame], &input, worker->db, worker->arena, act);
+    return run_act(&job->run, &input, worker->db, worker->arena, act);
 }
 
 static void frame_done(void *user);
@@ -363,9 +468,9 @@ static void frame_run(struct worker *worker, struct job *base)
     struct act act = {.own = NULL};
 
     job->err = frame_act(worker, job, &act);
-    if (act.own) {
+    if (job->err == ERR_OK && act.own->after) {
         job->after = act.own->after;
-        job->after_user = act.own->after_user;
+        job->after_user = text_keep(act.own->after_user.p, act.own->after_user.n);
     }
     const struct bytes body = job->err == ERR_OK ? act.own->body : BYTES_NONE;
     frame_reply(job, service->frames[job->pending->frame].type,
@@ -377,28 +482,38 @@ static void frame_run(struct worker *worker, struct job *base)
 
 static void frame_next(struct session *session);
 
+static void frame_answer(struct session *session, struct frame_job *job)
+{
+    if (job->err == ERR_OK && job->took_grant) {
+        session->actor = job->new_actor;
+        session->grant = job->new_grant;
+        session->state = OPEN;
+    }
+    if (ws_send(session->ws, job->reply) == WS_FULL) session_close(session, 4008, "slow");
+    if (session->state != CONNECTING) return;
+
+    if (err_is_fault(job->err))
+        session_close(session, 4011, "unavailable");
+    else
+        session_close(session, 4500, "connect refused");
+}
+
 static void frame_done(void *user)
 {
     struct frame_job *job = user;
     struct session *session = session_find(job->session);
 
-    if (session && session->state != CLOSING) {
-        if (job->err == ERR_OK && job->took_grant) {
-            session->actor = job->new_actor;
-            session->grant = job->new_grant;
-            session->state = OPEN;
-        }
-        if (job->err == ERR_OK && job->after) job->after(session, job->after_user);
-        if (ws_send(session->ws, (struct str){job->reply, job->reply_n}) == WS_FULL)
-            session_close(session, 4008, "slow");
-        if (session->state == CONNECTING) session_close(session, 4500, "connect refused");
-        session_check(session);
+    if (session && session->state == CLOSING) session = NULL;
+    if (session) frame_answer(session, job);
+    if (job->after) job->after(session, job->after_user.p);
+    if (session) {
         session->busy = false;
+        session_check(session);
         frame_next(session);
     }
-    free(job->after_user);
-    free(job->pending);
-    free(job->reply);
+    text_drop(job->after_user);
+    text_drop(job->reply);
+    pending_free(job->pending);
     free(job);
 }
 
@@ -417,16 +532,18 @@ static void frame_next(struct session *session)
     *job = (struct frame_job){.job.run = frame_run,
                               .session = session->id,
                               .pending = pending,
+                              .run = frame_runs[pending->frame],
                               .path_id = session->path_id,
                               .actor = session->actor,
                               .grant = session->grant,
                               .open = session->state == OPEN};
+    memcpy(job->remote, session->remote, sizeof job->remote);
     session->busy = true;
     if (workers_put(&job->job)) return;
 
-    free(pending);
+    pending_free(pending);
     free(job);
-    session_close(session, 4008, "busy");
+    session_close(session, 4011, "busy");
 }
 
 static void frame_wait(struct session *session, size_t frame, int64_t id, struct str text)
@@ -460,6 +577,21 @@ static bool frame_find(const char *decoded, size_t *ret_frame, const void **ret_
     return found == 1;
 }
 
+/* A frame without sense is answered if it is JSON with an id; else, or before connect, it ends the
+ * connection. */
+static void frame_refuse(struct session *session, struct str text)
+{
+    static const struct field id_field[] = {OUTER_ID, {.name = NULL}};
+    static const struct shape id_only = {"FrameId", sizeof(int64_t), id_field};
+    int64_t id = 0;
+
+    if (session->state == OPEN &&
+        json_decode_lenient(&id_only, str_bytes(text), loop_arena, &id, NULL) == ERR_OK)
+        session_send(session, STORED, error_text(loop_arena, id, ERR_BAD_BODY));
+    else
+        session_close(session, 4500, "not a frame of " SUBPROTOCOL);
+}
+
 static void on_message(struct ws *ws, struct str text, void *user)
 {
     struct session *session = user;
@@ -474,7 +606,7 @@ static void on_message(struct ws *ws, struct str text, void *user)
     memcpy(&id, decoded, sizeof id);
 
     if (err != ERR_OK || !frame_find(decoded, &frame, &body))
-        session_close(session, 4500, "not a frame of " SUBPROTOCOL);
+        frame_refuse(session, text);
     else if ((session->state == CONNECTING) !=
              (strcmp(service->frames[frame].type, "connect") == 0))
         session_close(session, 4500, "the first frame is connect, and only the first");
@@ -499,7 +631,7 @@ static void on_closed(struct ws *ws, void *user)
     for (struct pending *pending = session->first; pending;) {
         struct pending *next = pending->next;
 
-        free(pending);
+        pending_free(pending);
         pending = next;
     }
     free(session);
@@ -507,18 +639,30 @@ static void on_closed(struct ws *ws, void *user)
 
 static const struct ws_events events = {on_message, NULL, on_closed};
 
+/* A page of another site may open a socket in the name of who looks at it; not here. */
+static bool origin_is_ours(const struct h1_head *head)
+{
+    const struct str origin = h1_header(head, "origin"), host = h1_header(head, "host");
+    const size_t scheme = sizeof "https://" - 1;
+
+    return !origin.p || (str_starts(origin, "https://") &&
+                         str_equal((struct str){origin.p + scheme, origin.n - scheme}, host));
+}
+
 void session_accept(struct http_call *call, struct uuid path_id)
 {
-    static const struct ws_limits limits = {64 * 1024, 256 * 1024, 1024 * 1024, 25000,
-                                            8000,      10000,      100};
-    struct session *session = session_new();
+    if (!origin_is_ours(http_head(call)))
+        return http_problem(call, ERR_FORBIDDEN, UUID_NIL, STR_NONE);
 
+    struct session *session = session_new();
     if (!session) return http_problem(call, ERR_BUSY, UUID_NIL, STR_NONE);
 
     session->path_id = path_id;
-    session->ws = http_upgrade(call, SUBPROTOCOL, &limits, &events, session);
-    if (session->ws) return;
-
+    session->ws = http_upgrade(call, SUBPROTOCOL, &WS_LIMITS, &events, session);
+    if (session->ws) {
+        snprintf(session->remote, sizeof session->remote, "%s", ws_remote(session->ws));
+        return;
+    }
     slots[session->id >> 32] = NULL;
     count--;
     free(session);
@@ -531,6 +675,7 @@ void session_init(const struct service *given, struct auth *given_auth)
 {
     service = given;
     auth = given_auth;
+    started_us = clock_now_us();
     if (!service->frames) return;
 
     slots = calloc(SESSIONS_MAX, sizeof *slots);
@@ -538,7 +683,7 @@ void session_init(const struct service *given, struct auth *given_auth)
     loop_arena = arena_new(4u * 1024 * 1024);
     if (!slots || !generations) abort();
 
-    outer_fields[0] = (struct field){"id", INT, 0, 0, 0, INT64_MAX, NULL, NULL};
+    outer_fields[0] = (struct field)OUTER_ID;
     for (size_t i = 0; service->frames[i].type; i++, frame_count++) {
         const struct frame *frame = &service->frames[i];
 

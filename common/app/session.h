@@ -8,9 +8,13 @@
  * (revocation feed, close 4503, within 2 s), and can be refreshed in band before that with
  * refresh {token?, grant}.
  *
- * Close codes  4001 call moved to another replica, 4008 slow reader, 4010 draining: reconnect.
- *              4500 protocol, 4501 too large or too fast, 4502 not connected in time, 4503 revoked,
- *              4504 grant ended, 4505 duplicate identity: stay out.
+ * A connection is of the gateway's own pages or of no page: an Origin that is not the Host asked for
+ * is refused before the upgrade.
+ *
+ * Close codes  4001 call moved to another replica, 4008 slow reader, 4010 draining, 4011 unavailable:
+ *              reconnect. 4500 protocol or connect refused (the error frame before says why),
+ *              4501 too large or too fast, 4502 not connected in time, 4503 revoked or visit closed,
+ *              4504 grant ended, 4505 duplicate identity: stay out. 1000: the client left.
  *
  * Threads  loop only, except session_post() and session_end().
  */
@@ -18,7 +22,6 @@
 
 #include "common/app/act.h"
 #include "common/app/grant.h"
-
 
 session_id session_key(const struct session *session);
 struct session *session_find(session_id id);                /* NULL: gone */
@@ -40,9 +43,16 @@ void session_post(session_id id, enum delivery delivery, struct str frame); /* c
 void session_end(session_id id, unsigned code, const char *why);
 /* Runs fn on the loop. */
 void session_loop(void (*fn)(void *), void *user);
-/* From a frame's handler: runs fn(session, user) on the loop after COMMIT and before the reply is
- * sent, if the session is still there; free(user) follows in any case. */
-void act_after(struct act *act, void (*fn)(struct session *, void *), void *user);
+/* From a frame's handler: runs fn(session, user) on the loop after COMMIT, behind the reply. What was
+ * committed must be told even if the asker has gone meanwhile: then session is NULL. The @n bytes at
+ * @user are copied, and wiped afterwards. */
+typedef void after_commit(struct session *session, const void *user);
+void act_after(struct act *act, after_commit *fn, const void *user, size_t n);
+/* For the first frame: what the grant says of the clinician's relation holds here at once (access tells
+ * it later by event), then permission x relation, and consent to telehealth. @right: "chat", "call". */
+err_t session_allow(struct act *act, const char *right);
+/* Does the grant open this? */
+bool session_right(const struct grant *grant, const char *right);
 /* The frame `refresh`: its body has the members grant and (optional) token; put this into the
  * frames table. The framework checks both before and takes the new grant over after COMMIT. */
 err_t session_refresh(struct act *act);

@@ -44,6 +44,8 @@ OWN_SETTINGS = {
              "kek_passphrase_file": "{dir}/kek.passphrase"},
     "appointments": {"signing_key": "{dir}/appointments.signing"},
     "access": {"signing_key": "{dir}/access.signing"},
+    "prescriptions": {"signing_key": "{dir}/prescriptions.signing",
+                      "signing_public": "{dir}/prescriptions.public"},
 }
 WITHOUT_KEYS = ("keyd",)       # asks no keyd
 WITHOUT_PEOPLE = ("keyd", "fhir")
@@ -152,11 +154,11 @@ class Client:
 
 
 class Service(Client):
-    def __init__(self, suite, name, settings):
+    def __init__(self, suite, name, settings, label=None):
         self.suite, self.name, self.process = suite, name, None
         self.binary = f"{bin_folder()}/{name}"
-        self.config = f"{suite.folder}/{name}.conf"
-        self.log = f"{suite.folder}/{name}.log"
+        self.config = f"{suite.folder}/{label or name}.conf"
+        self.log = f"{suite.folder}/{label or name}.log"
         port, self.inner = free_port(), free_port()
         super().__init__(suite, port)
         cert, key = suite.authority.leaf(name)
@@ -247,7 +249,7 @@ class Suite:
         self.jwks = f"{self.folder}/jwks.json"
         self.idp = Idp(self.jwks)
         self.postgres = Postgres(self.folder, fsync)
-        self.services = {}
+        self.services, self.replicas = {}, []
         self.clock_file = f"{self.folder}/clock"
         with open(self.clock_file, "wb") as f:
             f.write(bytes(8))
@@ -259,7 +261,7 @@ class Suite:
 
     def close(self):
         failures = []
-        for service in reversed(list(self.services.values())):
+        for service in reversed([*self.services.values(), *self.replicas]):
             code = service.stop()
             if code != 0:
                 failures.append(f"{service.name} ended with {code}:\n{service.tail()}")
@@ -305,6 +307,15 @@ class Suite:
                 raise RuntimeError(f"{name} --migrate: {done.stdout}{done.stderr}")
         self.services[name] = service
         return service.start() if start else service
+
+    def replica(self, name):
+        """One more process of the running service @name, on the same database."""
+        first = self.services[name]
+        own = {k: v for k, v in first.settings.items() if k not in ("listen", "inner")}
+        made = Service(self, name, {}, label=f"{name}-{len(self.replicas) + 2}")
+        made.settings = {**made.settings, **own}
+        self.replicas.append(made)
+        return made.start()
 
     # People, as the events of access would bring them.
 

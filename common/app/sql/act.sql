@@ -65,6 +65,13 @@ ON CONFLICT (org, id) DO UPDATE SET
     version = excluded.version, epoch = excluded.epoch
 WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version);
 
+-- relation_of_grant  :exec
+-- A clinician's relation as the grant proves it, until access tells of it (any version beats 0).
+INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, version)
+VALUES (:org, :visit_id::uuid, :actor, :patient_id::uuid, 'booked', :now, :ends_at::timestamptz, 0)
+ON CONFLICT (org, id) DO UPDATE SET ends_at = excluded.ends_at
+WHERE relation.version = 0 AND relation.ends_at < excluded.ends_at;
+
 -- consent_upsert  :exec
 INSERT INTO consent (org, id, patient_id, scope, state, starts_at, ends_at, document_version, version, epoch)
 VALUES (:org, :id::uuid, :patient_id::uuid, :scope::text, :state::text, :starts_at::timestamptz,

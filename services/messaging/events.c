@@ -1,0 +1,28 @@
+#include "services/messaging/messaging.h"
+
+#define VISIT(kind) TELECURA__V1__VISIT_EVENT__KIND__##kind
+
+/* clang-format off */
+const struct hears messaging_hears[] = {
+    {TOPIC_MESSAGES, WATCH, 0, NULL, message_heard},
+    {TOPIC_VISITS, EFFECT, VISIT(CANCELLED), channel_close},
+    {TOPIC_VISITS, EFFECT, VISIT(ENDED), channel_close},
+    {TOPIC_VISITS, EFFECT, VISIT(NO_SHOW), channel_close},
+    {0},
+};
+/* clang-format on */
+
+/* A replica committed a message; whoever sits here with less gets it from the table. */
+void message_heard(const struct event *event)
+{
+    const Telecura__V1__MessageEvent *const heard = (const void *)event->message;
+
+    fan_hint(pb_to_uuid(heard->channel), heard->offset);
+}
+
+/* The visit is over. Its channel stays readable; every replica ends its sessions when it sees this. */
+err_t channel_close(struct act *act)
+{
+    stream_close(act, &(struct stream_close){.visit_id = act->event->key});
+    return ERR_OK;
+}

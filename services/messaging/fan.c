@@ -1,0 +1,406 @@
+/*
+ * From commits to sockets.
+ *
+ * Every session has the offset of the last message that it was sent. A message that was committed
+ * here goes straight to the sessions that lack just that one; whoever lacks more, or a message of
+ * another replica, is served from the table by the effects thread. So order and completeness rest on
+ * the table alone: events and the poll of each second only say that there is something to read.
+ */
+#include "services/messaging/messaging.h"
+
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define BUCKETS 1024
+#define ARENA_BYTES_MAX (8u * 1024 * 1024)
+#define POLL_MS 1000
+#define DRAIN_US (5 * SECOND_US) /* longer than a closing handshake may take */
+
+struct channel {
+    struct channel *next;
+    struct uuid org, id, patient;
+    int64_t top; /* the highest offset that we heard of */
+    struct seat *seats;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* all below */
+static struct channel *buckets[BUCKETS];
+static size_t channel_count;
+static struct seat *ended; /* whose closing is not on record yet */
+
+static struct channel **place_of(struct uuid id)
+{
+    struct channel **at = &buckets[(id.b[15] | (size_t)id.b[14] << 8) % BUCKETS];
+
+    while (*at && !uuid_equal((*at)->id, id)) at = &(*at)->next;
+    return at;
+}
+
+static bool lacks(const struct channel *channel)
+{
+    for (const struct seat *seat = channel->seats; seat; seat = seat->next) {
+        if (seat->last < channel->top) return true;
+    }
+    return false;
+}
+
+/* ---- who sits where ---- */
+
+static struct str presence_frame(char *text, size_t n, struct uuid person, const char *state)
+{
+    const int length = snprintf(text, n, "{\"presence\":{\"person\":\"%s\",\"state\":\"%s\"}}",
+                                UUID_ARG(person), state);
+
+    return (struct str){text, (size_t)length};
+}
+
+static void tell_others(const struct seat *from, struct str frame)
+{
+    for (struct seat *seat = from->channel->seats; seat; seat = seat->next) {
+        struct session *session = seat == from ? NULL : session_find(seat->session);
+
+        if (session) session_send(session, EPHEMERAL, frame);
+    }
+}
+
+void fan_tell(const struct seat *from, struct str frame)
+{
+    pthread_mutex_lock(&lock);
+    tell_others(from, frame);
+    pthread_mutex_unlock(&lock);
+}
+
+static struct seat *seat_copy(const struct seat *from)
+{
+    struct seat *seat = malloc(sizeof *seat);
+
+    if (!seat) abort();
+    *seat = *from;
+    return seat;
+}
+
+static void roster_send(struct session *session, const struct channel *channel, const struct seat *to)
+{
+    char text[128];
+
+    for (const struct seat *seat = channel->seats; seat; seat = seat->next) {
+        if (seat != to)
+            session_send(session, EPHEMERAL,
+                         presence_frame(text, sizeof text, seat->actor.person, "present"));
+    }
+}
+
+void fan_join(struct session *session, const struct seat *given)
+{
+    struct seat *seat = seat_copy(given);
+    char text[128];
+
+    pthread_mutex_lock(&lock);
+    struct channel **place = place_of(given->channel_id);
+    if (!*place) {
+        *place = calloc(1, sizeof **place);
+        if (!*place) abort();
+        **place = (struct channel){NULL, given->org, given->channel_id, given->patient, given->last, NULL};
+        channel_count++;
+    }
+    seat->channel = *place;
+    seat->next = seat->channel->seats;
+    seat->channel->seats = seat;
+    if (seat->channel->top < seat->last) seat->channel->top = seat->last;
+    roster_send(session, seat->channel, seat);
+    tell_others(seat, presence_frame(text, sizeof text, seat->actor.person, "present"));
+    const bool behind = lacks(seat->channel);
+    pthread_mutex_unlock(&lock);
+
+    session_set_user(session, seat);
+    if (behind) service_poke_effects();
+}
+
+static void ended_add(struct seat *seat)
+{
+    seat->channel = NULL;
+    seat->next = ended;
+    ended = seat;
+}
+
+void fan_forget(const struct seat *given)
+{
+    struct seat *seat = seat_copy(given);
+
+    seat->gone = true;
+    seat->last = 0; /* it was sent nothing */
+    pthread_mutex_lock(&lock);
+    ended_add(seat);
+    pthread_mutex_unlock(&lock);
+    service_poke_effects();
+}
+
+void fan_leave(struct session *session)
+{
+    struct seat *seat = session_user(session);
+    char text[128];
+
+    if (!seat) return;
+
+    pthread_mutex_lock(&lock);
+    struct channel *channel = seat->channel;
+    struct seat **at = &channel->seats;
+    while (*at != seat) at = &(*at)->next;
+    *at = seat->next;
+
+    seat->gone = true;
+    for (const struct seat *other = channel->seats; other; other = other->next)
+        seat->gone &= !uuid_equal(other->actor.person, seat->actor.person);
+    if (seat->gone) tell_others(seat, presence_frame(text, sizeof text, seat->actor.person, "gone"));
+    if (!channel->seats) {
+        *place_of(channel->id) = channel->next;
+        free(channel);
+        channel_count--;
+    }
+    ended_add(seat);
+    pthread_mutex_unlock(&lock);
+    service_poke_effects();
+}
+
+/* ---- messages ---- */
+
+static bool push(struct uuid id, int64_t offset, struct str frame)
+{
+    bool behind = false;
+
+    pthread_mutex_lock(&lock);
+    struct channel *channel = *place_of(id);
+    if (channel) {
+        if (channel->top < offset) channel->top = offset;
+        for (struct seat *seat = channel->seats; seat; seat = seat->next) {
+            struct session *session = session_find(seat->session);
+
+            if (!session || seat->last + 1 != offset) continue;
+            seat->last = offset;
+            session_send(session, STORED, frame);
+        }
+        behind = lacks(channel);
+    }
+    pthread_mutex_unlock(&lock);
+    return behind;
+}
+
+void fan_push(struct uuid id, int64_t offset, struct str frame)
+{
+    if (push(id, offset, frame)) service_poke_effects();
+}
+
+void fan_hint(struct uuid id, int64_t top)
+{
+    bool behind = false;
+
+    pthread_mutex_lock(&lock);
+    struct channel *channel = *place_of(id);
+    if (channel) {
+        if (channel->top < top) channel->top = top;
+        behind = lacks(channel);
+    }
+    pthread_mutex_unlock(&lock);
+    if (behind) service_poke_effects();
+}
+
+/* ---- from the table ---- */
+
+struct wanted {
+    struct uuid org;
+    struct stream stream; /* id and patient are known */
+    int64_t after;
+};
+
+struct delivery_of { /* one message on its way to the loop */
+    struct uuid channel;
+    int64_t offset;
+    bool last; /* of what was read: who still lacks something needs another round */
+    size_t n;
+    char frame[];
+};
+
+static void delivered(void *user)
+{
+    struct delivery_of *delivery = user;
+
+    if (push(delivery->channel, delivery->offset, (struct str){delivery->frame, delivery->n}) &&
+        delivery->last)
+        service_poke_effects();
+    secret_wipe(delivery, sizeof *delivery + delivery->n);
+    free(delivery);
+}
+
+/* Within an act of the service: the sessions' opening was the audited read of what it reads. */
+static err_t catch_up(struct act *act)
+{
+    const struct wanted *wanted = act->in;
+    struct list list;
+
+    TRY(messages_read(act, &wanted->stream, wanted->after, PAGE_MESSAGES, &list));
+    const struct said *said = list.p;
+    for (size_t i = 0; i < list.n; i++) {
+        const struct str frame = message_frame(act->arena, &said[i]);
+        struct delivery_of *delivery = malloc(sizeof *delivery + frame.n);
+
+        if (!delivery) abort();
+        *delivery = (struct delivery_of){wanted->stream.id, said[i].row.off, i + 1 == list.n, frame.n};
+        memcpy(delivery->frame, frame.p, frame.n);
+        session_loop(delivered, delivery);
+    }
+    return ERR_OK;
+}
+
+/* The channels that have sessions; @behind: only those where one of them lacks something. */
+static struct wanted *channels_held(struct arena *arena, bool behind, size_t *ret_n)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&lock);
+    struct wanted *all = ARENA_ARRAY(arena, struct wanted, channel_count + 1);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (const struct channel *channel = buckets[i]; channel; channel = channel->next) {
+            if (behind && !lacks(channel)) continue;
+
+            struct wanted *one = &all[n++];
+            *one = (struct wanted){channel->org, {.id = channel->id, .patient_id = channel->patient},
+                                   channel->top};
+            for (const struct seat *seat = channel->seats; seat; seat = seat->next) {
+                if (seat->last < one->after) one->after = seat->last;
+            }
+        }
+    }
+    pthread_mutex_unlock(&lock);
+
+    *ret_n = n;
+    return all;
+}
+
+static void all_catch_up(struct db *db, struct arena *arena)
+{
+    size_t n;
+    const struct wanted *wanted = channels_held(arena, true, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (service_act(db, wanted[i].org, AUDIT_NONE, catch_up, &wanted[i]) != ERR_OK)
+            return; /* raised there; the next round tries again */
+    }
+}
+
+/* ---- each second: what the table says of the channels that we hold ---- */
+
+static void channel_end(struct uuid id)
+{
+    pthread_mutex_lock(&lock);
+    struct channel *channel = *place_of(id);
+    for (struct seat *seat = channel ? channel->seats : NULL; seat; seat = seat->next)
+        session_end(seat->session, 4503, "visit closed");
+    pthread_mutex_unlock(&lock);
+}
+
+static err_t states_read(struct act *act)
+{
+    const struct streams_state *held = act->in;
+    struct stream_state_rows rows;
+
+    TRY(streams_state(act, held, &rows));
+    for (size_t i = 0; i < rows.n; i++) {
+        fan_hint(rows.p[i].id, rows.p[i].top);
+        if (rows.p[i].closed) channel_end(rows.p[i].id);
+    }
+    return ERR_OK;
+}
+
+static void table_poll(struct db *db, struct arena *arena)
+{
+    size_t n;
+    const struct wanted *all = channels_held(arena, false, &n);
+    struct uuid *orgs = ARENA_ARRAY(arena, struct uuid, n + 1);
+    struct uuid *ids = ARENA_ARRAY(arena, struct uuid, n + 1);
+    const struct streams_state held = {.orgs = {orgs, n}, .ids = {ids, n}};
+
+    for (size_t i = 0; i < n; i++) {
+        orgs[i] = all[i].org;
+        ids[i] = all[i].stream.id;
+    }
+    if (n && service_act(db, UUID_NIL, AUDIT_NONE, states_read, &held) != ERR_OK) {} /* raised there */
+}
+
+/* ---- closings ---- */
+
+/* The person's own act, though nobody asked: the row names who left, and the last offset they got. */
+static err_t closing_record(struct act *act)
+{
+    const struct seat *seat = act->in;
+
+    TRY(act_allow(act, seat->patient));
+    act->who = seat->actor;
+    act_resource(act, seat->channel_id, seat->last);
+    return seat->gone ? presence_tell(act, seat->actor.person, seat->visit, "gone") : ERR_OK;
+}
+
+static struct seat *ended_take(void)
+{
+    pthread_mutex_lock(&lock);
+    struct seat *seat = ended;
+    if (seat) ended = seat->next;
+    pthread_mutex_unlock(&lock);
+
+    return seat;
+}
+
+static void closings_record(struct db *db)
+{
+    struct seat *seat;
+
+    while ((seat = ended_take())) {
+        if (service_act(db, seat->org, AUDIT_CHANNEL_CLOSED, closing_record, seat) == ERR_OK) {
+            free(seat);
+            continue;
+        }
+        pthread_mutex_lock(&lock);
+        ended_add(seat); /* tried again with the next round */
+        pthread_mutex_unlock(&lock);
+        return;
+    }
+}
+
+/* ---- the thread ---- */
+
+static bool is_drained(int64_t *stopping_since_us)
+{
+    if (!service_stopping()) return false;
+    if (!*stopping_since_us) *stopping_since_us = clock_mono_us();
+
+    return session_count() == 0 || clock_mono_us() - *stopping_since_us > DRAIN_US;
+}
+
+void fan_run(void)
+{
+    const struct common_settings *settings = service_settings();
+    struct db *db = db_new(settings->db, "messaging fan");
+    struct arena *arena = arena_new(ARENA_BYTES_MAX);
+    int64_t polled_us = 0, stopping_since_us = 0;
+    bool last;
+
+    do {
+        last = is_drained(&stopping_since_us);
+        if (clock_mono_us() - polled_us >= POLL_MS * MS_US) {
+            polled_us = clock_mono_us();
+            table_poll(db, arena);
+        }
+        all_catch_up(db, arena);
+        closings_record(db);
+        arena_reset(arena);
+        if (stopping_since_us)
+            poll(NULL, 0, last ? 0 : 20); /* sessions close on the loop, which says nothing of it */
+        else
+            service_wait(POLL_MS);
+    } while (!last);
+    arena_free(arena);
+    db_free(db);
+}

@@ -1,0 +1,64 @@
+-- Channels and what was said in them.
+
+-- row stream (id uuid, visit_id uuid, patient_id uuid, epoch uuid, top int8, closed bool)
+-- row stream_state (id uuid, top int8, closed bool)
+-- row message (off int8, id uuid, message_id uuid, sender uuid, role text, sent_at timestamptz,
+--     sealed bytea)
+-- row appended (off int8, epoch uuid, sent_at timestamptz, dup bool)
+-- row presence (version int8)
+
+-- stream_open  :exec
+-- The first grant that is shown makes the channel.
+INSERT INTO stream (org, id, visit_id, patient_id, provider_id, epoch, opened_at)
+VALUES (:org, :id::uuid, :visit_id::uuid, :patient_id::uuid, :provider_id::uuid, :epoch::uuid, :now)
+ON CONFLICT DO NOTHING;
+
+-- stream_get  :one stream
+SELECT id, visit_id, patient_id, epoch, top, closed_at IS NOT NULL AS closed
+FROM stream WHERE org = :org AND id = :id::uuid;
+
+-- stream_lock  :exec
+-- Writers of one channel come one after the other: what follows sees all messages before it.
+SELECT id FROM stream WHERE org = :org AND id = :id::uuid FOR UPDATE;
+
+-- message_append  :one appended  else ERR_BAD_STATE
+-- Behind stream_lock(). A message that is there already keeps its offset.
+WITH old AS (
+    SELECT off, sent_at FROM message
+    WHERE org = :org AND channel_id = :channel_id::uuid AND sender = :actor
+      AND message_id = :message_id::uuid
+), bumped AS (
+    UPDATE stream SET top = top + 1
+    WHERE org = :org AND id = :channel_id AND closed_at IS NULL AND NOT EXISTS (SELECT FROM old)
+    RETURNING top
+), new AS (
+    INSERT INTO message (org, channel_id, off, id, message_id, sender, role, sent_at, sealed)
+    SELECT :org, :channel_id, top, :id::uuid, :message_id, :actor, :role::text, :now, :sealed::bytea
+    FROM bumped
+    RETURNING off, sent_at
+)
+SELECT found.off, s.epoch, found.sent_at, found.dup
+FROM (SELECT off, sent_at, true AS dup FROM old UNION ALL SELECT off, sent_at, false FROM new) AS found
+JOIN stream AS s ON s.org = :org AND s.id = :channel_id;
+
+-- messages_after  :many message
+-- A page: at most :limit messages, and 256 KiB of blobs, which as JSON are at most twice that.
+SELECT off, id, message_id, sender, role, sent_at, sealed
+FROM (SELECT m.*, sum(octet_length(sealed)) OVER (ORDER BY off) AS bytes FROM message AS m
+      WHERE org = :org AND channel_id = :channel_id::uuid AND off > :after::int8
+      ORDER BY off LIMIT :limit::int8) AS page
+WHERE bytes - octet_length(sealed) < 256 * 1024 ORDER BY off;
+
+-- streams_state  :many stream_state
+-- all orgs: a replica asks for the channels that it holds sessions of
+SELECT s.id, s.top, s.closed_at IS NOT NULL AS closed
+FROM unnest(:orgs::uuid[], :ids::uuid[]) AS held (org, id) JOIN stream AS s USING (org, id);
+
+-- stream_close  :exec
+UPDATE stream SET closed_at = :now
+WHERE org = :org AND visit_id = :visit_id::uuid AND closed_at IS NULL;
+
+-- presence_set  :one presence
+INSERT INTO presence (org, person, version, state) VALUES (:org, :person::uuid, 1, :state::text)
+ON CONFLICT (org, person) DO UPDATE SET version = presence.version + 1, state = excluded.state
+RETURNING version;
