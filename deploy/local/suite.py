@@ -69,7 +69,7 @@ def kafka(place):
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-cp", f"{fetch.kafka_folder(place.cache)}/lib/*"]
     settings = f"{place.run}/etc/server.properties"
-    formatted = (place.run / "kafka/data/meta.properties").exists()
+    formatted = kafka_formatted(place)
     if not formatted:
         kafka_id = "k" + place.secret("kafka-id")[1:]   # 16 bytes; a leading - reads as an option
         yield Part("kafka-format", [*java, "kafka.tools.StorageTool", "format", "-t",
@@ -80,6 +80,10 @@ def kafka(place):
     if (place.bin / "topics").exists():
         yield Part("topics", [f"{place.bin}/topics", "--config", f"{place.run}/etc/topics.conf"],
                    after=("kafka",))
+
+
+def kafka_formatted(place):
+    return (place.run / "kafka/data/meta.properties").exists()
 
 
 def keycloak(place):
@@ -121,20 +125,24 @@ def keycloak(place):
 
 
 def services(place):
-    """Ours: every binary that is built. A second replica is a row like any other."""
+    """Ours: every binary that is built. A second replica is a row like any other.
+
+    None waits for Kafka, but for once: before the first topics and rights exist, a producer is
+    refused for good and not for now."""
+    rights = (place.bin / "topics").exists() and not kafka_formatted(place)
     for name in SERVICES:
         if not (place.bin / name).exists():
             continue
-        migrated = ()
+        before = ("topics",) if rights else ()
         if name in database.WITH_DATABASE:
-            migrated = (f"migrate-{name}",)
-            yield Part(migrated[0], [f"{place.bin}/{name}", "--migrate", "--config",
-                                     f"{place.run}/etc/{name}.conf"],
+            before += (f"migrate-{name}",)
+            yield Part(f"migrate-{name}", [f"{place.bin}/{name}", "--migrate", "--config",
+                                           f"{place.run}/etc/{name}.conf"],
                        after=("databases",), owner=name, wave=OURS)
         for replica in replicas(place, name):
             yield Part(replica, [f"{place.bin}/{name}", "--config",
                                  f"{place.run}/etc/{replica}.conf"],
-                       probe.service(replica), after=migrated, owner=replica, wave=OURS)
+                       probe.service(replica), after=before, owner=replica, wave=OURS)
 
 
 def replicas(place, service):
