@@ -36,12 +36,28 @@ static void shape_name(const char *name, const struct shape *shape)
     text(name, shape->name, ",");
 }
 
+/* Who may at all; how far they reach is permissions.def's and asked at use. */
+static void roles_print(const struct permission_info *permission)
+{
+    bool first = true;
+
+    printf("\"roles\":{");
+    for (enum role role = 0; role < ROLES; role++) {
+        if (permission->reach[role] == NO) continue;
+
+        printf("%s\"%s\":%u", first ? "" : ",", role_word(role), permission->reach[role]);
+        first = false;
+    }
+    printf("},");
+}
+
 static void route_print(const struct route *route, bool first)
 {
     printf("%s\n  {", first ? "" : ",");
     text("method", method_word(route->method), ",");
     text("path", route->path, ",");
     text("permission", permission_info(route->may)->name, ",");
+    roles_print(permission_info(route->may));
     text("audit", audit_word(route->audit), ",");
     shape_name(route->method == GET ? "query" : "body", route->body);
     shape_name("reply", route->reply);
