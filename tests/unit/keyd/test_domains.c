@@ -1,22 +1,25 @@
 #include "services/keyd/keyd.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
 static const struct uuid patient = {{7}};
 
 static const char *const services[] = {
-    "access", "patients", "appointments", "signaling", "messaging", "notifications",
-    "prescriptions", "billing", "fhir", "audit", "keyd", "gateway", "",
+    "access",    "patients",      "appointments",  "signaling",
+    "messaging", "notifications", "prescriptions", "billing",
+    "fhir",      "audit",         "keyd",          "gateway",
+    "",
 };
 
 /* What each service may, written here a second time: s seal, o open. Others may nothing. */
 static const struct {
     const char *service, *domain, *may;
 } expected[] = {
-    {"appointments", "visit", "so"}, {"patients", "chart", "so"}, {"prescriptions", "chart", "o"},
-    {"access", "person", "so"}, {"notifications", "person", "o"}, {"messaging", "message", "so"},
+    {"appointments", "visit", "so"},         {"patients", "chart", "so"},
+    {"prescriptions", "chart", "o"},         {"access", "person", "so"},
+    {"notifications", "person", "o"},        {"messaging", "message", "so"},
     {"prescriptions", "prescription", "so"},
 };
 
@@ -75,6 +78,18 @@ static void everybody_seals_audit_leaves_and_only_audit_opens_them(void **state)
     }
 }
 
+static void only_patients_has_blind_indexes(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < sizeof services / sizeof *services; s++) {
+        const bool patients = strcmp(services[s], "patients") == 0;
+        assert_int_equal(domain_may(services[s], USE_SEAL, STR("idx"), UUID_NIL),
+                         patients ? ERR_OK : ERR_FORBIDDEN);
+        assert_int_equal(domain_may(services[s], USE_OPEN, STR("idx"), UUID_NIL), ERR_FORBIDDEN);
+        assert_int_equal(domain_may(services[s], USE_SEAL, STR("idx"), patient), ERR_FORBIDDEN);
+    }
+}
+
 static void a_mac_key_is_its_producers_and_audits(void **state)
 {
     (void)state;
@@ -101,6 +116,7 @@ int main(void)
         cmocka_unit_test(every_kind_has_a_domain),
         cmocka_unit_test(whose_key_it_is_must_fit_the_domain),
         cmocka_unit_test(everybody_seals_audit_leaves_and_only_audit_opens_them),
+        cmocka_unit_test(only_patients_has_blind_indexes),
         cmocka_unit_test(a_mac_key_is_its_producers_and_audits),
         cmocka_unit_test(who_shows_no_certificate_gets_nothing),
     };
