@@ -1,0 +1,14 @@
+#include "services/patients/patients.h"
+
+static const struct service patients_service = {
+    .name = "patients",
+    .settings_bytes = sizeof(struct common_settings),
+    .routes = patients_routes,
+    .migrations = patients_migrations,
+    .stmts = patients_stmts,
+};
+
+int main(int argc, char **argv)
+{
+    return service_run(&patients_service, argc, argv);
+}
