@@ -56,7 +56,8 @@ struct code {
     int64_t code_expires_at_us;
 };
 
-handler person_enrol, person_read, people_list, person_disable, person_code, me_read, me_bind, sites_read;
+handler person_enrol, person_read, people_list, person_disable, person_code, me_read, me_bind,
+    sites_read;
 
 /* A member row with its PHI opened. */
 err_t person_of(struct act *act, const struct member *row, struct person *ret);
@@ -130,12 +131,13 @@ err_t tell_consent_revoked(struct act *act, const struct consent_row *row);
 err_t tell_grant_revoked(struct act *act, struct uuid grant, int64_t version);
 err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version);
 
-/* ---- files and first people ---- */
+/* ---- files, first people, start ---- */
 
 handler portal_read, openapi_read;
 
 /* Inserts the organisations and people of bootstrap_file that are not there yet. */
 err_t bootstrap(const struct access_settings *settings);
+err_t access_start(void);
 
 /* ---- tables ---- */
 
@@ -143,6 +145,7 @@ extern const struct shape enrolment_shape, people_query_shape, person_shape, bin
     code_shape, relation_ask_shape, relations_query_shape, relation_shape, consent_ask_shape,
     consents_query_shape, consent_shape, documents_query_shape, document_shape, grant_ask_shape,
     grant_shape, grant_end_shape, site_shape;
+extern const struct setting access_setting_rows[];
 extern const struct route access_routes[];
 extern const struct hears access_hears[];
 extern const struct timer access_timers[];

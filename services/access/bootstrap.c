@@ -60,9 +60,15 @@ static err_t first_insert(struct act *act)
     const struct member_known known = {in->issuer, in->subject};
     const struct organisation_put org = {in->org_name};
     struct newcomer new = {
-        .person = in->person_id, .patient_id = in->patient_id, .role = in->role, .issuer = in->issuer,
-        .subject = in->subject, .display_name = in->display_name, .email = in->email,
-        .phone = in->phone, .language = in->language,
+        .person = in->person_id,
+        .patient_id = in->patient_id,
+        .role = in->role,
+        .issuer = in->issuer,
+        .subject = in->subject,
+        .display_name = in->display_name,
+        .email = in->email,
+        .phone = in->phone,
+        .language = in->language,
     };
     struct member row;
     enum role role;

@@ -41,8 +41,11 @@ err_t consent_give(struct act *act)
     const struct consent_ask *in = act->in;
     const struct consent_supersede former = {in->patient_id, in->scope, in->document_version};
     const struct consent_insert new = {
-        .id = uuid_v7(act->now_us), .patient_id = in->patient_id, .scope = in->scope,
-        .document_version = in->document_version, .language = person_language(in->language),
+        .id = uuid_v7(act->now_us),
+        .patient_id = in->patient_id,
+        .scope = in->scope,
+        .document_version = in->document_version,
+        .language = person_language(in->language),
         .ends_at_us = in->ends_at_us,
     };
     struct fsm_step step;
@@ -81,14 +84,18 @@ err_t consents_read(struct act *act)
 
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct consents_list ask = {
-        .after_id = after.id, .patient_id = in->patient_id, .scope = in->scope, .limit = limit + 1,
+        .after_id = after.id,
+        .patient_id = in->patient_id,
+        .scope = in->scope,
+        .limit = limit + 1,
     };
     TRY(act_allow_list(act));
     TRY(consents_list(act, &ask, &rows));
     const size_t n = rows.n > (size_t)limit ? (size_t)limit : rows.n;
     struct consent_view *views = ARENA_ARRAY(act->arena, struct consent_view, n + 1);
     for (size_t i = 0; i < n; i++) views[i] = consent_view(act, &rows.p[i]);
-    const struct str next = rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
+    const struct str next =
+        rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
     return act_reply_list(act, &consent_shape, views, n, next);
 }
 
@@ -103,7 +110,9 @@ err_t consent_revoke(struct act *act)
     TRY(consent_get(act, &ask, &row));
     TRY(act_allow(act, row.patient_id));
     const struct consent_revoked revoked = {
-        .id = act->path_id, .state = step.to, .from = {step.from, step.n},
+        .id = act->path_id,
+        .state = step.to,
+        .from = {step.from, step.n},
     };
     TRY(consent_revoked(act, &revoked, &row));
     TRY(tell_consent(act, &row));

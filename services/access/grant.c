@@ -26,8 +26,12 @@ static bool is_open(struct str state)
 static err_t visit_know(struct act *act, const struct visit_learn *visit)
 {
     const struct relation_booked booking = {
-        .id = visit->id, .person = visit->provider_id, .patient_id = visit->patient_id,
-        .visit_ends_at_us = visit->ends_at_us, .version = visit->version, .epoch = visit->epoch,
+        .id = visit->id,
+        .person = visit->provider_id,
+        .patient_id = visit->patient_id,
+        .visit_ends_at_us = visit->ends_at_us,
+        .version = visit->version,
+        .epoch = visit->epoch,
     };
     struct visit_was was;
     struct relation booked;
@@ -49,10 +53,14 @@ err_t visit_heard(struct act *act)
 {
     const Telecura__V1__VisitEvent *heard = act->in;
     const struct visit_learn visit = {
-        .id = act->event->key, .patient_id = pb_to_uuid(heard->patient),
-        .provider_id = pb_to_uuid(heard->provider), .state = str_of(heard->state),
-        .starts_at_us = heard->starts_at_us, .ends_at_us = heard->ends_at_us,
-        .version = act->event->version, .epoch = act->event->epoch,
+        .id = act->event->key,
+        .patient_id = pb_to_uuid(heard->patient),
+        .provider_id = pb_to_uuid(heard->provider),
+        .state = str_of(heard->state),
+        .starts_at_us = heard->starts_at_us,
+        .ends_at_us = heard->ends_at_us,
+        .version = act->event->version,
+        .epoch = act->event->epoch,
     };
 
     return visit_know(act, &visit);
@@ -67,8 +75,12 @@ static err_t pass_know(struct act *act, struct str token, struct uuid *ret_visit
     if (!uuid_equal(pass.org, act->org)) return ERR_NOT_FOUND;
     *ret_visit = pass.visit;
     const struct visit_learn visit = {
-        .id = pass.visit, .patient_id = pass.patient, .provider_id = pass.provider,
-        .state = pass.state, .starts_at_us = pass.starts_at_us, .ends_at_us = pass.ends_at_us,
+        .id = pass.visit,
+        .patient_id = pass.patient,
+        .provider_id = pass.provider,
+        .state = pass.state,
+        .starts_at_us = pass.starts_at_us,
+        .ends_at_us = pass.ends_at_us,
         .version = pass.version,
     };
     return visit_know(act, &visit);
@@ -79,19 +91,31 @@ static err_t pass_know(struct act *act, struct str token, struct uuid *ret_visit
 static struct grant_view grant_view(struct act *act, const struct visit_grant *row)
 {
     const struct grant grant = {
-        .id = row->id, .org = act->org, .person = row->person, .patient = row->patient_id,
-        .provider = row->provider_id, .visit = row->visit_id, .channel = row->channel_id,
-        .role = row->seat, .rights = STR("chat call"), .minted_at_us = row->minted_at_us,
+        .id = row->id,
+        .org = act->org,
+        .person = row->person,
+        .patient = row->patient_id,
+        .provider = row->provider_id,
+        .visit = row->visit_id,
+        .channel = row->channel_id,
+        .role = row->seat,
+        .rights = STR("chat call"),
+        .minted_at_us = row->minted_at_us,
         .ends_at_us = row->ends_at_us,
     };
 
     return (struct grant_view){
-        .id = row->id, .visit_id = row->visit_id, .channel_id = row->channel_id, .seat = row->seat,
-        .grant = grant_mint(act->arena, signer, &grant), .expires_at_us = row->ends_at_us,
+        .id = row->id,
+        .visit_id = row->visit_id,
+        .channel_id = row->channel_id,
+        .seat = row->seat,
+        .grant = grant_mint(act->arena, signer, &grant),
+        .expires_at_us = row->ends_at_us,
     };
 }
 
-/* A clinician sits at their own visits; everybody else whom act_allow() lets is the patient's side. */
+/* A clinician sits at their own visits; everybody else whom act_allow() lets is the patient's side.
+ */
 static err_t seat_of(const struct act *act, const struct visit *visit, struct str *ret_seat)
 {
     const bool clinician = act->who.role == ROLE_CLINICIAN;
@@ -110,7 +134,8 @@ err_t grant_make(struct act *act)
     struct channel channel;
     struct str seat;
 
-    if ((in->pass.p != NULL) != uuid_is_nil(in->visit_id)) return ERR_UNPROCESSABLE; /* one of them */
+    if ((in->pass.p != NULL) != uuid_is_nil(in->visit_id))
+        return ERR_UNPROCESSABLE; /* one of them */
     if (in->pass.p) TRY(pass_know(act, in->pass, &ask.id));
     TRY(visit_get(act, &ask, &visit));
     TRY(act_allow(act, visit.patient_id));
@@ -121,12 +146,21 @@ err_t grant_make(struct act *act)
     TRY(channel_of(act, &(struct channel_of){visit.id, uuid_v4()}, &channel));
 
     const struct visit_grant row = {
-        .id = uuid_v7(act->now_us), .visit_id = visit.id, .patient_id = visit.patient_id,
-        .provider_id = visit.provider_id, .channel_id = channel.channel_id, .person = act->who.person,
-        .seat = seat, .minted_at_us = act->now_us, .ends_at_us = act->now_us + GRANT_TTL_US,
+        .id = uuid_v7(act->now_us),
+        .visit_id = visit.id,
+        .patient_id = visit.patient_id,
+        .provider_id = visit.provider_id,
+        .channel_id = channel.channel_id,
+        .person = act->who.person,
+        .seat = seat,
+        .minted_at_us = act->now_us,
+        .ends_at_us = act->now_us + GRANT_TTL_US,
     };
     const struct grant_insert new = {
-        .id = row.id, .visit_id = row.visit_id, .seat = seat, .minted_at_us = row.minted_at_us,
+        .id = row.id,
+        .visit_id = row.visit_id,
+        .seat = seat,
+        .minted_at_us = row.minted_at_us,
         .ends_at_us = row.ends_at_us,
     };
     const struct grant_view view = grant_view(act, &row);

@@ -1,26 +1,8 @@
 #include "services/access/access.h"
 
-#define AT(member) offsetof(struct access_settings, member)
-
-static const struct setting settings[] = {
-    {"signing_key", SETTING_TEXT, AT(signing_key), NULL, 0, 0,
-     "File of the key that signs grants; made at the first start."},
-    {"portal_dir", SETTING_PATH, AT(portal_dir), "", 0, 0, "Folder of the portal's files; empty: none."},
-    {"openapi", SETTING_PATH, AT(openapi), "", 0, 0, "File that GET /v1/openapi.json answers."},
-    {"bootstrap_file", SETTING_PATH, AT(bootstrap_file), "", 0, 0,
-     "JSON list of the first organisations and people; who is there already is left alone."},
-    {0},
-};
-
-static err_t start(void)
-{
-    TRY(grant_start(service_settings()));
-    return bootstrap(service_settings());
-}
-
 static const struct service access_service = {
     .name = "access",
-    .settings = settings,
+    .settings = access_setting_rows,
     .settings_bytes = sizeof(struct access_settings),
     .routes = access_routes,
     .hears = access_hears,
@@ -29,7 +11,7 @@ static const struct service access_service = {
     .migrations = access_migrations,
     .stmts = access_stmts,
     .owns_projections = true,
-    .start = start,
+    .start = access_start,
 };
 
 int main(int argc, char **argv)

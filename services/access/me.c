@@ -1,6 +1,7 @@
 #include "services/access/access.h"
 
-/* GET /v1/me: by the token alone, so that a first sign-in and one of several organisations can ask. */
+/* GET /v1/me: by the token alone, so that a first sign-in and one of several organisations can ask.
+ */
 err_t me_read(struct act *act)
 {
     const struct memberships_of ask = {str_of(act->who.issuer), str_of(act->who.subject)};
@@ -18,10 +19,16 @@ err_t me_read(struct act *act)
     act_enter(act, rows.p[0].org);
     act->who.person = rows.p[0].person;
     TRY(role_parse(rows.p[0].role, &act->who.role) ? ERR_OK : ERR_FORBIDDEN);
-    TRY(uuid_is_nil(rows.p[0].patient_id) ? act_allow_none(act) : act_allow(act, rows.p[0].patient_id));
+    TRY(uuid_is_nil(rows.p[0].patient_id) ? act_allow_none(act)
+                                          : act_allow(act, rows.p[0].patient_id));
     first = (struct member){
-        .org = rows.p[0].org, .id = rows.p[0].id, .person = rows.p[0].person, .role = rows.p[0].role,
-        .patient_id = rows.p[0].patient_id, .language = rows.p[0].language, .sealed = rows.p[0].sealed,
+        .org = rows.p[0].org,
+        .id = rows.p[0].id,
+        .person = rows.p[0].person,
+        .role = rows.p[0].role,
+        .patient_id = rows.p[0].patient_id,
+        .language = rows.p[0].language,
+        .sealed = rows.p[0].sealed,
     };
     TRY(person_of(act, &first, &person));
     me.person_id = person.id;
@@ -37,7 +44,8 @@ err_t me_read(struct act *act)
 err_t me_bind(struct act *act)
 {
     const struct bind *in = act->in;
-    struct member_bind bound = {.issuer = str_of(act->who.issuer), .subject = str_of(act->who.subject)};
+    struct member_bind bound = {.issuer = str_of(act->who.issuer),
+                                .subject = str_of(act->who.subject)};
     struct member row;
 
     TRY(code_take(act, in->code, &bound.person));

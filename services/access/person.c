@@ -25,8 +25,13 @@ struct str person_language(struct str given)
 static struct person person_plain(const struct member *row)
 {
     return (struct person){
-        .id = row->person, .org = row->org, .patient_id = row->patient_id, .role = row->role,
-        .state = row->state, .language = row->language, .bound = row->subject.p != NULL,
+        .id = row->person,
+        .org = row->org,
+        .patient_id = row->patient_id,
+        .role = row->role,
+        .state = row->state,
+        .language = row->language,
+        .bound = row->subject.p != NULL,
         .version = row->version,
     };
 }
@@ -48,8 +53,8 @@ static void person_open(const struct unseal *item, struct person *person)
 
 static struct unseal person_sealed(const struct member *row)
 {
-    return (struct unseal){.patient = row->patient_id, .row = row->id, .kind = KIND_PERSON,
-                           .sealed = row->sealed};
+    return (struct unseal){
+        .patient = row->patient_id, .row = row->id, .kind = KIND_PERSON, .sealed = row->sealed};
 }
 
 err_t person_of(struct act *act, const struct member *row, struct person *ret)
@@ -78,8 +83,12 @@ err_t person_insert(struct act *act, const struct newcomer *new, struct member *
     const struct relation_self self = {uuid_v7(act->now_us), new->person, new->patient_id};
     struct relation relation;
     struct member_insert row = {
-        .id = uuid_v7(act->now_us), .person = new->person, .role = new->role, .issuer = new->issuer,
-        .subject = new->subject, .patient_id = new->patient_id,
+        .id = uuid_v7(act->now_us),
+        .person = new->person,
+        .role = new->role,
+        .issuer = new->issuer,
+        .subject = new->subject,
+        .patient_id = new->patient_id,
         .language = person_language(new->language),
     };
 
@@ -98,8 +107,12 @@ err_t person_enrol(struct act *act)
     const struct enrolment *in = act->in;
     const bool patient = is_patient(in->role);
     struct newcomer new = {
-        .person = uuid_v4(), .patient_id = in->patient_id, .role = in->role,
-        .display_name = in->display_name, .email = in->email, .phone = in->phone,
+        .person = uuid_v4(),
+        .patient_id = in->patient_id,
+        .role = in->role,
+        .display_name = in->display_name,
+        .email = in->email,
+        .phone = in->phone,
         .language = in->language,
     };
     struct member row;
@@ -150,7 +163,10 @@ err_t people_list(struct act *act)
 
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct members_list ask = {
-        .after_id = after.id, .role = in->role, .outsider = is_outsider(act), .limit = limit + 1,
+        .after_id = after.id,
+        .role = in->role,
+        .outsider = is_outsider(act),
+        .limit = limit + 1,
     };
     TRY(act_allow_list(act));
     TRY(members_list(act, &ask, &rows));
@@ -167,7 +183,8 @@ err_t people_list(struct act *act)
             people[i].email = people[i].phone = STR_NONE;
         }
     }
-    const struct str next = rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
+    const struct str next =
+        rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
     return act_reply_list(act, &person_shape, people, n, next);
 }
 
@@ -182,7 +199,8 @@ err_t person_disable(struct act *act)
     struct tally others;
     struct person person;
 
-    if (uuid_equal(act->path_id, act->who.person)) return ERR_UNPROCESSABLE; /* who would undo it? */
+    if (uuid_equal(act->path_id, act->who.person))
+        return ERR_UNPROCESSABLE; /* who would undo it? */
     TRY(member_disable(act, &gone, &row));
     TRY(person_allow(act, row.patient_id));
     codes_cancel(act, &codes);

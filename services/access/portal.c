@@ -9,7 +9,9 @@
 #define FILE_BYTES_MAX ((off_t)4 * 1024 * 1024)
 #define PATH_BYTES_MAX 200
 
-static const struct { const char *ending, *type; } types[] = {
+static const struct {
+    const char *ending, *type;
+} types[] = {
     {".html", "text/html; charset=utf-8"},
     {".js", "text/javascript; charset=utf-8"},
     {".css", "text/css; charset=utf-8"},
@@ -25,7 +27,8 @@ static const struct { const char *ending, *type; } types[] = {
 /* Only our own scripts and styles; media and sockets for the call; in nobody's frame. */
 static const struct http_header headers[] = {
     {"Content-Security-Policy",
-     STR("default-src 'self'; connect-src 'self' wss:; img-src 'self' data:; media-src 'self' blob:; "
+     STR("default-src 'self'; connect-src 'self' wss:; img-src 'self' data:; media-src 'self' "
+         "blob:; "
          "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")},
     {"X-Content-Type-Options", STR("nosniff")},
     {"Referrer-Policy", STR("no-referrer")},
@@ -38,7 +41,8 @@ static const char *type_of(struct str path)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const size_t n = strlen(types[i].ending);
-        if (path.n > n && memcmp(path.p + path.n - n, types[i].ending, n) == 0) return types[i].type;
+        if (path.n > n && memcmp(path.p + path.n - n, types[i].ending, n) == 0)
+            return types[i].type;
     }
     return NULL;
 }
@@ -76,7 +80,8 @@ static err_t file_read(struct act *act, const char *path, struct bytes *ret_text
     uint8_t *text = arena_alloc(act->arena, (size_t)st.st_size + 1);
     const ssize_t n = read(fd, text, (size_t)st.st_size);
     close(fd);
-    if (n != st.st_size) return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", path, strerror(errno));
+    if (n != st.st_size)
+        return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", path, strerror(errno));
     *ret_text = bytes_of(text, (size_t)n);
     return ERR_OK;
 }
@@ -91,7 +96,8 @@ err_t portal_read(struct act *act)
 
     TRY(act_allow_none(act));
     if (!*settings->portal_dir || !type || !is_inside(path)) return ERR_NOT_FOUND;
-    const struct str file = arena_printf(act->arena, "%s/" STR_FMT, settings->portal_dir, STR_ARG(path));
+    const struct str file =
+        arena_printf(act->arena, "%s/" STR_FMT, settings->portal_dir, STR_ARG(path));
     TRY(file_read(act, arena_cstr(act->arena, file), &text));
     return act_reply_raw(act, 200, type, text, headers, sizeof headers / sizeof *headers);
 }

@@ -13,9 +13,13 @@ err_t relation_open(struct act *act)
 {
     const struct relation_ask *in = act->in;
     const struct relation_insert new = {
-        .id = uuid_v7(act->now_us), .person = in->person_id, .patient_id = in->patient_id,
-        .kind = in->kind, .starts_at_us = in->starts_at_us ? in->starts_at_us : act->now_us,
-        .ends_at_us = in->ends_at_us, .roles = roles_of(in->kind),
+        .id = uuid_v7(act->now_us),
+        .person = in->person_id,
+        .patient_id = in->patient_id,
+        .kind = in->kind,
+        .starts_at_us = in->starts_at_us ? in->starts_at_us : act->now_us,
+        .ends_at_us = in->ends_at_us,
+        .roles = roles_of(in->kind),
     };
     struct relation row;
 
@@ -48,12 +52,16 @@ err_t relations_read(struct act *act)
 
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct relations_list ask = {
-        .after_id = after.id, .patient_id = in->patient_id, .person = in->person_id, .limit = limit + 1,
+        .after_id = after.id,
+        .patient_id = in->patient_id,
+        .person = in->person_id,
+        .limit = limit + 1,
     };
     TRY(act_allow_list(act));
     TRY(relations_list(act, &ask, &rows));
     const size_t n = rows.n > (size_t)limit ? (size_t)limit : rows.n;
-    const struct str next = rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
+    const struct str next =
+        rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
     return act_reply_list(act, &relation_shape, rows.p, n, next);
 }
 

@@ -71,7 +71,9 @@ static const struct field membership_fields[] = {
     {"patient_id", UUID, IN(membership, patient_id), 0},
     {0},
 };
-static const struct shape membership_shape = {"Membership", sizeof(struct membership), membership_fields};
+static const struct shape membership_shape = {
+    "Membership", sizeof(struct membership), membership_fields,
+};
 
 static const struct field me_fields[] = {
     {"person_id", UUID, IN(me, person_id), 0},
@@ -110,7 +112,9 @@ static const struct field relation_ask_fields[] = {
     {"ends_at", TIME, IN(relation_ask, ends_at_us), 0},
     {0},
 };
-const struct shape relation_ask_shape = {"RelationPost", sizeof(struct relation_ask), relation_ask_fields};
+const struct shape relation_ask_shape = {
+    "RelationPost", sizeof(struct relation_ask), relation_ask_fields,
+};
 
 static const struct field relations_query_fields[] = {
     {"patient_id", UUID, IN(page, patient_id), 0},
@@ -119,7 +123,9 @@ static const struct field relations_query_fields[] = {
     {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
     {0},
 };
-const struct shape relations_query_shape = {"RelationsQuery", sizeof(struct page), relations_query_fields};
+const struct shape relations_query_shape = {
+    "RelationsQuery", sizeof(struct page), relations_query_fields,
+};
 
 static const struct field relation_fields[] = {
     {"id", UUID, IN(relation, id), REQUIRED},
@@ -143,7 +149,9 @@ static const struct field consent_ask_fields[] = {
     {"ends_at", TIME, IN(consent_ask, ends_at_us), 0},
     {0},
 };
-const struct shape consent_ask_shape = {"ConsentPost", sizeof(struct consent_ask), consent_ask_fields};
+const struct shape consent_ask_shape = {
+    "ConsentPost", sizeof(struct consent_ask), consent_ask_fields,
+};
 
 static const struct field consents_query_fields[] = {
     {"patient_id", UUID, IN(page, patient_id), 0},
@@ -152,7 +160,9 @@ static const struct field consents_query_fields[] = {
     {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
     {0},
 };
-const struct shape consents_query_shape = {"ConsentsQuery", sizeof(struct page), consents_query_fields};
+const struct shape consents_query_shape = {
+    "ConsentsQuery", sizeof(struct page), consents_query_fields,
+};
 
 static const struct field consent_fields[] = {
     {"id", UUID, IN(consent_view, row.id), REQUIRED},
@@ -176,7 +186,9 @@ static const struct field documents_query_fields[] = {
     {"language", TEXT, IN(page, language), 0, 2, 35},
     {0},
 };
-const struct shape documents_query_shape = {"ConsentDocumentsQuery", sizeof(struct page), documents_query_fields};
+const struct shape documents_query_shape = {
+    "ConsentDocumentsQuery", sizeof(struct page), documents_query_fields,
+};
 
 static const struct field document_fields[] = {
     {"scope", TEXT, IN(document_view, row.scope), REQUIRED, .words = scope_words},
@@ -186,7 +198,9 @@ static const struct field document_fields[] = {
     {"hash", TEXT, IN(document_view, hash), REQUIRED, 64, 64},
     {0},
 };
-const struct shape document_shape = {"ConsentDocument", sizeof(struct document_view), document_fields};
+const struct shape document_shape = {
+    "ConsentDocument", sizeof(struct document_view), document_fields,
+};
 
 /* ---- grants ---- */
 

@@ -28,7 +28,9 @@ err_t code_issue(struct act *act, struct uuid person, struct code *ret)
     memcpy(code, act->org.b, sizeof act->org.b);
     secret_random(code + sizeof(struct uuid), CODE_SECRET_BYTES);
     const struct code_insert new = {
-        .hash = code_hash(act, code), .person = person, .expires_at_us = act->now_us + CODE_TTL_US,
+        .hash = code_hash(act, code),
+        .person = person,
+        .expires_at_us = act->now_us + CODE_TTL_US,
     };
     codes_cancel(act, &former);
     code_insert(act, &new);
@@ -45,7 +47,8 @@ err_t code_take(struct act *act, struct str text, struct uuid *ret_person)
     struct code_holder holder;
     size_t n = 0;
 
-    if (text.n != BASE64URL_LEN(CODE_BYTES) || !base64url_decode(text, code, &n) || n != CODE_BYTES) {
+    if (text.n != BASE64URL_LEN(CODE_BYTES) || !base64url_decode(text, code, &n) ||
+        n != CODE_BYTES) {
         return ERR_CODE_INVALID;
     }
     memcpy(org.b, code, sizeof org.b);

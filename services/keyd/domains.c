@@ -38,9 +38,12 @@ struct uuid domain_producer(const char *service)
 static bool is_theirs(const struct domain *domain, const char *service, struct uuid patient)
 {
     switch (domain->whose) {
-    case OF_PATIENT: return !uuid_is_nil(patient);
-    case OF_ORG: return uuid_is_nil(patient);
-    case OF_ANYBODY: return true;
+    case OF_PATIENT:
+        return !uuid_is_nil(patient);
+    case OF_ORG:
+        return uuid_is_nil(patient);
+    case OF_ANYBODY:
+        return true;
     case OF_PRODUCER:
         return strcmp(service, "audit") == 0 || uuid_equal(patient, domain_producer(service));
     }

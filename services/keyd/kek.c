@@ -30,11 +30,12 @@ static uint8_t *kek; /* in locked memory; NULL until opened */
 
 static err_t passphrase_stretch(const char *passphrase, const uint8_t *salt, uint8_t *ret_key)
 {
-    const int rc = argon2id_hash_raw(ARGON_PASSES, ARGON_KIB, ARGON_LANES, passphrase,
-                                     strlen(passphrase), salt, KEK_SALT_BYTES, ret_key,
-                                     AEAD_KEY_BYTES);
+    const int rc =
+        argon2id_hash_raw(ARGON_PASSES, ARGON_KIB, ARGON_LANES, passphrase, strlen(passphrase),
+                          salt, KEK_SALT_BYTES, ret_key, AEAD_KEY_BYTES);
 
-    return rc == ARGON2_OK ? ERR_OK : err_raise(ERR_INTERNAL, "argon2: %s", argon2_error_message(rc));
+    return rc == ARGON2_OK ? ERR_OK
+                           : err_raise(ERR_INTERNAL, "argon2: %s", argon2_error_message(rc));
 }
 
 /* Two parts after the word; false when the line is anything else. */
@@ -64,8 +65,10 @@ static err_t kek_read(const char *file, FILE *in, const char *passphrase, uint8_
         return err_raise(ERR_CORRUPT, "%s is no KEK file: restore it from its backup", file);
     }
     TRY(passphrase_stretch(passphrase, salt, stretched));
-    if (aead_open(stretched, str_bytes(STR(KEK_WORD)), bytes_of(sealed, sizeof sealed), kek) != ERR_OK) {
-        return err_raise(ERR_CORRUPT, "%s does not open: is kek_passphrase_file the one it was made with?",
+    if (aead_open(stretched, str_bytes(STR(KEK_WORD)), bytes_of(sealed, sizeof sealed), kek) !=
+        ERR_OK) {
+        return err_raise(ERR_CORRUPT,
+                         "%s does not open: is kek_passphrase_file the one it was made with?",
                          file);
     }
     return ERR_OK;
@@ -79,7 +82,8 @@ static err_t line_store(const char *file, const char *line)
     const char *slash = strrchr(file, '/');
 
     if (n < 0 || (size_t)n >= sizeof fresh) return err_raise(ERR_INTERNAL, "kek_file is too long");
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - file) + 1 : 1, slash ? file : ".");
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - file) + 1 : 1,
+             slash ? file : ".");
     const int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", file, strerror(errno));
     bool stored = write(fd, line, strlen(line)) == (ssize_t)strlen(line) && fsync(fd) == 0;
@@ -91,7 +95,8 @@ static err_t line_store(const char *file, const char *line)
     const int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0 || fsync(dir) != 0) {
         if (dir >= 0) close(dir);
-        return err_raise(ERR_UNAVAILABLE, "cannot flush the folder of %s: %s", file, strerror(errno));
+        return err_raise(ERR_UNAVAILABLE, "cannot flush the folder of %s: %s", file,
+                         strerror(errno));
     }
     close(dir);
     return ERR_OK;
@@ -118,7 +123,8 @@ err_t kek_open(const char *file, const char *passphrase, bool may_make)
 {
     err_t err = ERR_OK;
 
-    if (!passphrase || !*passphrase) return err_raise(ERR_UNAVAILABLE, "kek_passphrase_file is empty");
+    if (!passphrase || !*passphrase)
+        return err_raise(ERR_UNAVAILABLE, "kek_passphrase_file is empty");
     FILE *in = fopen(file, "re");
     if (!in && (errno != ENOENT || !may_make)) {
         return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s; the keys in the database need it",

@@ -32,7 +32,9 @@ static err_t key_make(struct act *act, const struct seal_ask *in, struct dek_row
     secret_random(key, AEAD_KEY_BYTES);
     kek_wrap(&name, key, wrapped);
     const struct dek_insert new = {
-        .patient = in->patient, .domain = in->domain, .id = id,
+        .patient = in->patient,
+        .domain = in->domain,
+        .id = id,
         .wrapped = bytes_of(wrapped, WRAPPED_BYTES),
     };
 

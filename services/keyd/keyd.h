@@ -40,15 +40,29 @@ err_t kek_open(const char *file, const char *passphrase, bool may_make);
 void kek_close(void); /* wipes */
 void kek_wrap(const struct dek_name *name, const uint8_t key[AEAD_KEY_BYTES],
               uint8_t ret_wrapped[WRAPPED_BYTES]);
-err_t kek_unwrap(const struct dek_name *name, struct bytes wrapped, uint8_t ret_key[AEAD_KEY_BYTES]);
+err_t kek_unwrap(const struct dek_name *name, struct bytes wrapped,
+                 uint8_t ret_key[AEAD_KEY_BYTES]);
 
 /* ---- what is asked and answered ---- */
 
-struct seal_ask { struct uuid org, patient; struct str domain; };
-struct open_ask { struct uuid org, patient, dek_id; struct str domain; };
-struct destroy_ask { struct uuid org, patient; };
-struct key_answer { struct uuid dek_id; struct bytes key; };
-struct destroy_answer { int64_t destroyed; };
+struct seal_ask {
+    struct uuid org, patient;
+    struct str domain;
+};
+struct open_ask {
+    struct uuid org, patient, dek_id;
+    struct str domain;
+};
+struct destroy_ask {
+    struct uuid org, patient;
+};
+struct key_answer {
+    struct uuid dek_id;
+    struct bytes key;
+};
+struct destroy_answer {
+    int64_t destroyed;
+};
 
 extern const struct shape seal_shape, open_shape, destroy_shape, key_shape, destroyed_shape;
 extern const struct route keyd_routes[];

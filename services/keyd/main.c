@@ -5,8 +5,8 @@
 static const struct setting settings[] = {
     {"kek_file", SETTING_TEXT, offsetof(struct keyd_settings, kek_file), NULL, 0, 0,
      "The sealed key-encryption key; made at the first start. Back it up apart from the database."},
-    {"kek_passphrase_file", SETTING_SECRET, offsetof(struct keyd_settings, kek_passphrase), NULL, 0, 0,
-     "The file whose first line opens kek_file."},
+    {"kek_passphrase_file", SETTING_SECRET, offsetof(struct keyd_settings, kek_passphrase), NULL, 0,
+     0, "The file whose first line opens kek_file."},
     {0},
 };
 

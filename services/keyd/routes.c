@@ -7,7 +7,8 @@ const struct route keyd_routes[] = {
     {POST, "/v1/keys/open", SERVICE_ONLY, AUDIT_KEY_USED, &open_shape, 2000, key_open,
      .reply = &key_shape, .about = "That key and no other; 404 when it was destroyed."},
     {POST, "/v1/keys/destroy", SERVICE_ONLY, AUDIT_KEY_DESTROYED, &destroy_shape, 2000, key_destroy,
-     .reply = &destroyed_shape, .about = "Erasure: every key of a patient, but those of the audit trail."},
+     .reply = &destroyed_shape,
+     .about = "Erasure: every key of a patient, but those of the audit trail."},
     {0},
 };
 /* clang-format on */

@@ -8,7 +8,9 @@
 static err_t keys_exist(const char *conninfo, struct arena *arena, bool *ret_exist)
 {
     const struct tx_frame frame = {
-        .now_us = clock_now_us(), .deadline_us = clock_mono_us() + START_US, .arena = arena,
+        .now_us = clock_now_us(),
+        .deadline_us = clock_mono_us() + START_US,
+        .arena = arena,
     };
     struct db *db = db_new(conninfo, "keyd-start");
     struct tx *tx = tx_begin(db, &frame);

@@ -2,16 +2,13 @@
 import dataclasses
 import json
 import os
-import sys
 import uuid
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-import paseto  # noqa: E402
-from identity import ISSUER  # noqa: E402
-from telecura import ORG, OTHER_ORG, rfc3339  # noqa: E402
+import paseto
+from identity import ISSUER
+from telecura import ORG, OTHER_ORG, rfc3339
 
 CANARY = "canary-7f3e-Zoë"
 

@@ -2,25 +2,40 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #define NOW_US (1763770000LL * SECOND_US)
 
 static const struct grant grant = {
-    .id = {{1}}, .org = {{2}}, .person = {{3}}, .patient = {{4}}, .provider = {{5}}, .visit = {{6}},
-    .channel = {{7}}, .role = {"patient", 7}, .rights = {"chat call", 9},
-    .minted_at_us = NOW_US, .ends_at_us = NOW_US + GRANT_TTL_US,
+    .id = {{1}},
+    .org = {{2}},
+    .person = {{3}},
+    .patient = {{4}},
+    .provider = {{5}},
+    .visit = {{6}},
+    .channel = {{7}},
+    .role = {"patient", 7},
+    .rights = {"chat call", 9},
+    .minted_at_us = NOW_US,
+    .ends_at_us = NOW_US + GRANT_TTL_US,
 };
 static const struct pass pass = {
-    .org = {{2}}, .visit = {{6}}, .patient = {{4}}, .provider = {{5}}, .version = 3,
-    .state = {"arrived", 7}, .starts_at_us = NOW_US, .ends_at_us = NOW_US + 30 * MINUTE_US,
-    .issued_at_us = NOW_US, .expires_at_us = NOW_US + 15 * MINUTE_US,
+    .org = {{2}},
+    .visit = {{6}},
+    .patient = {{4}},
+    .provider = {{5}},
+    .version = 3,
+    .state = {"arrived", 7},
+    .starts_at_us = NOW_US,
+    .ends_at_us = NOW_US + 30 * MINUTE_US,
+    .issued_at_us = NOW_US,
+    .expires_at_us = NOW_US + 15 * MINUTE_US,
 };
 
 struct fixture {
@@ -34,7 +49,7 @@ static int given_a_signer(void **state)
     struct fixture *f = calloc(1, sizeof *f);
 
     if (!f) return -1;
-    strcpy(f->folder, "/tmp/grant-XXXXXX");
+    snprintf(f->folder, sizeof f->folder, "/tmp/grant-XXXXXX");
     if (!mkdtemp(f->folder)) return -1;
     snprintf(f->key, sizeof f->key, "%s/key", f->folder);
     snprintf(f->public, sizeof f->public, "%s/public", f->folder);
@@ -88,10 +103,12 @@ static void one_never_passes_for_the_other(void **state)
     struct grant as_grant;
     struct pass as_pass;
 
-    assert_int_equal(pass_check(f->arena, f->public, grant_mint(f->arena, f->signer, &grant), NOW_US,
-                                &as_pass), ERR_GRANT_REQUIRED);
-    assert_int_equal(grant_check(f->arena, f->public, pass_mint(f->arena, f->signer, &pass), NOW_US,
-                                 &as_grant), ERR_GRANT_REQUIRED);
+    assert_int_equal(
+        pass_check(f->arena, f->public, grant_mint(f->arena, f->signer, &grant), NOW_US, &as_pass),
+        ERR_GRANT_REQUIRED);
+    assert_int_equal(
+        grant_check(f->arena, f->public, pass_mint(f->arena, f->signer, &pass), NOW_US, &as_grant),
+        ERR_GRANT_REQUIRED);
 }
 
 static void it_opens_from_its_minting_to_its_end(void **state)
@@ -101,8 +118,10 @@ static void it_opens_from_its_minting_to_its_end(void **state)
     struct grant got;
 
     assert_int_equal(grant_check(f->arena, f->public, token, grant.ends_at_us - 1, &got), ERR_OK);
-    assert_int_equal(grant_check(f->arena, f->public, token, grant.ends_at_us, &got), ERR_GRANT_REQUIRED);
-    assert_int_equal(grant_check(f->arena, f->public, token, NOW_US - HOUR_US, &got), ERR_GRANT_REQUIRED);
+    assert_int_equal(grant_check(f->arena, f->public, token, grant.ends_at_us, &got),
+                     ERR_GRANT_REQUIRED);
+    assert_int_equal(grant_check(f->arena, f->public, token, NOW_US - HOUR_US, &got),
+                     ERR_GRANT_REQUIRED);
 }
 
 static void every_changed_character_is_noticed(void **state)
@@ -156,11 +175,13 @@ static void a_changed_public_file_is_read_again(void **state)
     f->signer = signer_new(f->key, f->public);
     assert_non_null(f->signer);
     assert_int_equal(grant_check(f->arena, f->public, old, NOW_US, &got), ERR_GRANT_REQUIRED);
-    assert_int_equal(grant_check(f->arena, f->public, grant_mint(f->arena, f->signer, &grant), NOW_US,
-                                 &got), ERR_OK);
+    assert_int_equal(
+        grant_check(f->arena, f->public, grant_mint(f->arena, f->signer, &grant), NOW_US, &got),
+        ERR_OK);
     unlink(f->public);
-    assert_int_equal(grant_check(f->arena, f->public, grant_mint(f->arena, f->signer, &grant), NOW_US,
-                                 &got), ERR_GRANT_REQUIRED);
+    assert_int_equal(
+        grant_check(f->arena, f->public, grant_mint(f->arena, f->signer, &grant), NOW_US, &got),
+        ERR_GRANT_REQUIRED);
 }
 
 static void what_is_no_key_file_is_refused(void **state)
@@ -177,14 +198,10 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, given_a_signer, all_removed)
     const struct CMUnitTest tests[] = {
-        TEST(a_grant_says_what_was_minted),
-        TEST(a_pass_says_what_was_minted),
-        TEST(one_never_passes_for_the_other),
-        TEST(it_opens_from_its_minting_to_its_end),
-        TEST(every_changed_character_is_noticed),
-        TEST(the_key_outlives_the_process),
-        TEST(a_changed_public_file_is_read_again),
-        TEST(what_is_no_key_file_is_refused),
+        TEST(a_grant_says_what_was_minted),        TEST(a_pass_says_what_was_minted),
+        TEST(one_never_passes_for_the_other),      TEST(it_opens_from_its_minting_to_its_end),
+        TEST(every_changed_character_is_noticed),  TEST(the_key_outlives_the_process),
+        TEST(a_changed_public_file_is_read_again), TEST(what_is_no_key_file_is_refused),
     };
     log_open("test", LOG_FAULT);
     return cmocka_run_group_tests(tests, NULL, NULL);

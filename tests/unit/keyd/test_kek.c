@@ -1,13 +1,14 @@
 #include "common/base/log.h"
 #include "services/keyd/keyd.h"
 
+#include <cmocka.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static const uint8_t key[AEAD_KEY_BYTES] = "thirty-two bytes of a data key.";
 static const struct dek_name name = {{{1}}, {{2}}, {{3}}, {"visit", 5}};
@@ -20,8 +21,9 @@ static int given_a_folder(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
 
-    strcpy(f->folder, "/tmp/kek-XXXXXX");
-    if (!f || !mkdtemp(f->folder)) return -1;
+    if (!f) return -1;
+    snprintf(f->folder, sizeof f->folder, "/tmp/kek-XXXXXX");
+    if (!mkdtemp(f->folder)) return -1;
     snprintf(f->file, sizeof f->file, "%s/kek", f->folder);
     *state = f;
     return 0;
@@ -115,10 +117,8 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, given_a_folder, folder_removed)
     const struct CMUnitTest tests[] = {
-        TEST(it_is_made_once_and_opens_what_it_wrapped),
-        TEST(another_passphrase_opens_nothing),
-        TEST(a_lost_file_is_not_made_anew_when_keys_exist),
-        TEST(a_damaged_file_is_refused),
+        TEST(it_is_made_once_and_opens_what_it_wrapped),    TEST(another_passphrase_opens_nothing),
+        TEST(a_lost_file_is_not_made_anew_when_keys_exist), TEST(a_damaged_file_is_refused),
         TEST(a_row_that_was_moved_does_not_open),
     };
     log_open("test", LOG_FAULT);

@@ -1,0 +1,21 @@
+#include "services/access/access.h"
+
+#define AT(member) offsetof(struct access_settings, member)
+
+/* clang-format off */
+const struct setting access_setting_rows[] = {
+    {"signing_key", SETTING_TEXT, AT(signing_key), NULL, 0, 0,
+     "File of the key that signs grants; made at the first start."},
+    {"portal_dir", SETTING_PATH, AT(portal_dir), "", 0, 0, "Folder of the portal's files; empty: none."},
+    {"openapi", SETTING_PATH, AT(openapi), "", 0, 0, "File that GET /v1/openapi.json answers."},
+    {"bootstrap_file", SETTING_PATH, AT(bootstrap_file), "", 0, 0,
+     "JSON list of the first organisations and people; who is there already is left alone."},
+    {0},
+};
+/* clang-format on */
+
+err_t access_start(void)
+{
+    TRY(grant_start(service_settings()));
+    return bootstrap(service_settings());
+}
