@@ -2,13 +2,14 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #define NOW_US (1763770000LL * SECOND_US)
 

@@ -1,8 +1,9 @@
 #include "services/keyd/keyd.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 static const struct uuid patient = {{7}};
 

@@ -1,7 +1,6 @@
 #include "common/base/log.h"
 #include "services/keyd/keyd.h"
 
-#include <cmocka.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static const uint8_t key[AEAD_KEY_BYTES] = "thirty-two bytes of a data key.";
 static const struct dek_name name = {{{1}}, {{2}}, {{3}}, {"visit", 5}};
