@@ -106,7 +106,7 @@ def keycloak(place):
          "-cp", f"{home}/lib/quarkus-run.jar",
          "io.quarkus.bootstrap.runner.QuarkusEntryPoint", "start", "--optimized",
          *(["--import-realm"] if first else [])],
-        probe.keycloak, after=("databases",), owner="keycloak", ready_s=180,
+        probe.keycloak, after=("databases",), owner="keycloak", ready_s=300,
         environment={
             "KC_DB_URL": url, "KC_DB_USERNAME": "keycloak",
             "KC_DB_PASSWORD": place.secret("db-keycloak"),
@@ -128,12 +128,14 @@ def services(place):
     """Ours: every binary that is built. A second replica is a row like any other.
 
     None waits for Kafka, but for once: before the first topics and rights exist, a producer is
-    refused for good and not for now."""
+    refused for good and not for now. All but keyd wait for keyd: a start may need a key."""
     rights = (place.bin / "topics").exists() and not kafka_formatted(place)
     for name in SERVICES:
         if not (place.bin / name).exists():
             continue
         before = ("topics",) if rights else ()
+        if name != "keyd" and (place.bin / "keyd").exists():
+            before += ("keyd",)
         if name in database.WITH_DATABASE:
             before += (f"migrate-{name}",)
             yield Part(f"migrate-{name}", [f"{place.bin}/{name}", "--migrate", "--config",

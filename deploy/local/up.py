@@ -38,7 +38,7 @@ import suite
 import supervisor
 from place import PORTS, TREE, Place
 
-UP_S_MAX = 300
+UP_S_MAX = 600
 DOWN_S_MAX = 75
 SUPERVISOR_S_MAX = 10
 FETCHED = {"kafka": fetch.kafka, "keycloak": fetch.keycloak}
