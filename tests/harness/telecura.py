@@ -43,6 +43,7 @@ OWN_SETTINGS = {
     "keyd": {"listen": "{dir}/keyd.sock", "kek_file": "{dir}/kek",
              "kek_passphrase_file": "{dir}/kek.passphrase"},
     "appointments": {"signing_key": "{dir}/appointments.signing"},
+    "audit": {"log_dir": "{dir}/log", "log_key": "{dir}/log.key"},
     "access": {"signing_key": "{dir}/access.signing"},
     "prescriptions": {"signing_key": "{dir}/prescriptions.signing",
                       "signing_public": "{dir}/prescriptions.public"},
