@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define SESSIONS_MAX 20000
-#define PENDING_MAX 32 /* frames of one connection that wait for their turn */
+#define PENDING_MAX 32 /* frames of one connection that wait for their turn; no more are read then */
 #define CONNECT_US (5 * SECOND_US)
 #define FRAMES_MAX 24
 #define REMOTE_BYTES 46
@@ -525,7 +525,7 @@ static void frame_next(struct session *session)
 
     session->first = pending->next;
     if (!session->first) session->last = &session->first;
-    session->pending_count--;
+    if (session->pending_count-- == PENDING_MAX) ws_pause(session->ws, false);
 
     struct frame_job *job = calloc(1, sizeof *job);
     if (!job) abort();
@@ -555,7 +555,7 @@ static void frame_wait(struct session *session, size_t frame, int64_t id, struct
     memcpy(pending->text, text.p, text.n);
     *session->last = pending;
     session->last = &pending->next;
-    session->pending_count++;
+    if (++session->pending_count == PENDING_MAX) ws_pause(session->ws, true);
     frame_next(session);
 }
 
@@ -612,8 +612,6 @@ static void on_message(struct ws *ws, struct str text, void *user)
         session_close(session, 4500, "the first frame is connect, and only the first");
     else if (service->frames[frame].now)
         service->frames[frame].now(session, body, loop_arena);
-    else if (session->pending_count >= PENDING_MAX)
-        session_close(session, 4501, "too many frames in flight");
     else
         frame_wait(session, frame, id, text);
     arena_reset(loop_arena);
@@ -653,6 +651,8 @@ void session_accept(struct http_call *call, struct uuid path_id)
 {
     if (!origin_is_ours(http_head(call)))
         return http_problem(call, ERR_FORBIDDEN, UUID_NIL, STR_NONE);
+    if (http_head(call)->query.n) /* what is asked for stands in frames, never in an address */
+        return http_problem(call, ERR_BAD_QUERY, UUID_NIL, STR_NONE);
 
     struct session *session = session_new();
     if (!session) return http_problem(call, ERR_BUSY, UUID_NIL, STR_NONE);

@@ -13,7 +13,7 @@
  *
  * Close codes  4001 call moved to another replica, 4008 slow reader, 4010 draining, 4011 unavailable:
  *              reconnect. 4500 protocol or connect refused (the error frame before says why),
- *              4501 too large or too fast, 4502 not connected in time, 4503 revoked or visit closed,
+ *              4502 not connected in time, 4503 revoked or visit closed,
  *              4504 grant ended, 4505 duplicate identity: stay out. 1000: the client left.
  *
  * Threads  loop only, except session_post() and session_end().
