@@ -1,7 +1,10 @@
 #include "services/appointments/appointments.h"
 
+#include "common/base/clock.h"
+
 #define WEEKS_AHEAD 12
 #define SLOTS_LIMIT 100
+#define SLOTS_SPAN_US (31 * DAY_US) /* one page of a calendar */
 
 static bool digits(struct str text, int32_t max, int32_t *ret_number)
 {
@@ -72,7 +75,7 @@ err_t schedule_extend(struct act *act)
     return ERR_OK;
 }
 
-/* GET /v1/slots */
+/* GET /v1/slots: of at most 31 days. */
 err_t slot_list(struct act *act)
 {
     const struct slot_query *in = act->in;
@@ -81,6 +84,8 @@ err_t slot_list(struct act *act)
     struct str next = STR_NONE;
 
     TRY(act_allow_none(act));
+    if (in->to_us <= in->from_us || in->to_us - in->from_us > SLOTS_SPAN_US)
+        return ERR_UNPROCESSABLE;
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct slots_free query = {
         .provider_id = in->provider_id, .visit_type = in->visit_type, .from_us = in->from_us,

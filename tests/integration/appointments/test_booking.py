@@ -229,6 +229,9 @@ def test_slots_come_page_by_page_and_never_from_the_past(clinic, suite):
     rest = clinic.slots(doctor, ada, clinic.morning, more=f"&limit=10&cursor={page['next_cursor']}").json
     starts = [parse(slot["starts_at"]) for slot in page["data"] + rest["data"]]
     assert starts == [clinic.morning + 900 * n for n in range(1, 21)]
+    assert clinic.slots(doctor, ada, clinic.morning, days=31).status == 200
+    assert clinic.slots(doctor, ada, clinic.morning, days=32).status == 422
+    assert clinic.slots(doctor, ada, clinic.morning, days=-1).status == 422
 
 
 @pytest.mark.parametrize("change, status", [
