@@ -54,9 +54,11 @@ struct str index_normal(struct arena *arena, enum index index, struct str text)
     return (struct str){to, n};
 }
 
-static struct bytes mac_of(struct act *act, const struct key *key, enum index index, struct str text)
+static struct bytes mac_of(struct act *act, const struct key *key, enum index index,
+                           struct str text)
 {
-    const struct str bound = arena_printf(act->arena, "%s:" STR_FMT, kinds[index].word, STR_ARG(text));
+    const struct str bound =
+        arena_printf(act->arena, "%s:" STR_FMT, kinds[index].word, STR_ARG(text));
     const struct hash mac = hash_hmac(bytes_of(key->secret, sizeof key->secret), str_bytes(bound));
 
     return arena_bytes(act->arena, bytes_of(mac.b, INDEX_BYTES));

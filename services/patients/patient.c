@@ -71,7 +71,8 @@ static struct demographics demographics_of(const ProtobufCMessage *message)
 static err_t patients_open(struct act *act, const struct patient_rows *rows,
                            struct patient_reply **ret_patients)
 {
-    struct patient_reply *const patients = ARENA_ARRAY(act->arena, struct patient_reply, rows->n + 1);
+    struct patient_reply *const patients =
+        ARENA_ARRAY(act->arena, struct patient_reply, rows->n + 1);
     struct unseal *const items = ARENA_ARRAY(act->arena, struct unseal, rows->n + 1);
 
     for (size_t i = 0; i < rows->n; i++) {
@@ -92,22 +93,34 @@ static struct search search_of(const struct demographics *in)
                            .mrn = in->mrn, .phone = in->phone, .email = in->email};
 }
 
+/* A record for somebody whom access enrolled before, or for somebody new. */
+static err_t patient_name(struct act *act, struct uuid enrolled, struct uuid *ret_patient)
+{
+    if (uuid_is_nil(enrolled)) {
+        *ret_patient = uuid_v4();
+        return act_allow(act, *ret_patient);
+    }
+    *ret_patient = enrolled;
+    TRY(act_allow_for(act, WRITE_DEMOGRAPHICS, enrolled));
+    return act_settle(act);
+}
+
 /* POST /v1/patients: the front desk opens a record. */
 err_t patient_register(struct act *act)
 {
-    const struct demographics *in = act->in;
-    const struct search by = search_of(in);
-    struct patient_reply patient = {.about = *in};
-    struct patient_insert new = {.patient_id = uuid_v4()};
+    const struct registration *in = act->in;
+    const struct search by = search_of(&in->about);
+    struct patient_reply patient = {.about = in->about};
+    struct patient_insert new = {0};
     struct indexes index;
 
-    TRY(act_allow(act, new.patient_id));
+    TRY(patient_name(act, in->patient_id, &new.patient_id));
     TRY(index_make(act, &by, &index));
     new.name_index = index.of[INDEX_NAME];
     new.mrn_index = index.of[INDEX_MRN];
     new.phone_index = index.of[INDEX_PHONE];
     new.email_index = index.of[INDEX_EMAIL];
-    TRY(patient_seal(act, new.patient_id, 1, in, &new.sealed));
+    TRY(patient_seal(act, new.patient_id, 1, &in->about, &new.sealed));
     TRY(patient_insert(act, &new, &patient.row));
     relation_keep(act, new.patient_id);
     TRY(patient_tell(act, &patient.row));

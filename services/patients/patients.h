@@ -19,6 +19,11 @@ struct demographics {
     struct str family_name, given_name, birth_date, gender, mrn, phone, email, address, language;
 };
 
+struct registration {
+    struct uuid patient_id; /* of a person whom access enrolled first; nil: a new one */
+    struct demographics about;
+};
+
 struct list_query {
     struct str cursor;
     int64_t limit;
@@ -46,8 +51,8 @@ struct record_reply {
     struct coded about;
 };
 
-extern const struct shape demographics_shape, list_query_shape, search_shape, patient_shape,
-    allergy_post_shape, coded_post_shape, record_put_shape, record_shape;
+extern const struct shape registration_shape, demographics_shape, list_query_shape, search_shape,
+    patient_shape, allergy_post_shape, coded_post_shape, record_put_shape, record_shape;
 
 /* ---- blind indexes: index.c ---- */
 

@@ -131,7 +131,8 @@ static err_t record_list(struct act *act, enum kind kind)
     };
     TRY(records_of(act, &query, &rows));
     TRY(records_open(act, &rows, &records));
-    if (rows.n == (size_t)query.limit) next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].id});
+    if (rows.n == (size_t)query.limit)
+        next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].id});
     return act_reply_list(act, &record_shape, records, rows.n, next);
 }
 

@@ -23,7 +23,16 @@ static const struct field demographics_fields[] = {
     {0},
 };
 const struct shape demographics_shape = {
-    "PatientPost", sizeof(struct demographics), demographics_fields,
+    "PatientPut", sizeof(struct demographics), demographics_fields,
+};
+
+static const struct field registration_fields[] = {
+    {"patient_id", UUID, IN(registration, patient_id), 0},
+    DEMOGRAPHICS(registration, about.),
+    {0},
+};
+const struct shape registration_shape = {
+    "PatientPost", sizeof(struct registration), registration_fields,
 };
 
 static const struct field patient_fields[] = {

@@ -3,10 +3,13 @@
 -- row patient (patient_id uuid, version int8, created_at timestamptz, sealed bytea)
 -- row refusal (code text)
 
--- patient_insert  :one patient  raises patient_mrn ERR_MRN_TAKEN
-INSERT INTO patient (org, patient_id, created_at, name_index, mrn_index, phone_index, email_index, sealed)
-VALUES (:org, :patient_id::uuid, :now, :name_index?::bytea, :mrn_index?::bytea, :phone_index?::bytea,
-        :email_index?::bytea, :sealed::bytea)
+-- patient_insert  :one patient
+-- raises patient_mrn ERR_MRN_TAKEN
+-- raises patient_pkey ERR_CONFLICT
+INSERT INTO patient (org, patient_id, created_at, name_index, mrn_index, phone_index, email_index,
+                     sealed)
+VALUES (:org, :patient_id::uuid, :now, :name_index?::bytea, :mrn_index?::bytea,
+        :phone_index?::bytea, :email_index?::bytea, :sealed::bytea)
 RETURNING patient_id, version, created_at, sealed;
 
 -- patient_get  :one patient

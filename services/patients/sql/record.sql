@@ -1,7 +1,7 @@
 -- The chart.
 
--- row record (id uuid, patient_id uuid, version int8, kind int4, state text, recorded_at timestamptz,
---     sealed bytea, sealed_version int8)
+-- row record (id uuid, patient_id uuid, version int8, kind int4, state text,
+--     recorded_at timestamptz, sealed bytea, sealed_version int8)
 
 -- record_insert  :one record  raises record_patient ERR_NOT_FOUND
 INSERT INTO record (org, id, patient_id, kind, state, recorded_at, sealed)

@@ -42,6 +42,23 @@ def test_the_same_key_is_the_same_patient(ward):
     assert ward.api.post("/v1/patients", given, who=ward.desk, key="").status == 400
 
 
+def test_a_record_for_somebody_enrolled_before(ward, suite):
+    who = suite.patient()
+    made = ward.registered(patient_id=who.patient)
+    assert made["id"] == who.patient
+    assert ward.api.get(f"/v1/patients/{who.patient}", who=who).json == made
+    again = ward.register(patient_id=who.patient)
+    assert (again.status, again.code) == (409, "conflict")
+
+
+def test_nobody_registers_under_an_id_that_is_not_theirs_to_see(ward, suite):
+    foreign = suite.patient(org=OTHER_ORG)
+    for patient_id in (foreign.patient, str(uuid.uuid4())):
+        reply = ward.register(patient_id=patient_id)
+        assert (reply.status, reply.code) == (404, "not_found")
+    assert ward.api.value(f"SELECT count(*) FROM patient WHERE patient_id = '{foreign.patient}'") == 0
+
+
 def test_a_record_number_belongs_to_one_patient(ward):
     first = ward.registered()
     taken = ward.register(mrn=first["mrn"].lower().replace(" ", "-"))
