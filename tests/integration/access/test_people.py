@@ -162,6 +162,15 @@ def test_disabling_is_for_admins_of_the_same_organisation(access, staff):
     assert access.get(f"/v1/people/{person}", who=staff["front_desk"]).json["state"] == "active"
 
 
+def test_who_works_elsewhere_too_is_disabled_only_here(suite, access, staff):
+    here = suite.person("nurse")
+    suite.everywhere(suite._member(Person(here.id, OTHER_ORG, "nurse", here.subject), "active"))
+    assert access.post(f"/v1/people/{here.id}/disable", who=staff["admin"]).status == 200
+    assert [r["kind"] for r in suite.outbox("access", key=here.id)] == [2, 6], "and may come back"
+    assert access.get("/v1/people", who=here, headers={"Telecura-Org": OTHER_ORG}).status == 200
+    assert access.get("/v1/people", who=here, headers={"Telecura-Org": ORG}).status in (401, 403)
+
+
 def test_each_sees_whom_they_may(suite, access, staff):
     patient = suite.patient()
     def ids(who, query=""):
