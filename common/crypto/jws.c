@@ -39,6 +39,7 @@ struct header {
 struct claims {
     struct str iss, sub, sid, typ;
     int64_t exp_s, nbf_s, iat_s, auth_time_s;
+    bool signed_in_at_issue;
 };
 
 struct one_text {
@@ -105,6 +106,7 @@ static const struct field claims_fields[] = {
     {"iat", INT, AT(claims, iat_s), REQUIRED, .min = 1, .max = TIME_S_MAX},
     {"nbf", INT, AT(claims, nbf_s), 0, .max = TIME_S_MAX},
     {"auth_time", INT, AT(claims, auth_time_s), 0, .max = TIME_S_MAX},
+    {"signed_in_at_issue", BOOL, AT(claims, signed_in_at_issue), 0},
     {0},
 };
 static const struct shape claims_shape = SHAPE(claims, claims_fields);
@@ -314,7 +316,7 @@ static err_t check(struct bytes payload, const struct jws_expect *expect, struct
     if (claims.exp_s + SKEW_S <= now_s) return ERR_TOKEN_EXPIRED;
 
     ret->acr = read_acr(payload, arena);
-    ret->auth_time_s = claims.auth_time_s;
+    ret->auth_time_s = claims.signed_in_at_issue ? claims.iat_s : claims.auth_time_s;
     ret->iat_s = claims.iat_s;
     ret->exp_s = claims.exp_s;
     return ERR_OK;

@@ -160,6 +160,18 @@ static void takes_the_least_token(void **state)
     assert_int_equal(claims.auth_time_s, 0);
 }
 
+static void a_sign_in_of_that_moment_is_as_old_as_its_token(void **state)
+{
+    (void)state;
+    struct jws_claims claims;
+
+    const struct str token = given_token(HEAD, "{" BASE ",\"aud\":\"" AUD
+                                                 "\",\"signed_in_at_issue\":true}");
+
+    assert_int_equal(jws_verify(keys, token, &expect, &claims), ERR_OK);
+    assert_int_equal(claims.auth_time_s, claims.iat_s);
+}
+
 static void acr_is_a_small_number_or_nothing(void **state)
 {
     (void)state;
@@ -465,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_a_keycloak_token),
         cmocka_unit_test(takes_the_least_token),
+        cmocka_unit_test(a_sign_in_of_that_moment_is_as_old_as_its_token),
         cmocka_unit_test(acr_is_a_small_number_or_nothing),
         cmocka_unit_test(refuses_each_wrong_header),
         cmocka_unit_test(refuses_each_wrong_claim),
