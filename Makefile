@@ -38,12 +38,15 @@ endef
 $(foreach s,$(SERVICES),$(eval $(call service,$s)))
 # It checks what the audit service wrote, by the same rules.
 $B/bin/audit-verify: $(patsubst %,$B/services/audit/%.o,merkle note tiles checkpoint)
+$B/bin/audit-export: $(patsubst %,$B/services/audit/%.o,store tiles checkpoint)
 $B/tests/integration/audit/test_audit_verify: | $B/bin/audit-verify
 define client
 $B/bin/$(1): $(call objs,clients/$(1)/*.c) $B/libcommon.a
 endef
 $(foreach c,$(CLIENTS),$(eval $(call client,$c)))
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $B/libcommon.a
+# Only these two speak to others' servers; the rest shall not carry what libcurl brings along.
+$B/bin/notifications $B/bin/fhir $(UNIT) $(INTEGRATION): LDLIBS += $(shell pkg-config --libs libcurl)
 $(UNIT) $(INTEGRATION): $B/%: $B/%.o $(SERVICES:%=$B/lib%.a) $(patsubst %.c,$B/%.o,$(wildcard tests/harness/*.c)) $B/libcommon.a
 $(UNIT) $(INTEGRATION): LDLIBS += -lcmocka
 

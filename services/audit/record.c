@@ -68,9 +68,11 @@ static bool record_read(const struct act *act, struct heard *ret)
 static err_t mac_check(const struct heard *heard)
 {
     const struct key_name name = {.patient = leaf_producer_id(heard->producer), .domain = "mac"};
+    const struct uuid id = pb_to_uuid(heard->record->mac_key);
     struct key key;
 
-    TRY(keys_to_open(service_keys(), &name, pb_to_uuid(heard->record->mac_key), &key));
+    if (uuid_is_nil(id)) return ERR_NOT_FOUND;
+    TRY(keys_to_open(service_keys(), &name, id, &key));
     const struct hash mac = leaf_mac(key.secret, &heard->prev, heard->bytes);
     return hash_equal(&mac, &heard->mac) ? ERR_OK : ERR_FORBIDDEN;
 }
@@ -82,6 +84,7 @@ err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__Audi
     struct bytes packed;
     struct key key;
 
+    if (uuid_is_nil(leaf->dek_id)) return ERR_UNPROCESSABLE;
     TRY(keys_to_open(service_keys(), &name, leaf->dek_id, &key));
     if (leaf_open(act->arena, leaf, key.secret, &packed) != ERR_OK ||
         pb_unpack(&telecura__v1__audit_phi__descriptor, packed, act->arena, &body) != ERR_OK)

@@ -27,7 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LEASE_MS 5000
+#define LEASE_MS 3000
 #define KEEP_US (1 * SECOND_US)
 #define TURN_MS 100
 #define RETRY_MS 1000

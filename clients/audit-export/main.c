@@ -1,0 +1,110 @@
+/*
+ * audit-export - the log of one organisation as plain c2sp.org/tlog-tiles files, for audit-verify and
+ * other people's programs.
+ *
+ *   audit-export LOG DIR        LOG: a folder below audit's log_dir; DIR: empty, or to be made
+ *
+ * Copies the checkpoint that is published now and only the tiles and bundles of its tree, while the
+ * log goes on. It checks nothing: that is audit-verify's business.
+ *
+ * Exits with 1 and says what is wrong, with 64 when it was called wrongly.
+ */
+#include "services/audit/checkpoint.h"
+#include "services/audit/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool folder_is_empty(const char *dir)
+{
+    DIR *list;
+    int files = 0;
+
+    if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
+        fprintf(stderr, "%s: %s\n", dir, strerror(errno));
+        return false;
+    }
+    list = opendir(dir);
+    while (list && readdir(list)) files++;
+    if (list) closedir(list);
+    if (list && files == 2) return true; /* . and .. */
+    fprintf(stderr, "%s: %s\n", dir, list ? "is not empty; name another folder" : strerror(errno));
+    return false;
+}
+
+/* The tree's size is the second line; whether it was signed is for audit-verify to say. */
+static bool size_of(struct str note, uint64_t *ret)
+{
+    const struct str mark = STR("\n\n");
+    const char *const end = note.n ? memmem(note.p, note.n, mark.p, mark.n) : NULL;
+    struct checkpoint checkpoint;
+
+    if (!end || !checkpoint_parse((struct str){note.p, (size_t)(end - note.p) + 1}, &checkpoint))
+        return false;
+    *ret = checkpoint.size;
+    return true;
+}
+
+static err_t tile_copy(const char *log, const char *dir, struct tile tile, struct arena *arena)
+{
+    char name[TILES_PATH_MAX];
+    struct bytes bytes;
+
+    tiles_path(tile, name);
+    const err_t err = store_tile(log, tile, arena, &bytes);
+    if (err != ERR_OK) {
+        fprintf(stderr, "%s/%s: %s\n", log, name, err_info(err)->text);
+        return err;
+    }
+    TRY(store_write(dir, name, bytes));
+    arena_reset(arena);
+    return ERR_OK;
+}
+
+static err_t tiles_copy(const char *log, const char *dir, uint64_t size, struct arena *arena)
+{
+    for (unsigned level = 0; level <= TILES_ENTRIES; level++) {
+        unsigned width;
+
+        for (uint64_t n = 0; (width = tiles_width(size, level, n)); n++)
+            TRY(tile_copy(log, dir, (struct tile){level, n, width}, arena));
+    }
+    return ERR_OK;
+}
+
+static int export(const char *log, const char *dir, struct arena *checkpoint, struct arena *arena)
+{
+    struct bytes bytes;
+    uint64_t size;
+
+    if (store_read(log, "checkpoint", checkpoint, &bytes) != ERR_OK) {
+        fprintf(stderr, "%s: has no checkpoint that can be read\n", log);
+        return 1;
+    }
+    if (!size_of((struct str){(const char *)bytes.p, bytes.n}, &size)) {
+        fprintf(stderr, "%s/checkpoint: is not a checkpoint\n", log);
+        return 1;
+    }
+    if (tiles_copy(log, dir, size, arena) != ERR_OK) return 1;
+    if (store_write(dir, "checkpoint", bytes) != ERR_OK) return 1; /* the last: a whole log has one */
+    printf("exported: %llu entries to %s\n", (unsigned long long)size, dir);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fprintf(stderr, "usage: %s LOG DIR\n", argv[0]);
+        return 64;
+    }
+    if (!folder_is_empty(argv[2])) return 1;
+
+    struct arena *checkpoint = arena_new(STORE_FILE_BYTES_MAX), *arena = arena_new(STORE_FILE_BYTES_MAX);
+    const int status = export(argv[1], argv[2], checkpoint, arena);
+    arena_free(arena);
+    arena_free(checkpoint);
+    return status;
+}

@@ -1,0 +1,389 @@
+"""From a service's audit row to a leaf and its receipt, over Kafka (librdkafka's mock cluster):
+appointments is the producer, its relay numbers, seals and chains."""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import random
+import socket
+import ssl
+import struct
+import subprocess
+import time
+import uuid
+
+import pytest
+
+import telecura
+from postgres import quote
+from telecura import ORG, OTHER_ORG, bin_folder
+
+from conftest import Log
+
+UNKNOWN = "00000000-0000-4000-8000-00000000dead"
+
+
+class Kafka:
+    def __init__(self):
+        self.process = subprocess.Popen([f"{bin_folder()}/../tests/mock/kafka"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.address = "plaintext://" + self.process.stdout.readline().strip()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+class Feed(Log):
+    """The log, and a producer whose acts are rows that the tests write."""
+
+    def __init__(self, suite, kafka):
+        super().__init__(suite, kafka=kafka.address)
+        self.producer = suite.service("appointments", kafka=kafka.address)
+
+    def act(self, count=1, patient=None, org=ORG, action="visit.read"):
+        """@count audit rows, as handlers leave them; the ids."""
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        values = ", ".join(
+            f"({quote(org)}, {quote(i)}, gen_random_uuid(), now(), {quote(action)}, 'done', "
+            f"gen_random_uuid(), 'clinician', 2, '192.0.2.7', {quote(patient)}, '/v1/appointments/{{id}}', "
+            f"gen_random_uuid(), 3, 'booked')" for i in ids)
+        self.producer.execute(
+            "INSERT INTO audit_outbox (org, id, act, at, action, outcome, actor, role, acr, remote, "
+            f"patient, resource, resource_id, resource_version, relation) VALUES {values}")
+        return ids
+
+    def receipted(self, seconds=30):
+        """Until the producer keeps no row any more, which is only at their receipts."""
+        self.producer.wait_for("SELECT count(*) = 0 FROM audit_outbox", seconds)
+
+    def incidents(self, kind):
+        return self.api.rows(f"SELECT * FROM incident WHERE kind = {quote(kind)}")
+
+    def wait_incident(self, kind):
+        self.api.wait_for(f"SELECT count(*) > 0 FROM incident WHERE kind = {quote(kind)}", 30)
+        return self.incidents(kind)
+
+    def tail(self):
+        return self.producer.rows(f"SELECT seq, encode(mac, 'hex') AS mac FROM audit_chain "
+                                  f"WHERE org = {quote(ORG)}")[0]
+
+
+class OverUnix(http.client.HTTPConnection):
+    def __init__(self, path, context):
+        super().__init__("localhost")
+        self._path, self._tls = path, context
+
+    def connect(self):
+        plain = socket.socket(socket.AF_UNIX)
+        plain.connect(self._path)
+        self.sock = self._tls.wrap_socket(plain, server_hostname="localhost")
+
+
+def mac_key_of(suite, service):
+    """(id, key) by which @service chains, as keyd gives it to that service."""
+    context = ssl.create_default_context(cafile=suite.authority.ca)
+    context.load_cert_chain(*suite.authority.leaf(service))
+    keyd = OverUnix(f"{suite.folder}/keyd.sock", context)
+    producer = uuid.UUID(bytes=hashlib.sha256(f"producer:{service}".encode()).digest()[:16])
+    keyd.request("POST", "/v1/keys/seal", json.dumps({"patient": str(producer), "domain": "mac"}),
+                 {"Content-Type": "application/json"})
+    answer = json.loads(keyd.getresponse().read())
+    return answer["dek_id"], base64.urlsafe_b64decode(answer["key"] + "==")
+
+
+def leaf_of(seq, dek=None, sealed=None):
+    """A leaf by docs/reference/audit-log.md whose body is noise."""
+    sealed = sealed or os.urandom(90)
+    return (b"\x01" + bytes([36]) + ORG.encode() + bytes([12]) + b"appointments"
+            + struct.pack(">QQB", seq, int(time.time() * 1000), 1)
+            + (dek or uuid.uuid4()).bytes + os.urandom(32) + struct.pack(">H", len(sealed)) + sealed)
+
+
+def forge(feed, seq, leaf, prev, mac, key_id):
+    """A row that the relay sends as it stands."""
+    row = str(uuid.uuid4())
+    feed.producer.execute(
+        "INSERT INTO audit_outbox (org, id, act, at, action, outcome, role, acr, resource, "
+        "resource_version, epoch, seq, prev_mac, leaf, mac, mac_key) VALUES "
+        f"({quote(ORG)}, {quote(row)}, {quote(row)}, now(), 'visit.read', 'done', 'clinician', 1, "
+        f"'forged', 0, 1, {seq}, '\\x{prev.hex()}', '\\x{leaf.hex()}', '\\x{mac.hex()}', {quote(key_id)})")
+    return row
+
+
+def forget(feed, row):
+    feed.producer.execute(f"DELETE FROM audit_outbox WHERE id = {quote(row)}")
+
+
+@pytest.fixture(scope="module")
+def feed():
+    kafka, suite = Kafka(), telecura.Suite()
+    yield Feed(suite, kafka)
+    suite.close()
+    kafka.stop()
+
+
+def test_a_row_becomes_a_leaf_and_comes_back_as_a_receipt(feed, go_reader):
+    feed.act(300)
+    feed.act(2, org=OTHER_ORG)
+    feed.receipted()
+    assert feed.verified(go_reader) == 300
+    assert feed.api.rows("SELECT * FROM incident") == []
+    assert feed.api.value(f"SELECT seq FROM producer WHERE org = {quote(ORG)} AND name = 'appointments'") == 300
+
+
+def test_what_stands_in_an_event(feed):
+    ada = feed.suite.patient()
+    (event,) = feed.act(patient=ada.patient)
+    feed.act()
+    feed.receipted()
+    auditor = feed.suite.person("auditor")
+    reply = feed.api.get(f"/v1/audit/events/{event}", who=auditor)
+    assert reply.status == 200, reply
+    said = reply.json
+    assert (said["id"], said["patient_id"], said["action"]) == (event, ada.patient, "visit.read")
+    assert (said["service"], said["role"], said["relation"]) == ("appointments", "clinician", "booked")
+    assert said["remote"] == "192.0.2.7" and said["acr"] == 2 and said["resource_version"] == 3
+
+    for who in (ada, auditor, feed.suite.person("privacy")):
+        reply = feed.api.get(f"/v1/audit/patients/{ada.patient}/events", who=who)
+        assert reply.status == 200, reply
+        assert event in [row["id"] for row in reply.json["data"]]
+        assert all(row["patient_id"] == ada.patient and "remote" not in row for row in reply.json["data"])
+    rows = feed.suite.audit("audit", actor=ada.id)
+    assert not rows or rows[-1]["patient"] == ada.patient
+
+
+def test_reads_by_auditors_are_logged_too(feed):
+    auditor = feed.suite.person("auditor")
+    (event,) = feed.act()
+    feed.receipted()
+    assert feed.api.get(f"/v1/audit/events/{event}", who=auditor).status == 200
+    feed.api.wait_for("SELECT count(*) > 0 FROM producer WHERE name = 'audit' AND seq > 0")
+    feed.api.wait_for("SELECT count(*) = 0 FROM audit_outbox")
+
+
+def test_pages_newest_first(feed):
+    bea = feed.suite.patient()
+    ids = feed.act(7, patient=bea.patient)
+    feed.receipted()
+    auditor, seen, cursor = feed.suite.person("auditor"), [], ""
+    for _ in range(10):
+        page = feed.api.get(f"/v1/audit/patients/{bea.patient}/events?limit=3{cursor}", who=auditor).json
+        seen += page["data"]
+        if "next_cursor" not in page:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    # The pages themselves are accesses to the record and may come first.
+    assert sorted(row["id"] for row in seen if row["service"] == "appointments") == sorted(ids)
+    index = [row["index"] for row in seen]
+    assert index == sorted(index, reverse=True)
+
+
+def test_a_proof_holds(feed):
+    """Folded here by RFC 6962, from the leaf and the path to the root of the signed checkpoint."""
+    (event,) = feed.act()
+    feed.act(5)
+    feed.receipted()
+    auditor = feed.suite.person("auditor")
+    reply = feed.api.get(f"/v1/audit/proof?event={event}", who=auditor)
+    assert reply.status == 200, reply
+    head, note = reply.body.decode().split("\n\n", 1)
+    magic, index, *path = head.split("\n")
+    assert magic == "c2sp.org/tlog-proof@v1" and index.startswith("index ")
+    index = int(index.split()[1])
+    origin, size, root = note.split("\n")[:3]
+    assert origin == feed.vkey().split("+")[0]
+    bundle = feed.api.get(f"/v1/audit/{ORG}/tile/entries/{index // 256:03}"
+                          + (f".p/{int(size) % 256}" if index // 256 == int(size) // 256 else ""), who=auditor)
+    assert bundle.status == 200
+    rest = bundle.body
+    for _ in range(index % 256 + 1):
+        n = struct.unpack(">H", rest[:2])[0]
+        leaf, rest = rest[2:2 + n], rest[2 + n:]
+    h, at, last = hashlib.sha256(b"\0" + leaf).digest(), index, int(size) - 1
+    for step in path:
+        other = base64.b64decode(step)
+        if at % 2 or at == last:
+            h = hashlib.sha256(b"\x01" + other + h).digest()
+            while at % 2 == 0 and at:
+                at, last = at // 2, last // 2
+        else:
+            h = hashlib.sha256(b"\x01" + h + other).digest()
+        at, last = at // 2, last // 2
+    assert last == 0 and base64.b64encode(h).decode() == root
+
+
+def test_the_public_log_needs_no_token(feed):
+    for path in (f"/v1/audit/{ORG}/checkpoint", f"/v1/audit/{ORG}/tile/0/000"):
+        assert feed.api.get(path).status == 200
+    with open(f"{feed.folder}/tile/0/000", "rb") as f:
+        whole = f.read()
+    assert feed.api.get(f"/v1/audit/{ORG}/tile/0/000").body == whole
+    # A width that an older checkpoint had is the beginning of what is there.
+    assert feed.api.get(f"/v1/audit/{ORG}/tile/0/000.p/17").body == whole[:17 * 32]
+    # Two logs, and no default is set.
+    assert feed.api.get("/v1/audit/checkpoint").status == 404
+
+
+@pytest.mark.parametrize("path", [
+    f"/v1/audit/{UNKNOWN}/checkpoint", f"/v1/audit/{UNKNOWN}/tile/0/000", f"/v1/audit/{ORG}/tile/0/999",
+    f"/v1/audit/{ORG}/tile/0/1", f"/v1/audit/{ORG}/tile/9/000.p/256", f"/v1/audit/{ORG}/tile/x/000",
+    f"/v1/audit/{ORG}/tile/entries", f"/v1/audit/{ORG}/vkey", f"/v1/audit/{ORG}/staging",
+    "/v1/audit/not-an-id/checkpoint"])
+def test_what_is_no_public_file_is_404(feed, path):
+    assert feed.api.get(path).status == 404
+
+
+def routes_of(feed):
+    (event,) = feed.act()
+    patient = feed.suite.patient()
+    feed.receipted()
+    return patient, [f"/v1/audit/proof?event={event}", f"/v1/audit/events/{event}",
+                     f"/v1/audit/patients/{patient.patient}/events", f"/v1/audit/{ORG}/tile/entries/000",
+                     "/v1/audit/tile/entries/000"]
+
+
+def test_strangers_wrong_roles_and_foreign_organisations(feed):
+    patient, routes = routes_of(feed)
+    clinician, stranger = feed.suite.person("clinician"), feed.suite.person("auditor", org=OTHER_ORG)
+    for path in routes:
+        assert feed.api.get(path).status == 401, path
+        assert feed.api.get(path, who="nonsense").status == 401, path
+        assert feed.api.get(path, who=clinician).status == 403, path
+        if path != "/v1/audit/tile/entries/000":
+            assert feed.api.get(path, who=stranger).status == 404, path
+        assert feed.api.get(path + ("&" if "?" in path else "?") + "x=1",
+                            who=feed.suite.person("auditor")).status == 400, path
+        assert feed.api.post(path.split("?")[0], {}, who=clinician).status == 405, path
+        assert feed.api.get(path, who=stranger, raw=b"x" * 300000).status == 413, path
+    # A stranger's own bundles are those of their own log.
+    mine = feed.api.get("/v1/audit/tile/entries/000.p/2", who=stranger)
+    assert mine.status == 200 and ORG.encode() not in mine.body and OTHER_ORG.encode() in mine.body
+
+
+def test_unknown_and_foreign_look_alike(feed):
+    auditor, bob = feed.suite.person("auditor"), feed.suite.patient()
+    other = feed.suite.patient()
+    for path in (f"/v1/audit/events/{UNKNOWN}", f"/v1/audit/proof?event={UNKNOWN}",
+                 f"/v1/audit/patients/{UNKNOWN}/events", f"/v1/audit/{OTHER_ORG}/tile/entries/000"):
+        reply = feed.api.get(path, who=auditor)
+        assert (reply.status, reply.code) == (404, "not_found"), path
+    reply = feed.api.get(f"/v1/audit/patients/{other.patient}/events", who=bob)
+    assert (reply.status, reply.code) == (404, "not_found")
+
+
+def test_a_lost_receipt_is_given_again(feed):
+    size = feed.size()
+    (event,) = feed.act()
+    feed.receipted()
+    row = feed.api.rows(f"SELECT seq, encode(mac, 'hex') AS mac FROM entry WHERE event_id = {quote(event)}")[0]
+    with open(f"{feed.folder}/checkpoint") as f:
+        size = int(f.read().split("\n")[1])
+    # The producer as it stands when the receipt never came: the same row with the same bytes.
+    leaf = last_leaf(feed, event)
+    key_id, _ = mac_key_of(feed.suite, "appointments")
+    prev = feed.api.value(f"SELECT encode(mac, 'hex') FROM entry WHERE org = {quote(ORG)} AND "
+                          f"producer = 'appointments' AND seq = {row['seq'] - 1}")
+    again = forge(feed, row["seq"], leaf, bytes.fromhex(prev), bytes.fromhex(row["mac"]), key_id)
+    feed.producer.execute(f"UPDATE audit_outbox SET id = {quote(event)} WHERE id = {quote(again)}")
+    feed.receipted()
+    assert feed.api.value(f"SELECT count(*) FROM entry WHERE event_id = {quote(event)}") == 1
+    assert feed.size() >= size
+
+
+def last_leaf(feed, event):
+    index = feed.api.value(f"SELECT leaf_index FROM entry WHERE event_id = {quote(event)}")
+    folder = f"{feed.folder}/tile/entries/{index // 256:03}"
+    if not os.path.exists(folder):
+        folder += ".p/" + max(os.listdir(folder + ".p"), key=int)
+    with open(folder, "rb") as f:
+        rest = f.read()
+    for _ in range(index % 256 + 1):
+        n = struct.unpack(">H", rest[:2])[0]
+        leaf, rest = rest[2:2 + n], rest[2 + n:]
+    return leaf
+
+
+def test_forged_records_are_incidents_and_no_leaves(feed, go_reader):
+    feed.act()
+    feed.receipted()
+    tail, before = feed.tail(), feed.size()
+    key_id, key = mac_key_of(feed.suite, "appointments")
+    zero, prev = bytes(32), bytes.fromhex(tail["mac"])
+
+    def signed(leaf, after):
+        return hmac.new(key, after + leaf, hashlib.sha256).digest()
+
+    leaf = leaf_of(tail["seq"] + 1)
+    dek = uuid.UUID(bytes=last_leaf(feed, feed.api.value(
+        "SELECT event_id FROM entry WHERE leaf_index = 0 AND org = " + quote(ORG)))[67:83])
+    shut = leaf_of(tail["seq"] + 1, dek=dek)
+    old = leaf_of(1)
+    far = leaf_of(tail["seq"] + 5)
+    fork = leaf_of(tail["seq"] + 1)
+    for kind, seq, text, after, mac in (
+            ("bad_mac", tail["seq"] + 1, leaf, prev, os.urandom(32)),
+            ("fork", tail["seq"] + 1, fork, zero, signed(fork, zero)),
+            ("gap", tail["seq"] + 5, far, zero, signed(far, zero)),
+            ("conflict", 1, old, zero, signed(old, zero)),
+            ("bad_leaf", tail["seq"] + 1, shut, prev, signed(shut, prev))):
+        row = forge(feed, seq, text, after, mac, key_id)
+        feed.wait_incident(kind)
+        forget(feed, row)
+    assert feed.size() == before
+    # The producer itself goes on as if nothing had been.
+    feed.act(3)
+    feed.receipted()
+    feed.verified(go_reader)
+    gap = feed.incidents("gap")[0]
+    assert gap["seq"] == tail["seq"] + 1 and gap["closed_at"]
+
+
+def test_a_chain_that_was_cut_shows_at_the_next_heartbeat(feed):
+    feed.act(3)
+    feed.receipted()
+    assert feed.producer.stop() == 0
+    feed.producer.execute(f"UPDATE audit_chain SET seq = seq - 2 WHERE org = {quote(ORG)}")
+    feed.producer.start()
+    feed.wait_incident("cut")
+    assert feed.producer.stop() == 0
+    feed.producer.execute(f"UPDATE audit_chain SET seq = seq + 2 WHERE org = {quote(ORG)}")
+    feed.producer.start()
+    feed.act()
+    feed.receipted()
+
+
+def test_no_patient_stands_in_clear(feed):
+    """Ids link visits, which is itself PHI: neither tables nor files name a patient."""
+    eve = feed.suite.patient()
+    feed.act(patient=eve.patient)
+    feed.receipted()
+    for table in ("entry", "incident", "producer", "outbox", "inbox"):
+        assert feed.api.value(f"SELECT count(*) FROM {table} AS t WHERE t::text LIKE '%{eve.patient}%'") == 0
+    raw = uuid.UUID(eve.patient).bytes
+    for folder, _, files in os.walk(feed.folder):
+        for name in files:
+            with open(f"{folder}/{name}", "rb") as f:
+                text = f.read()
+            assert raw not in text and eve.patient.encode() not in text
+
+
+def test_killed_at_random_under_a_stream(feed, go_reader):
+    """2,000 events, the service killed while they come: none missing, none twice."""
+    random.seed(os.environ.get("SEED", "audit"))
+    before = feed.api.value(f"SELECT count(*) FROM entry WHERE org = {quote(ORG)}")
+    ids = feed.act(2000)
+    for _ in range(4):
+        had = feed.api.value("SELECT count(*) FROM entry WHERE leaf_index IS NOT NULL")
+        feed.api.wait_for(f"SELECT count(*) > {had} FROM entry WHERE leaf_index IS NOT NULL", 30)
+        time.sleep(random.random() / 5)     # anywhere in what follows: this is the fault, not a wait
+        feed.api.kill()
+        feed.api.start()
+    feed.receipted(90)
+    feed.settle()
+    listed = ", ".join(map(quote, ids))
+    assert feed.api.value(f"SELECT count(*) FROM entry WHERE event_id IN ({listed}) AND leaf IS NULL") == 2000
+    assert feed.verified(go_reader) >= before + 2000

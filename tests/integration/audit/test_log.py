@@ -1,0 +1,201 @@
+"""The log's writer: whatever it is killed at, whoever else writes, whatever is damaged."""
+import contextlib
+import os
+import subprocess
+import time
+
+import pytest
+
+from postgres import quote
+from telecura import ORG, OTHER_ORG
+
+from conftest import Log, run
+
+NIL = "00000000-0000-0000-0000-000000000000"
+
+
+def test_statements_fit_the_database(log):
+    done = log.api.command("--config", log.api.config, "--verify")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("count", [1, 4, 251, 1, 300, 700])
+def test_what_is_staged_is_logged_and_receipted(log, go_reader, count):
+    before = log.api.value("SELECT count(*) FROM entry")
+    log.stage(count)
+    log.settle()
+    assert log.verified(go_reader) == before + count
+    assert log.api.value("SELECT count(*) FROM outbox WHERE topic = 'audit.receipts.v1'") == before + count
+
+
+def test_each_organisation_has_its_own_log(log, go_reader):
+    other = Log(log.suite, OTHER_ORG)
+    other.stage(3)
+    log.stage(2)
+    log.settle()
+    assert other.verified(go_reader) == 3
+    assert other.vkey() != log.vkey() and OTHER_ORG in other.vkey()
+
+
+def crash(log, call, number):
+    """Runs the service until its @number-th @call, which kills it; False when it never came."""
+    log.release_lease()
+    process = subprocess.Popen(
+        ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+         f"inject={call}:signal=KILL:when={number}", log.api.binary, "--config", log.api.config],
+        stdout=subprocess.DEVNULL, stderr=open(log.api.log, "ab"), env=log.suite.environment())
+    until = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < until:
+        if log.api.value("SELECT count(*) = 0 FROM entry WHERE leaf IS NOT NULL"):
+            process.kill()
+            process.wait()
+            return False
+        time.sleep(0.05)
+    assert process.poll() is not None
+    return True
+
+
+@pytest.mark.parametrize("call", ["rename", "fsync", "unlink"])
+def test_killed_at_every_step(log, go_reader, call):
+    log.api.stop()
+    number, killed = 1, True
+    while killed:
+        before = log.api.value("SELECT count(*) FROM entry")
+        log.stage(3)
+        killed = crash(log, call, number)
+        log.release_lease()
+        log.api.start()
+        log.settle()
+        log.api.stop()
+        assert log.verified(go_reader) == before + 3 - other_size(log)
+        number += 1 if call == "unlink" else 2
+    assert number > 2
+    log.api.start()
+
+
+def other_size(log):
+    return log.api.value(f"SELECT count(*) FROM entry WHERE org = {quote(OTHER_ORG)}")
+
+
+def test_a_second_sequencer_waits_and_takes_over(log, go_reader):
+    second = log.suite.replica("audit")
+    for _ in range(5):
+        log.stage(100)
+        time.sleep(0.02)
+    log.settle()
+    first_size = log.verified(go_reader)
+    log.api.kill()
+    log.stage(50)
+    log.settle()
+    assert log.verified(go_reader) == first_size + 50
+    log.api.start()
+    log.stage(50)
+    log.settle()
+    assert log.verified(go_reader) == first_size + 100
+    assert second.stop() == 0
+
+
+def dies(log, word):
+    log.api.process.wait(20)
+    code, log.api.process = log.api.process.returncode, None
+    assert code == 70
+    assert word in log.api.tail()
+
+
+def test_a_moved_head_ends_the_process(log, go_reader):
+    size = log.verified(go_reader)
+    root = log.api.value(f"SELECT encode(root, 'hex') FROM log_head WHERE org = {quote(ORG)}")
+    log.stage(1)
+    log.settle()    # loaded
+    size += 1
+    root = log.api.value(f"SELECT encode(root, 'hex') FROM log_head WHERE org = {quote(ORG)}")
+    log.api.execute(f"UPDATE log_head SET root = sha256('fork') WHERE org = {quote(ORG)}")
+    log.stage(1)
+    dies(log, "somebody else has moved the log's head")
+    assert log.size() == size
+    assert "forked" in log.refuses_to_start()
+    log.api.execute(f"UPDATE log_head SET root = decode('{root}', 'hex') WHERE org = {quote(ORG)}")
+    log.release_lease()
+    log.api.start()
+    log.settle()
+    assert log.verified(go_reader) == size + 1
+
+
+def test_time_that_goes_back_ends_the_process(log, go_reader):
+    log.api.stop()
+    log.api.execute("UPDATE log_head SET at = at + interval '1 hour'")
+    log.api.start()
+    log.stage(1)
+    dies(log, "time has gone back")
+    log.api.execute("UPDATE log_head SET at = at - interval '1 hour'")
+    log.release_lease()
+    log.api.start()
+    log.settle()
+    log.verified(go_reader)
+
+
+@contextlib.contextmanager
+def flipped(path, at):
+    def flip():
+        with open(path, "r+b") as f:
+            f.seek(at)
+            byte = f.read(1)[0]
+            f.seek(at)
+            f.write(bytes([byte ^ 1]))
+    flip()
+    yield
+    flip()
+
+
+def test_damage_is_named_at_start(log):
+    log.api.stop()
+    size = log.size()
+    assert size > 1024
+    for path, at in (("tile/entries/000", 2), ("tile/0/001", 40), ("tile/1/000.p/" + str(size // 256), 33),
+                     (f"tile/entries/{size // 256:03}.p/{size % 256}", 5), ("checkpoint", 3)):
+        with flipped(f"{log.folder}/{path}", at):
+            said = log.refuses_to_start()
+            # A changed entry shows in the tile above it, a changed inner tile in the root.
+            assert log.folder in said and "corrupt" in said.lower(), (path, said)
+    os.rename(f"{log.folder}/tile/entries/001", f"{log.folder}/kept")
+    assert "tile/entries/001" in log.refuses_to_start()
+    os.rename(f"{log.folder}/kept", f"{log.folder}/tile/entries/001")
+    log.release_lease()
+    log.api.start()
+
+
+def test_a_database_or_a_folder_of_yesterday_is_refused(log):
+    log.api.stop()
+    row = f"FROM log_head WHERE org = {quote(ORG)}"
+    keep = log.api.rows(f"SELECT origin, size, encode(root, 'hex') AS root, at {row}")[0]
+    again = (f"UPDATE log_head SET size = {keep['size']}, root = decode('{keep['root']}', 'hex') "
+             f"WHERE org = {quote(ORG)}")
+    log.api.execute(f"UPDATE log_head SET size = size - 1 WHERE org = {quote(ORG)}")
+    assert "the database is older than the log" in log.refuses_to_start()
+    log.api.execute(f"UPDATE log_head SET size = size + 2 WHERE org = {quote(ORG)}")
+    assert "the files are older than the database" in log.refuses_to_start()
+    log.api.execute(f"DELETE {row}")
+    assert "the database is older than the log" in log.refuses_to_start()
+    log.api.execute(f"INSERT INTO log_head (org, origin, size, root, at) VALUES ({quote(ORG)}, "
+                    f"{quote(keep['origin'])}, {keep['size']}, decode('{keep['root']}', 'hex'), "
+                    f"{quote(keep['at'])})")
+    log.api.execute(again)
+    log.release_lease()
+    log.api.start()
+
+
+def test_a_key_that_others_may_read_is_refused(log):
+    log.api.stop()
+    key = f"{log.suite.folder}/log.key"
+    os.chmod(key, 0o644)
+    assert "chmod 600" in log.refuses_to_start()
+    os.chmod(key, 0o600)
+    log.release_lease()
+    log.api.start()
+
+
+def test_export_wants_an_empty_folder(log, tmp_path):
+    from telecura import bin_folder
+    (tmp_path / "x").write_text("x")
+    done = run(f"{bin_folder()}/audit-export", log.folder, str(tmp_path))
+    assert done.returncode == 1 and "is not empty" in done.stderr
