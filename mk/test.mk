@@ -18,7 +18,10 @@ test: packages tidy
 	@echo 'make test: style, unit, integration, end to end: all ran'
 packages: ; @$(UP) packages
 tests: $(UNIT) $(INTEGRATION)
-pytest: ; @$(PYTEST) tests/unit tests/integration
+# One run a folder: its services and its people are its own, and so are the names of its files.
+SUITES := $(sort $(dir $(wildcard tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py)))
+pytest: $(SUITES:%/=%.pytest)
+$(SUITES:%/=%.pytest): %.pytest: ; @echo '$*:' && $(PYTEST) $(wildcard $*/test_*.py)
 e2e: ; @$(PYTEST) tests/e2e
 
-.PHONY: up down reset doctor logs openapi test packages tests pytest e2e
+.PHONY: up down reset doctor logs openapi test packages tests pytest $(SUITES:%/=%.pytest) e2e
