@@ -1,0 +1,134 @@
+/* What is heard becomes deliveries and reminders, in the event's own transaction. */
+#include "common/base/clock.h"
+#include "services/notifications/notifications.h"
+
+#define NEWS_US DAY_US /* a feed that is heard from its beginning tells old news to nobody */
+
+#define VISIT(kind) TELECURA__V1__VISIT_EVENT__KIND__##kind
+
+/* clang-format off */
+const struct hears notifications_hears[] = {
+    {TOPIC_VISITS, EFFECT, VISIT(BOOKED), visit_booked, NULL, AUDIT_NONE},
+    {TOPIC_VISITS, EFFECT, VISIT(RESCHEDULED), visit_moved, NULL, AUDIT_NONE},
+    {TOPIC_VISITS, EFFECT, VISIT(CANCELLED), visit_cancelled, NULL, AUDIT_NONE},
+    {TOPIC_VISITS, EFFECT, VISIT(NO_SHOW), visit_over, NULL, AUDIT_NONE},
+    {TOPIC_VISITS, EFFECT, VISIT(ENDED), visit_over, NULL, AUDIT_NONE},
+    {TOPIC_PRESCRIPTIONS, EFFECT, TELECURA__V1__PRESCRIPTION_EVENT__KIND__SENT, prescription_sent,
+     NULL, AUDIT_NONE},
+    {TOPIC_INVOICES, EFFECT, TELECURA__V1__INVOICE_EVENT__KIND__ISSUED, invoice_issued, NULL,
+     AUDIT_NONE},
+    {0},
+};
+/* clang-format on */
+
+struct news { /* of whom, about what */
+    const char *template;
+    struct uuid patient, provider, visit, cause; /* provider nil: only the patient is told */
+};
+
+static void news_write(struct act *act, const struct news *news)
+{
+    struct delivery_insert row = {
+        .id = uuid_v7(act->now_us), .cause = news->cause, .seat = STR("patient"),
+        .patient_id = news->patient, .template = str_of(news->template), .visit_id = news->visit,
+    };
+
+    delivery_insert(act, &row);
+    if (uuid_is_nil(news->provider)) return;
+
+    row.id = uuid_v7(act->now_us);
+    row.seat = STR("provider");
+    row.person = news->provider;
+    delivery_insert(act, &row);
+}
+
+static err_t news_heard(struct act *act, struct news news)
+{
+    news.cause = act->event->id;
+    if (act->event->at_us > act->now_us - NEWS_US) news_write(act, &news);
+    return ERR_OK;
+}
+
+static err_t visit_heard(struct act *act, const char *template)
+{
+    const Telecura__V1__VisitEvent *const heard = act->in;
+
+    return news_heard(act, (struct news){
+        .template = template, .patient = pb_to_uuid(heard->patient),
+        .provider = pb_to_uuid(heard->provider), .visit = act->event->key,
+    });
+}
+
+static void remind(struct act *act, const char *state)
+{
+    const Telecura__V1__VisitEvent *const heard = act->in;
+    const struct reminder_set row = {
+        .visit_id = act->event->key, .patient_id = pb_to_uuid(heard->patient),
+        .provider = pb_to_uuid(heard->provider), .state = str_of(state),
+        .starts_at_us = heard->starts_at_us, .version = act->event->version,
+        .epoch = act->event->epoch,
+    };
+
+    reminder_set(act, &row);
+}
+
+err_t visit_booked(struct act *act)
+{
+    remind(act, "waiting");
+    return visit_heard(act, "visit_booked");
+}
+
+err_t visit_moved(struct act *act)
+{
+    remind(act, "waiting");
+    return visit_heard(act, "visit_moved");
+}
+
+err_t visit_cancelled(struct act *act)
+{
+    remind(act, "dropped");
+    return visit_heard(act, "visit_cancelled");
+}
+
+err_t visit_over(struct act *act)
+{
+    remind(act, "dropped");
+    return ERR_OK;
+}
+
+err_t prescription_sent(struct act *act)
+{
+    const Telecura__V1__PrescriptionEvent *const heard = act->in;
+
+    return news_heard(act, (struct news){
+        .template = "prescription_sent", .patient = pb_to_uuid(heard->patient),
+        .visit = pb_to_uuid(heard->visit),
+    });
+}
+
+err_t invoice_issued(struct act *act)
+{
+    const Telecura__V1__InvoiceEvent *const heard = act->in;
+
+    return news_heard(act, (struct news){
+        .template = "invoice_issued", .patient = pb_to_uuid(heard->patient),
+        .visit = pb_to_uuid(heard->visit),
+    });
+}
+
+/* Timer: a visit is a day away. */
+err_t reminder_send(struct act *act)
+{
+    const struct reminder_due *due = act->in;
+    struct reminder row;
+    bool found;
+
+    TRY(reminder_take(act, &(struct reminder_take){.visit_id = due->id}, &row, &found));
+    if (!found || uuid_is_nil(row.provider)) return ERR_OK;
+
+    news_write(act, &(struct news){
+        .template = "visit_reminder", .patient = row.patient_id, .provider = row.provider,
+        .visit = row.visit_id, .cause = act->id,
+    });
+    return ERR_OK;
+}
