@@ -188,7 +188,8 @@ def test_each_sees_whom_they_may(suite, access, staff):
     seen = ids(patient)
     assert {r["role"] for r in seen.values()} == {"patient", "clinician"}
     assert [r["id"] for r in seen.values() if r["role"] == "patient"] == [patient.id]
-    assert not (set(ids(staff["stranger"])) & set(ids(staff["front_desk"])))
+    assert {r["org"] for r in ids(staff["stranger"]).values()} == {OTHER_ORG}
+    assert {r["org"] for r in ids(staff["front_desk"]).values()} == {ORG}
     assert {r["role"] for r in ids(staff["front_desk"], "&role=nurse").values()} == {"nurse"}
     assert access.get(f"/v1/people/{staff['nurse'].id}", who=patient).status == 404
     assert access.get(f"/v1/people/{suite.patient().id}", who=patient).status == 404
