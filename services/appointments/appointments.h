@@ -100,8 +100,8 @@ extern const struct fsm_row visit_states[];
 /* ---- handlers ---- */
 
 handler availability_put, slot_list, schedule_extend;
-handler visit_book, visit_read, visit_list, visit_confirm, visit_cancel, visit_reschedule,
-    visit_miss, visit_miss_due;
+handler visit_book, visit_read, visit_list, visit_confirm, visit_cancel, visit_cancel_due,
+    visit_reschedule, visit_miss, visit_miss_due;
 handler place_put;
 handler room_check_in, room_admit, room_start, room_end, room_list;
 handler note_put, note_read, summary_read;

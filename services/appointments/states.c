@@ -28,7 +28,7 @@ const struct fsm_row visit_states[] = {
     {"reschedule", "confirmed",   "confirmed",   P | F | N | D},
     {"cancel",     "scheduled",   "cancelled",   P | F | N | D},
     {"cancel",     "confirmed",   "cancelled",   P | F | N | D},
-    {"cancel",     "arrived",     "cancelled",   P | F | N | D},
+    {"cancel",     "arrived",     "cancelled",   P | F | N | D | S},
     {"set_place",  "scheduled",   "scheduled",   P | F | N},
     {"set_place",  "confirmed",   "confirmed",   P | F | N},
     {"set_place",  "arrived",     "arrived",     P | F | N},

@@ -171,15 +171,31 @@ err_t visit_confirm(struct act *act)
     return act_reply(act, 200, &visit_shape, &visit);
 }
 
-/* POST /v1/appointments/{id}/cancel: the clinician's relation ends with it. */
+/* The clinician's relation ends with it. */
+static err_t cancel(struct act *act, struct visit *visit)
+{
+    TRY(visit_step(act, "cancel", visit));
+    relation_keep(act, &visit->row, act->now_us);
+    return visit_tell(act, "cancel", TELECURA__V1__VISIT_EVENT__KIND__CANCELLED, &visit->row);
+}
+
+/* POST /v1/appointments/{id}/cancel */
 err_t visit_cancel(struct act *act)
 {
     struct visit visit = {0};
 
-    TRY(visit_step(act, "cancel", &visit));
-    relation_keep(act, &visit.row, act->now_us);
-    TRY(visit_tell(act, "cancel", TELECURA__V1__VISIT_EVENT__KIND__CANCELLED, &visit.row));
+    TRY(cancel(act, &visit));
     return act_reply(act, 200, &visit_shape, &visit);
+}
+
+/* Timer: the patient came, and the visit was forgotten. */
+err_t visit_cancel_due(struct act *act)
+{
+    const struct appointment_due *due = act->in;
+    struct visit visit = {0};
+
+    act->path_id = due->id;
+    return cancel(act, &visit);
 }
 
 /* POST /v1/appointments/{id}/reschedule */
@@ -200,14 +216,13 @@ err_t visit_reschedule(struct act *act)
     return act_reply(act, 200, &visit_shape, &visit);
 }
 
-static err_t miss(struct act *act, struct uuid id, struct visit *visit)
+static err_t miss(struct act *act, struct visit *visit)
 {
     struct fsm_step step;
 
-    act->path_id = id;
     TRY(visit_begin(act, "no_show", &visit->row, &step));
     const struct appointment_miss update = {
-        .id = id, .from = visit_from(&step), .if_match = act->if_match,
+        .id = act->path_id, .from = visit_from(&step), .if_match = act->if_match,
     };
     TRY(appointment_miss(act, &update, &visit->row));
     return visit_tell(act, "no_show", TELECURA__V1__VISIT_EVENT__KIND__NO_SHOW, &visit->row);
@@ -218,7 +233,7 @@ err_t visit_miss(struct act *act)
 {
     struct visit visit = {0};
 
-    TRY(miss(act, act->path_id, &visit));
+    TRY(miss(act, &visit));
     return act_reply(act, 200, &visit_shape, &visit);
 }
 
@@ -228,5 +243,6 @@ err_t visit_miss_due(struct act *act)
     const struct appointment_due *due = act->in;
     struct visit visit = {0};
 
-    return miss(act, due->id, &visit);
+    act->path_id = due->id;
+    return miss(act, &visit);
 }

@@ -196,3 +196,8 @@ WHERE state IN ('scheduled', 'confirmed') AND ends_at < :now
   AND NOT EXISTS (SELECT FROM attended AS t WHERE t.org = b.org AND t.visit_id = b.id
                   AND t.patient_id = b.patient_id)
 LIMIT 100;
+
+-- appointments_forgotten  :many appointment_due
+-- all orgs: who waits for hours behind the end would stand before everybody else for ever
+SELECT org, id FROM appointment
+WHERE state = 'arrived' AND ends_at < :now - interval '4 hours' LIMIT 100;

@@ -256,6 +256,18 @@ def test_s21_time_comes_from_one_clock_and_order_from_versions(clinic, suite):
     assert [row["event"] for row in rows] == ["book", "confirm", "cancel"]
 
 
+def test_who_was_forgotten_does_not_stand_before_the_others(clinic, suite):
+    """The one who came yesterday and was never admitted is let go by a timer."""
+    visit, _, doctor = clinic.visit_in("arrived")
+    bob = suite.patient(consent=True)
+    later = clinic.booked(bob, doctor, clinic.morning + 5 * 3600)
+    clinic.at(clinic.morning + 5 * 3600)
+    assert clinic.place(later, bob).status == 200
+    assert clinic.step(later, "check_in", bob).status == 200
+    clinic.api.wait_for(f"SELECT state = 'cancelled' FROM appointment WHERE id = '{visit['id']}'", 25)
+    assert clinic.step(later, "admit", doctor).status == 200
+
+
 def test_the_horizon_moves_on(clinic, suite):
     """A timer offers the days that come into reach; those that were offered stay as they are."""
     doctor = suite.person("clinician")

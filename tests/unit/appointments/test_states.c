@@ -22,7 +22,7 @@ static const struct {
     {"reschedule", "confirmed", "confirmed", "PFND"},
     {"cancel", "scheduled", "cancelled", "PFND"},
     {"cancel", "confirmed", "cancelled", "PFND"},
-    {"cancel", "arrived", "cancelled", "PFND"},
+    {"cancel", "arrived", "cancelled", "PFNDS"},
     {"set_place", "scheduled", "scheduled", "PFN"},
     {"set_place", "confirmed", "confirmed", "PFN"},
     {"set_place", "arrived", "arrived", "PFN"},
