@@ -1,0 +1,92 @@
+#include "services/prescriptions/check.h"
+
+#define RXNORM "http://www.nlm.nih.gov/research/umls/rxnorm"
+
+struct findings {
+    struct arena *arena;
+    struct str *p;
+    size_t n;
+};
+
+static void found(struct findings *to, const char *word, const char *about)
+{
+    to->p[to->n++] = about && *about ? arena_printf(to->arena, "%s: %s", word, about)
+                                     : str_of(word);
+}
+
+static bool names_class(const struct check *check, const Telecura__V1__CodedPhi *allergy)
+{
+    for (size_t i = 0; i < check->allergens.n; i++) {
+        const struct allergen *at = &check->allergens.p[i];
+        if (str_is(at->system, allergy->system) && str_is(at->code, allergy->code)) return true;
+    }
+    return false;
+}
+
+static bool names_ingredient(const struct drug *drug, const Telecura__V1__CodedPhi *allergy)
+{
+    return strcmp(allergy->system, RXNORM) == 0 && str_is(drug->ingredient, allergy->code);
+}
+
+/* For allergies without a code that is known here: the drug or its class in what was written. */
+static bool names_in_words(struct arena *arena, const struct drug *drug,
+                           const Telecura__V1__CodedPhi *allergy)
+{
+    return strcasestr(allergy->text, arena_cstr(arena, drug->name)) ||
+           strcasestr(allergy->text, arena_cstr(arena, drug->drug_class));
+}
+
+/* What was refuted or entered by mistake endangers nobody. All else counts, in doubt too. */
+static bool holds(const Telecura__V1__CodedPhi *allergy)
+{
+    static const char *const over[] = {"inactive", "resolved", "refuted", "entered-in-error"};
+
+    for (size_t i = 0; i < sizeof over / sizeof *over; i++) {
+        if (strcmp(allergy->status, over[i]) == 0) return false;
+    }
+    return true;
+}
+
+static void look_for_allergies(const struct check *check, struct findings *to)
+{
+    for (size_t i = 0; i < check->allergy_count; i++) {
+        const Telecura__V1__CodedPhi *allergy = check->allergies[i];
+
+        if (holds(allergy) &&
+            (names_ingredient(check->drug, allergy) || names_class(check, allergy) ||
+             names_in_words(to->arena, check->drug, allergy)))
+            found(to, "allergy", allergy->text);
+    }
+}
+
+static void look_for_duplicates(const struct check *check, struct findings *to)
+{
+    for (size_t i = 0; i < check->in_force_count; i++) {
+        const Telecura__V1__PrescriptionPhi *other = check->in_force[i];
+
+        if (str_is(check->drug->ingredient, other->ingredient) ||
+            str_is(check->drug->drug_class, other->drug_class))
+            found(to, "duplicate", other->drug_text);
+    }
+}
+
+static void look_at_dose(const struct check *check, struct findings *to)
+{
+    const struct drug *drug = check->drug;
+
+    if (check->dose_micrograms < drug->dose_min_micrograms) found(to, "dose_low", NULL);
+    if (check->dose_micrograms > drug->dose_max_micrograms) found(to, "dose_high", NULL);
+    if (check->doses_per_day > drug->daily_max_micrograms / check->dose_micrograms)
+        found(to, "daily_dose_high", NULL);
+}
+
+struct strs check_run(struct arena *arena, const struct check *check)
+{
+    const size_t most = check->allergy_count + check->in_force_count + 3;
+    struct findings to = {arena, ARENA_ARRAY(arena, struct str, most), 0};
+
+    look_for_allergies(check, &to);
+    look_for_duplicates(check, &to);
+    look_at_dose(check, &to);
+    return (struct strs){to.p, to.n};
+}

@@ -1,0 +1,51 @@
+-- What a check looks at: the formulary, allergies and visits as heard.
+
+-- row drug (code text, name text, ingredient text, drug_class text, dose_min_micrograms int8,
+--     dose_max_micrograms int8, daily_max_micrograms int8)
+-- row allergen (system text, code text)
+-- row allergy (id uuid, sealed bytea)
+-- row visit_of (id uuid)
+
+-- drugs  :many drug
+SELECT DISTINCT ON (code) code, name, ingredient, drug_class, dose_min_micrograms,
+       dose_max_micrograms, daily_max_micrograms
+FROM formulary WHERE org IN (:org, '00000000-0000-0000-0000-000000000000')
+ORDER BY code, org DESC;
+
+-- drug_get  :one drug  else ERR_UNPROCESSABLE
+SELECT code, name, ingredient, drug_class, dose_min_micrograms, dose_max_micrograms,
+       daily_max_micrograms
+FROM formulary WHERE org IN (:org, '00000000-0000-0000-0000-000000000000') AND code = :code::text
+ORDER BY org DESC LIMIT 1;
+
+-- allergens_of  :many allergen
+SELECT system, code FROM allergen
+WHERE org IN (:org, '00000000-0000-0000-0000-000000000000') AND drug_class = :drug_class::text;
+
+-- allergies_of  :many allergy
+SELECT id, sealed FROM allergy_heard
+WHERE org = :org AND patient_id = :patient_id::uuid AND NOT removed ORDER BY id LIMIT 200;
+
+-- visit_find  :one visit_of  else ERR_UNPROCESSABLE
+-- The patient's own visit, and known here.
+SELECT id FROM visit_heard WHERE org = :org AND id = :id::uuid AND patient_id = :patient_id::uuid;
+
+-- visit_upsert  :exec
+INSERT INTO visit_heard AS v (org, id, patient_id, version, epoch)
+VALUES (:org, :id::uuid, :patient_id::uuid, :version::int8, :epoch::int8)
+ON CONFLICT (org, id) DO UPDATE SET
+    patient_id = excluded.patient_id, version = excluded.version, epoch = excluded.epoch
+WHERE (v.epoch, v.version) < (excluded.epoch, excluded.version);
+
+-- allergy_upsert  :exec
+INSERT INTO allergy_heard AS a (org, id, patient_id, sealed, version, epoch)
+VALUES (:org, :id::uuid, :patient_id::uuid, :sealed::bytea, :version::int8, :epoch::int8)
+ON CONFLICT (org, id) DO UPDATE SET
+    patient_id = excluded.patient_id, removed = false, sealed = excluded.sealed,
+    version = excluded.version, epoch = excluded.epoch
+WHERE (a.epoch, a.version) < (excluded.epoch, excluded.version);
+
+-- allergy_remove  :exec
+-- Of other records there is no row here.
+UPDATE allergy_heard SET removed = true, sealed = NULL, version = :version::int8, epoch = :epoch::int8
+WHERE org = :org AND id = :id::uuid AND (epoch, version) < (:epoch, :version);
