@@ -8,12 +8,14 @@
 #include "common/io/http.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SESSIONS_MAX 20000
 #define PENDING_MAX 32 /* frames of one connection that wait for their turn; no more are read then */
 #define CONNECT_US (5 * SECOND_US)
+#define DRAIN_US (5 * SECOND_US) /* longer than a closing handshake may take */
 #define FRAMES_MAX 24
 #define REMOTE_BYTES 46
 #define SUBPROTOCOL "telecura.v1.json"
@@ -292,6 +294,17 @@ void session_drain(void)
     }
 }
 
+bool session_drained(void)
+{
+    static _Atomic int64_t since_us; /* when it was first asked while stopping */
+    int64_t never = 0;
+
+    if (!service_stopping()) return false;
+    atomic_compare_exchange_strong(&since_us, &never, clock_mono_us());
+
+    return count == 0 || clock_mono_us() - since_us > DRAIN_US;
+}
+
 /* ---- a frame on a worker ---- */
 
 static struct str member_text(const struct shape *shape, const void *body, const char *name)
@@ -437,7 +450,8 @@ static err_t refuse(struct act *act)
 static err_t frame_act(struct worker *worker, struct frame_job *job, struct act *act)
 {
     const struct frame *frame = &service->frames[job->pending->frame];
-    const bool credentials = frame->run == session_refresh || strcmp(frame->type, "connect") == 0;
+    const bool credentials =
+        strcmp(frame->type, "connect") == 0 || strcmp(frame->type, "refresh") == 0;
     struct run_input input = {.actor = &job->actor,
                               .grant = &job->grant,
                               .session = job->session,

@@ -41,6 +41,8 @@ void session_each(void (*fn)(struct session *, void *), void *user);
 /* From any thread. */
 void session_post(session_id id, enum delivery delivery, struct str frame); /* copies */
 void session_end(session_id id, unsigned code, const char *why);
+/* For the effects thread: the service stops and no session is left, or one has taken too long. */
+bool session_drained(void);
 /* Runs fn on the loop. */
 void session_loop(void (*fn)(void *), void *user);
 /* From a frame's handler: runs fn(session, user) on the loop after COMMIT, behind the reply. What was
@@ -53,8 +55,8 @@ void act_after(struct act *act, after_commit *fn, const void *user, size_t n);
 err_t session_allow(struct act *act, const char *right);
 /* Does the grant open this? */
 bool session_right(const struct grant *grant, const char *right);
-/* The frame `refresh`: its body has the members grant and (optional) token; put this into the
- * frames table. The framework checks both before and takes the new grant over after COMMIT. */
+/* The frame `refresh`: its body has the members grant and (optional) token. The framework checks both
+ * before its handler, this one or the service's own, and takes the new grant over after COMMIT. */
 err_t session_refresh(struct act *act);
 extern const struct shape session_connect_shape; /* token, grant; for services that need no more */
 extern const struct shape session_refresh_shape;

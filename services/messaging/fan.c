@@ -18,7 +18,6 @@
 #define BUCKETS 1024
 #define ARENA_BYTES_MAX (8u * 1024 * 1024)
 #define POLL_MS 1000
-#define DRAIN_US (5 * SECOND_US) /* longer than a closing handshake may take */
 
 struct channel {
     struct channel *next;
@@ -371,24 +370,16 @@ static void closings_record(struct db *db)
 
 /* ---- the thread ---- */
 
-static bool is_drained(int64_t *stopping_since_us)
-{
-    if (!service_stopping()) return false;
-    if (!*stopping_since_us) *stopping_since_us = clock_mono_us();
-
-    return session_count() == 0 || clock_mono_us() - *stopping_since_us > DRAIN_US;
-}
-
 void fan_run(void)
 {
     const struct common_settings *settings = service_settings();
     struct db *db = db_new(settings->db, "messaging fan");
     struct arena *arena = arena_new(ARENA_BYTES_MAX);
-    int64_t polled_us = 0, stopping_since_us = 0;
+    int64_t polled_us = 0;
     bool last;
 
     do {
-        last = is_drained(&stopping_since_us);
+        last = session_drained();
         if (clock_mono_us() - polled_us >= POLL_MS * MS_US) {
             polled_us = clock_mono_us();
             table_poll(db, arena);
@@ -396,7 +387,7 @@ void fan_run(void)
         all_catch_up(db, arena);
         closings_record(db);
         arena_reset(arena);
-        if (stopping_since_us)
+        if (service_stopping())
             poll(NULL, 0, last ? 0 : 20); /* sessions close on the loop, which says nothing of it */
         else
             service_wait(POLL_MS);

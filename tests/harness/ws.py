@@ -168,7 +168,7 @@ class WebSocket:
 
     # Telecura's frames.
 
-    def send(self, type, **body):
+    def send(self, type, /, **body):
         """Sends {"id": n, "<type>": {...}}; returns n."""
         self.next_id += 1
         self.text(json.dumps({"id": self.next_id, type: body}))
@@ -184,7 +184,7 @@ class WebSocket:
         (body,) = reply.values()
         return body
 
-    def ask(self, type, **body):
+    def ask(self, type, /, **body):
         return self.reply(self.send(type, **body))
 
     def push(self, type, timeout=None):
