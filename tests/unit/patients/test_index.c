@@ -46,7 +46,8 @@ static void what_means_the_same_becomes_the_same(void **state)
 static void nothing_given_is_nothing(void **state)
 {
     (void)state;
-    for (enum index i = 0; i < INDEXES; i++) assert_int_equal(index_normal(arena, i, STR_NONE).n, 0);
+    for (enum index i = 0; i < INDEXES; i++)
+        assert_int_equal(index_normal(arena, i, STR_NONE).n, 0);
 }
 
 static int begin(void **state)
