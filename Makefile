@@ -51,7 +51,7 @@ $(UNIT) $(INTEGRATION): $B/%: $B/%.o $(SERVICES:%=$B/lib%.a) $(patsubst %.c,$B/%
 $(UNIT) $(INTEGRATION): LDLIBS += -lcmocka
 
 $(SERVICES:%=$B/bin/%) $(TOOLS:%=$B/bin/%) $(CLIENTS:%=$B/bin/%) $(UNIT) $(INTEGRATION):
-	@mkdir -p $(@D) && $(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
 $B/%.a:         ; @mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 # Generated code keeps the compiler's own warnings but not ours.
 $G/%.o: $G/%.c  ; @$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
