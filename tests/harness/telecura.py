@@ -309,12 +309,12 @@ class Suite:
         self.services[name] = service
         return service.start() if start else service
 
-    def replica(self, name):
+    def replica(self, name, **settings):
         """One more process of the running service @name, on the same database."""
         first = self.services[name]
         own = {k: v for k, v in first.settings.items() if k not in ("listen", "inner")}
         made = Service(self, name, {}, label=f"{name}-{len(self.replicas) + 2}")
-        made.settings = {**made.settings, **own}
+        made.settings = {**made.settings, **own, **settings}
         self.replicas.append(made)
         return made.start()
 

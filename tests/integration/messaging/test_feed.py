@@ -1,0 +1,106 @@
+"""Two replicas with a Kafka between them: revocations end sockets, messages cross over."""
+import time
+import uuid
+
+import pytest
+
+from bus import Bus, event
+from sealed import message, uuid_bytes
+from visits import until
+from ws import Refused, connect
+
+PERSON_DISABLED, GRANT_REVOKED, CONSENT_REVOKED, VISIT_CLOSED = 2, 3, 4, 5
+ENDED = 8
+
+
+@pytest.fixture(scope="module")
+def replicas(suite, messaging):
+    bus = Bus()
+    made = [suite.replica("messaging", kafka=bus.address) for _ in range(2)]
+    yield made
+    for one in made:
+        one.stop()
+    bus.close()
+
+
+def revoke(service, kind, *members):
+    event(service, "access.revocations.v1", str(uuid.uuid4()), message((1, kind), *members), kind)
+
+
+def say(ws, body):
+    return ws.ask("send", message_id=str(uuid.uuid4()), body=body)
+
+
+def revocations(visit, grant):
+    return {
+        "the person is disabled": (PERSON_DISABLED, (2, uuid_bytes(visit.patient.id))),
+        "the grant is revoked": (GRANT_REVOKED, (3, uuid_bytes(grant))),
+        "consent is revoked": (CONSENT_REVOKED, (4, uuid_bytes(visit.patient.patient)), (5, "telehealth")),
+        "the visit is closed": (VISIT_CLOSED, (6, uuid_bytes(visit.id))),
+    }
+
+
+@pytest.mark.parametrize("why", ("the person is disabled", "the grant is revoked", "consent is revoked",
+                                 "the visit is closed"))
+def test_s7_live_sockets_end_within_two_seconds_when(why, replicas, grants, enter):
+    """S7: nothing was looked at again after connect."""
+    visit, bystanders, grant_id = grants.visit(), grants.visit(), str(uuid.uuid4())
+    grant = visit.grant(visit.patient, id=grant_id)
+    until(lambda: opens(replicas[0], bystanders) and opens(replicas[1], bystanders))
+    sockets = [enter(visit, visit.patient, service=one, grant=grant)[0] for one in replicas]
+    others = [enter(bystanders, bystanders.patient, service=one)[0] for one in replicas]
+
+    began = time.monotonic()
+    revoke(replicas[0], *revocations(visit, grant_id)[why])
+    assert [ws.closed(5) for ws in sockets] == [(4503, "revoked")] * 2
+    assert time.monotonic() - began < 2
+
+    with connect(replicas[1], "/v1/stream") as again:
+        with pytest.raises(Refused) as caught:
+            again.ask("connect", token=visit.patient.token, grant=grant)
+        assert caught.value.code in ("grant_required", "unauthenticated")
+    for ws in others:
+        say(ws, "still here")
+
+
+def opens(service, visit):
+    with connect(service, "/v1/stream") as ws:
+        ws.ask("connect", token=visit.clinician.token, grant=visit.grant(visit.clinician))
+        return True
+
+
+def test_the_end_of_a_visit_closes_its_channel(messaging, replicas, visit, enter):
+    doctor, _ = enter(visit, visit.clinician, service=replicas[0])
+    patient, _ = enter(visit, visit.patient, service=replicas[1])
+    say(patient, "thank you")
+    event(messaging, "appointments.visits.v1", visit.id, message((1, ENDED), (4, "completed")), ENDED)
+    assert doctor.closed(10) == patient.closed(10) == (4503, "visit closed")
+    page = messaging.get(f"/v1/channels/{visit.channel}/messages", who=visit.patient)
+    assert [m["body"] for m in page.json["data"]] == ["thank you"]
+
+
+def test_messages_cross_in_far_less_than_the_poll(replicas, visit, enter):
+    doctor, _ = enter(visit, visit.clinician, service=replicas[0])
+    patient, _ = enter(visit, visit.patient, service=replicas[1])
+    waits = []
+    for n in range(12):
+        acked = say(doctor, str(n))["offset"]
+        began = time.monotonic()
+        assert patient.push("message")["offset"] == acked
+        waits.append(time.monotonic() - began)
+    assert sum(sorted(waits)[:8]) / 8 < 0.25, waits
+
+
+def test_a_replica_that_has_not_read_the_revocations_trusts_only_new_grants(suite, visit, grants):
+    old = visit.grant(visit.patient)
+    time.sleep(1.1)  # a grant's time is in seconds
+    deaf = suite.replica("messaging", kafka="plaintext://127.0.0.1:1")
+    with connect(deaf, "/v1/stream") as ws:
+        with pytest.raises(Refused) as caught:
+            ws.ask("connect", token=visit.patient.token, grant=old)
+        assert caught.value.code == "grant_required"
+    time.sleep(1.1)
+    with connect(deaf, "/v1/stream") as ws:
+        ws.ask("connect", token=visit.patient.token, grant=visit.grant(visit.patient))
+        assert say(ws, "without Kafka")["offset"] == 1
+    deaf.stop()
