@@ -72,8 +72,10 @@ $(INTEGRATION): $G/tests/integration/sql.o
 $(INTEGRATION:=.o): | $G/tests/integration/sql.h
 $B/sqlgen: $(wildcard tools/sqlgen/*.[ch]) ; @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g $(filter %.c,$^) -o $@
 
-unit: $(UNIT) ; @for t in $^; do $$t || exit 1; done
-integration: $(INTEGRATION) ; @for t in $^; do $$t || exit 1; done
+# A test that passes says one line; one that fails says all.
+unit: $(UNIT:=.run)
+integration: $(INTEGRATION:=.run)
+%.run: % ; @$< >$@.out 2>&1 && tail -n 1 $@.out | sed 's|^|$(notdir $<): |' || { cat $@.out; exit 1; }
 
 -include mk/*.mk
 -include $(shell find $B -name '*.d' 2>/dev/null)

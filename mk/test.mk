@@ -14,12 +14,13 @@ openapi: all ; @/usr/bin/python3 tools/openapi.py $B/bin $B
 
 test: packages tidy
 	@$(MAKE) --no-print-directory -j2 all tests openapi
-	@$(MAKE) --no-print-directory unit integration pytest e2e
+	@$(MAKE) --no-print-directory -j2 integration unit pytest
+	@$(MAKE) --no-print-directory e2e
 	@echo 'make test: style, unit, integration, end to end: all ran'
 packages: ; @$(UP) packages
 tests: $(UNIT) $(INTEGRATION)
 # One run a folder: its services and its people are its own, and so are the names of its files.
-SUITES := $(sort $(dir $(wildcard tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py)))
+SUITES := $(sort $(dir $(wildcard tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py tests/hostile/test_*.py)))
 pytest: $(SUITES:%/=%.pytest)
 $(SUITES:%/=%.pytest): %.pytest: ; @echo '$*:' && $(PYTEST) $(wildcard $*/test_*.py)
 e2e: ; @$(PYTEST) tests/e2e
