@@ -153,7 +153,7 @@ class Seed:
             if error.code != "mrn_taken":
                 raise
             made = self.known(patient)
-            there = self.chart(made)
+            there = self.chart(made, patient.where)
         for record in patient.records:
             if not any(record.body.items() <= one.items() for one in there):
                 self.gateway.post(self.nurse, f"/v1/patients/{made['id']}/{record.path}",
@@ -173,13 +173,12 @@ class Seed:
                                   patient.where)
         return found["data"][0]
 
-    def chart(self, made):
-        rows = []
+    def chart(self, made, where):
+        whose, rows = f"/v1/patients/{made['id']}", []
         for path in ("allergies", "conditions", "medicines"):
             cursor = ""
             while cursor is not None:
-                page = self.gateway.ask(self.nurse, "GET", f"/v1/patients/{made['id']}/{path}{cursor}",
-                                        None, f"Patient/{made['id']}")
+                page = self.gateway.ask(self.nurse, "GET", f"{whose}/{path}{cursor}", None, where)
                 rows += page["data"]
                 cursor = f"?cursor={page['next_cursor']}" if "next_cursor" in page else None
         return rows
@@ -207,7 +206,7 @@ def main():
     try:
         patients, clinicians, refused = load(endpoints, wanted.folder)
     except (Unready, login.LoginError, OSError) as error:
-        sys.exit(f"✗ {error}\n    Fix: make doctor; then make seed again, which goes on where it stopped")
+        sys.exit(f"✗ {error}\n    Fix: make doctor; then make seed again: it goes on where it stopped")
     print(f"seeded: {patients} patients, {clinicians} clinicians, {refused} bundles refused")
     sys.exit(0 if patients or clinicians else 1)
 

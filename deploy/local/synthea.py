@@ -240,7 +240,8 @@ def concept(where, value, key):
     if not isinstance(value, dict):
         raise Malformed(where, f"{key} is missing or not an object")
     coding = (listed(where, value, "coding") or [{}])[0]
-    found = {"system": text(where, coding, "system", 1, 200), "code": text(where, coding, "code", 1, 64),
+    found = {"system": text(where, coding, "system", 1, 200),
+             "code": text(where, coding, "code", 1, 64),
              "text": text(where, value, "text", 1, 500) or text(where, coding, "display", 1, 500)}
     found["text"] = found["text"] or found["code"]
     if not found["text"]:
