@@ -1,0 +1,9 @@
+#include "services/billing/billing.h"
+
+/* clang-format off */
+/* Only a visit that was held costs: nobody pays for what was cancelled or missed, whoever missed it. */
+const struct hears billing_hears[] = {
+    {TOPIC_VISITS, EFFECT, TELECURA__V1__VISIT_EVENT__KIND__ENDED, visit_charge, NULL, AUDIT_CHARGED},
+    {0},
+};
+/* clang-format on */
