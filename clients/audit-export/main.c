@@ -1,6 +1,6 @@
 /*
- * audit-export - the log of one organisation as plain c2sp.org/tlog-tiles files, for audit-verify and
- * other people's programs.
+ * audit-export - the log of one organisation as plain c2sp.org/tlog-tiles files, for audit-verify
+ * and other people's programs.
  *
  *   audit-export LOG DIR        LOG: a folder below audit's log_dir; DIR: empty, or to be made
  *
@@ -89,7 +89,8 @@ static int export(const char *log, const char *dir, struct arena *checkpoint, st
         return 1;
     }
     if (tiles_copy(log, dir, size, arena) != ERR_OK) return 1;
-    if (store_write(dir, "checkpoint", bytes) != ERR_OK) return 1; /* the last: a whole log has one */
+    if (store_write(dir, "checkpoint", bytes) != ERR_OK)
+        return 1; /* the last: a whole log has one */
     printf("exported: %llu entries to %s\n", (unsigned long long)size, dir);
     return 0;
 }
@@ -102,7 +103,8 @@ int main(int argc, char **argv)
     }
     if (!folder_is_empty(argv[2])) return 1;
 
-    struct arena *checkpoint = arena_new(STORE_FILE_BYTES_MAX), *arena = arena_new(STORE_FILE_BYTES_MAX);
+    struct arena *checkpoint = arena_new(STORE_FILE_BYTES_MAX),
+                 *arena = arena_new(STORE_FILE_BYTES_MAX);
     const int status = export(argv[1], argv[2], checkpoint, arena);
     arena_free(arena);
     arena_free(checkpoint);

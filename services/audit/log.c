@@ -52,7 +52,8 @@ err_t log_published(const char *dir, const struct note_key *key, struct arena *a
     *ret_note = (struct str){(const char *)bytes.p, bytes.n};
     if (note_open(*ret_note, key, 1, &note) != ERR_OK || !checkpoint_parse(note.text, ret) ||
         !str_equal(ret->origin, key->name))
-        return err_raise(ERR_CORRUPT, "%s/checkpoint: is not one that this log's key has signed", dir);
+        return err_raise(ERR_CORRUPT, "%s/checkpoint: is not one that this log's key has signed",
+                         dir);
     return ERR_OK;
 }
 
@@ -188,7 +189,8 @@ static err_t frontier_load(struct log *log, const struct checkpoint *at)
     if (err == ERR_NOT_FOUND) err = err_raise(ERR_CORRUPT, "%s: a tile is missing", log->dir);
     if (err != ERR_OK) return err;
     if (!hash_equal(&root, &at->root))
-        return err_raise(ERR_CORRUPT, "%s: the tiles do not hash up to the root of %" PRIu64 " entries",
+        return err_raise(ERR_CORRUPT,
+                         "%s: the tiles do not hash up to the root of %" PRIu64 " entries",
                          log->dir, at->size);
     log->root = root;
     return ERR_OK;
@@ -222,7 +224,8 @@ static err_t staging_settle(struct log *log, const struct checkpoint *head, stru
 
     if (err == ERR_NOT_FOUND) return ERR_OK;
     if (err != ERR_OK) return err;
-    if (next.size == head->size && hash_equal(&next.root, &head->root)) return log_publish(log, arena);
+    if (next.size == head->size && hash_equal(&next.root, &head->root))
+        return log_publish(log, arena);
     return stage->old_size <= head->size ? store_remove(log->dir, STAGING) : ERR_OK;
 }
 
@@ -232,16 +235,20 @@ static err_t sides_compare(const struct log *log, const struct checkpoint *head,
     if (published->size > head->size)
         return err_raise(ERR_CORRUPT,
                          "%s: the signed checkpoint has %" PRIu64 " entries, the database knows of "
-                         "%" PRIu64 ": the database is older than the log; restore a newer backup of it",
+                         "%" PRIu64
+                         ": the database is older than the log; restore a newer backup of it",
                          log->dir, published->size, head->size);
     if (published->size < head->size)
         return err_raise(ERR_CORRUPT,
                          "%s: the database knows of %" PRIu64 " entries, the signed checkpoint has "
-                         "%" PRIu64 ": the files are older than the database; restore a newer copy of them",
+                         "%" PRIu64
+                         ": the files are older than the database; restore a newer copy of them",
                          log->dir, head->size, published->size);
     if (!hash_equal(&published->root, &head->root))
-        return err_raise(ERR_CORRUPT, "%s: checkpoint and database name different trees of %" PRIu64
-                         " entries: the log was forked", log->dir, head->size);
+        return err_raise(ERR_CORRUPT,
+                         "%s: checkpoint and database name different trees of %" PRIu64
+                         " entries: the log was forked",
+                         log->dir, head->size);
     return ERR_OK;
 }
 

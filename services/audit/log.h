@@ -11,7 +11,7 @@
  * files that are older than the database, and tiles that do not hash up to the head.
  *
  * Threads  one.
- * Errors   ERR_CORRUPT names the damage and is for an operator; ERR_UNAVAILABLE is worth another try.
+ * Errors   ERR_CORRUPT names the damage, for an operator; ERR_UNAVAILABLE is worth another try.
  */
 #pragma once
 
@@ -30,10 +30,10 @@ struct log {
     struct uuid org;
     char origin[LOG_ORIGIN_MAX];
     char dir[LOG_DIR_MAX];
-    struct note_key key;               /* borrows origin */
-    struct merkle_frontier frontier;   /* of the head */
+    struct note_key key;             /* borrows origin */
+    struct merkle_frontier frontier; /* of the head */
     struct hash root;
-    int64_t at_us;                     /* of the last append: time does not go back */
+    int64_t at_us; /* of the last append: time does not go back */
     struct log *next;
 };
 

@@ -79,7 +79,8 @@ static err_t all_check(struct check *check, const struct checkpoint *checkpoint)
     const struct hash root = merkle_root(&check->frontier);
     return hash_equal(&root, &checkpoint->root)
                ? ERR_OK
-               : err_raise(ERR_CORRUPT, "%s: the %" PRIu64 " entries do not hash up to the signed root",
+               : err_raise(ERR_CORRUPT,
+                           "%s: the %" PRIu64 " entries do not hash up to the signed root",
                            check->dir, checkpoint->size);
 }
 

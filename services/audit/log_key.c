@@ -36,7 +36,8 @@ static err_t key_make(const char *path)
     close(fd);
     secret_wipe(seed, sizeof seed);
     secret_wipe(text, sizeof text);
-    return written ? ERR_OK : err_raise(ERR_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
+    return written ? ERR_OK
+                   : err_raise(ERR_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
 }
 
 static err_t key_read(const char *path)
@@ -52,7 +53,8 @@ static err_t key_read(const char *path)
     const bool closed = fstat(fd, &is) == 0 && (is.st_mode & 077) == 0;
     close(fd);
     if (!closed) return err_raise(ERR_UNAVAILABLE, "others may read %s: chmod 600 it", path);
-    if (n != KEY_TEXT + 1 || text[KEY_TEXT] != '\n' || !hex_decode((struct str){text, KEY_TEXT}, seed))
+    if (n != KEY_TEXT + 1 || text[KEY_TEXT] != '\n' ||
+        !hex_decode((struct str){text, KEY_TEXT}, seed))
         return err_raise(ERR_CORRUPT, "%s is no key of the log", path);
     signing = sign_key_new_seed(seed);
     secret_wipe(seed, sizeof seed);

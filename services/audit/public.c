@@ -9,7 +9,8 @@
 #include <inttypes.h>
 
 static const struct http_header fresh = {"Cache-Control", STR("no-cache")},
-                                for_ever = {"Cache-Control", STR("public, max-age=31536000, immutable")};
+                                for_ever = {"Cache-Control",
+                                            STR("public, max-age=31536000, immutable")};
 
 /* The organisation whose log answers without a name. */
 static bool org_default(struct uuid *ret)
@@ -47,7 +48,8 @@ static err_t tile_reply(struct act *act, struct uuid org, struct str path, bool 
     struct tile tile;
     struct bytes bytes;
 
-    if (!tiles_parse(path, &tile) || (tile.level == TILES_ENTRIES) != of_entries) return ERR_NOT_FOUND;
+    if (!tiles_parse(path, &tile) || (tile.level == TILES_ENTRIES) != of_entries)
+        return ERR_NOT_FOUND;
     log_dir_of(org, dir);
     TRY(store_tile(dir, tile, act->arena, &bytes));
     return act_reply_raw(act, 200, "application/octet-stream", bytes, &for_ever, !of_entries);
@@ -83,7 +85,8 @@ err_t tile_read_default(struct act *act)
 {
     struct uuid org;
 
-    return org_default(&org) ? tile_reply(act, org, path_below(act, "tile/"), false) : ERR_NOT_FOUND;
+    return org_default(&org) ? tile_reply(act, org, path_below(act, "tile/"), false)
+                             : ERR_NOT_FOUND;
 }
 
 /* GET /v1/audit/{id}/tile/entries/...: sealed, and still the own organisation's auditors' alone. */
@@ -101,8 +104,8 @@ err_t entries_read_default(struct act *act)
     return tile_reply(act, act->org, path_below(act, "tile/entries/"), true);
 }
 
-static struct str proof_text(struct arena *arena, uint64_t index, const struct hash *hashes, size_t n,
-                             struct str note)
+static struct str proof_text(struct arena *arena, uint64_t index, const struct hash *hashes,
+                             size_t n, struct str note)
 {
     struct str text = arena_printf(arena, "c2sp.org/tlog-proof@v1\nindex %" PRIu64 "\n", index);
     char line[BASE64_LEN(HASH_BYTES)];

@@ -28,8 +28,12 @@ static err_t incident(struct act *act, const struct heard *heard, const char *ki
 {
     static struct metric counted = {.name = "audit_incidents_total", .labels = ""};
     const struct incident_insert row = {
-        .id = uuid_v7(act->now_us), .producer = heard->producer, .kind = str_of(kind),
-        .epoch = heard->epoch, .seq = seq, .event_id = heard->event,
+        .id = uuid_v7(act->now_us),
+        .producer = heard->producer,
+        .kind = str_of(kind),
+        .epoch = heard->epoch,
+        .seq = seq,
+        .event_id = heard->event,
     };
 
     metrics_add(&counted);
@@ -53,12 +57,17 @@ static bool record_read(const struct act *act, struct heard *ret)
     const Telecura__V1__AuditRecord *const record = act->in;
 
     *ret = (struct heard){
-        .record = record, .producer = str_of(record->producer), .event = pb_to_uuid(record->event),
-        .seq = record->seq, .epoch = record->epoch, .bytes = pb_to_bytes(record->leaf),
+        .record = record,
+        .producer = str_of(record->producer),
+        .event = pb_to_uuid(record->event),
+        .seq = record->seq,
+        .epoch = record->epoch,
+        .bytes = pb_to_bytes(record->leaf),
     };
     const bool is_event = record->kind == TELECURA__V1__AUDIT_RECORD__KIND__EVENT;
-    return leaf_decode(ret->bytes, &ret->leaf) == ERR_OK && hash_read(record->prev_mac, &ret->prev) &&
-           hash_read(record->mac, &ret->mac) && str_equal(ret->leaf.producer, ret->producer) &&
+    return leaf_decode(ret->bytes, &ret->leaf) == ERR_OK &&
+           hash_read(record->prev_mac, &ret->prev) && hash_read(record->mac, &ret->mac) &&
+           str_equal(ret->leaf.producer, ret->producer) &&
            str_is(ret->leaf.log, UUID_ARG(act->org)) && ret->seq >= is_event &&
            ret->leaf.seq == (uint64_t)ret->seq && (ret->leaf.class == LEAF_EVENT) == is_event &&
            uuid_is_nil(ret->event) == !is_event &&
@@ -100,8 +109,8 @@ err_t subject_of(struct act *act, struct uuid patient, struct bytes *ret)
     struct key key;
 
     TRY(keys_to_seal(service_keys(), &name, &key));
-    const struct str about = arena_printf(act->arena, "subject of %s in %s", UUID_ARG(patient),
-                                          UUID_ARG(act->org));
+    const struct str about =
+        arena_printf(act->arena, "subject of %s in %s", UUID_ARG(patient), UUID_ARG(act->org));
     *hash = hash_hmac(bytes_of(key.secret, sizeof key.secret), str_bytes(about));
     *ret = bytes_of(hash->b, sizeof hash->b);
     return ERR_OK;
@@ -123,15 +132,21 @@ static err_t stage(struct act *act, const struct heard *heard)
 {
     const struct bytes mac = bytes_of(heard->mac.b, HASH_BYTES);
     struct entry_insert row = {
-        .producer = heard->producer, .seq = heard->seq, .event_id = heard->event,
-        .mac = arena_bytes(act->arena, mac), .leaf = heard->bytes,
+        .producer = heard->producer,
+        .seq = heard->seq,
+        .event_id = heard->event,
+        .mac = arena_bytes(act->arena, mac),
+        .leaf = heard->bytes,
     };
     const err_t err = subject_read(act, heard, &row.subject);
 
     if (err == ERR_UNPROCESSABLE) return incident(act, heard, "bad_leaf", heard->seq);
     if (err != ERR_OK) return err;
     const struct tail_set tail = {
-        .producer = row.producer, .epoch = heard->epoch, .seq = row.seq, .mac = row.mac,
+        .producer = row.producer,
+        .epoch = heard->epoch,
+        .seq = row.seq,
+        .mac = row.mac,
     };
     entry_insert(act, &row);
     tail_set(act, &tail);
@@ -144,12 +159,14 @@ static err_t repeated(struct act *act, const struct heard *heard)
 {
     const struct tail *const tail = &heard->tail;
     const struct placed_leaf leaf = {
-        .producer = heard->producer, .event_id = heard->event, .seq = heard->seq,
+        .producer = heard->producer,
+        .event_id = heard->event,
+        .seq = heard->seq,
         .leaf_index = tail->known_index,
     };
 
-    if (tail->known_mac.n != HASH_BYTES || memcmp(tail->known_mac.p, heard->mac.b, HASH_BYTES) != 0 ||
-        tail->reused)
+    if (tail->known_mac.n != HASH_BYTES ||
+        memcmp(tail->known_mac.p, heard->mac.b, HASH_BYTES) != 0 || tail->reused)
         return incident(act, heard, "conflict", heard->seq);
     return tail->receipted ? receipt_emit(act, &leaf, tail->size) : ERR_OK;
 }
@@ -171,7 +188,8 @@ static err_t event_hear(struct act *act, const struct heard *heard)
     return stage(act, heard);
 }
 
-/* Where the producer says that it stands. Behind us, in an epoch that we know: its end was cut off. */
+/* Where the producer says that it stands. Behind us, in an epoch that we know: its end was cut off.
+ */
 static err_t heartbeat_hear(struct act *act, const struct heard *heard)
 {
     const struct tail *const tail = &heard->tail;
@@ -192,7 +210,9 @@ err_t record_hear(struct act *act)
     if (err_is_fault(err)) return err;
     if (err != ERR_OK) return incident(act, heard, "bad_mac", heard->seq);
     const struct tail_find find = {
-        .producer = heard->producer, .seq = heard->seq, .event_id = heard->event,
+        .producer = heard->producer,
+        .seq = heard->seq,
+        .event_id = heard->event,
     };
     TRY(tail_find(act, &find, &heard->tail));
     return heard->leaf.class == LEAF_EVENT ? event_hear(act, heard) : heartbeat_hear(act, heard);

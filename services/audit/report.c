@@ -35,7 +35,8 @@ static err_t bundle_load(struct act *act, struct bundle *bundle, uint64_t index)
     return ERR_OK;
 }
 
-/* Newest first: whatever follows in this bundle has a lower index than the one it was loaded for. */
+/* Newest first: whatever follows in this bundle has a lower index than the one it was loaded for.
+ */
 static err_t leaf_read(struct act *act, struct bundle *bundle, uint64_t index, struct leaf *ret)
 {
     struct bytes rest, entry = BYTES_NONE;
@@ -44,7 +45,8 @@ static err_t leaf_read(struct act *act, struct bundle *bundle, uint64_t index, s
     rest = bundle->bytes;
     for (uint64_t i = 0; i <= index % TILES_WIDTH; i++) {
         if (!tiles_entry_next(&rest, &entry))
-            return err_raise(ERR_CORRUPT, "the bundle of leaf %llu is too short", (unsigned long long)index);
+            return err_raise(ERR_CORRUPT, "the bundle of leaf %llu is too short",
+                             (unsigned long long)index);
     }
     return leaf_decode(arena_bytes(act->arena, entry), ret);
 }
@@ -83,8 +85,14 @@ static err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, 
 
     TRY(leaf_read(act, bundle, (uint64_t)index, &leaf));
     *ret = (struct audit_event){
-        .id = id, .index = index, .service = leaf.producer, .at_us = leaf.time_ms * 1000,
-        .action = STR("erased"), .outcome = STR(""), .role = STR(""), .resource = STR(""),
+        .id = id,
+        .index = index,
+        .service = leaf.producer,
+        .at_us = leaf.time_ms * 1000,
+        .action = STR("erased"),
+        .outcome = STR(""),
+        .role = STR(""),
+        .resource = STR(""),
     };
     const err_t err = body_of(act, &leaf, &body);
     if (err == ERR_NOT_FOUND) return ERR_OK;

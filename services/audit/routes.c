@@ -4,17 +4,18 @@
 const struct route audit_routes[] = {
     {GET, "/v1/audit/checkpoint", PERMISSION_NONE, AUDIT_NONE, NULL, 2000, checkpoint_read_default,
      .about = "The signed checkpoint of the installation's default log (C2SP tlog-checkpoint)."},
-    {GET, "/v1/audit/tile/entries/*", READ_AUDIT, AUDIT_AUDIT_READ, NULL, 5000, entries_read_default,
-     .about = "A bundle of sealed entries of your organisation's log."},
+    {GET, "/v1/audit/tile/entries/*", READ_AUDIT, AUDIT_AUDIT_READ, NULL, 5000,
+     entries_read_default, .about = "A bundle of sealed entries of your organisation's log."},
     {GET, "/v1/audit/tile/*", PERMISSION_NONE, AUDIT_NONE, NULL, 2000, tile_read_default,
      .about = "A tile of hashes of the default log (C2SP tlog-tiles)."},
 
     {GET, "/v1/audit/proof", READ_AUDIT, AUDIT_AUDIT_READ, &proof_query_shape, 2000, proof_read,
      .about = "That an event is in the log: C2SP tlog-proof, to be checked offline."},
     {GET, "/v1/audit/events/{id}", READ_AUDIT, AUDIT_AUDIT_READ, NULL, 2000, event_read,
-     .reply = &event_shape, .about = "One event: who did what, when, about whom, with what outcome."},
-    {GET, "/v1/audit/patients/{id}/events", READ_OWN_AUDIT, AUDIT_AUDIT_READ, &events_query_shape, 5000,
-     events_about, .reply = &access_shape, .list = true,
+     .reply = &event_shape,
+     .about = "One event: who did what, when, about whom, with what outcome."},
+    {GET, "/v1/audit/patients/{id}/events", READ_OWN_AUDIT, AUDIT_AUDIT_READ, &events_query_shape,
+     5000, events_about, .reply = &access_shape, .list = true,
      .about = "Who has seen or changed what of a patient, newest first."},
 
     {GET, "/v1/audit/{id}/checkpoint", PERMISSION_NONE, AUDIT_NONE, NULL, 2000, checkpoint_read,

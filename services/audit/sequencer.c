@@ -37,11 +37,11 @@
 
 static struct {
     struct db *db;
-    struct arena *arena;       /* of one turn */
+    struct arena *arena; /* of one turn */
     struct uuid holder;
     int64_t epoch, kept_us;
     bool holds;
-    struct log *logs;          /* loaded since the lease was taken */
+    struct log *logs; /* loaded since the lease was taken */
 } self;
 
 static struct metric leaves_logged = {.name = "audit_leaves_total", .labels = ""};
@@ -58,7 +58,9 @@ void log_dir_of(struct uuid org, char ret[LOG_DIR_MAX])
 
 static struct tx_frame frame_now(struct uuid org)
 {
-    return (struct tx_frame){.org = org, .now_us = clock_real_us(), .arena = self.arena,
+    return (struct tx_frame){.org = org,
+                             .now_us = clock_real_us(),
+                             .arena = self.arena,
                              .deadline_us = clock_mono_us() + 10 * SECOND_US};
 }
 
@@ -111,18 +113,21 @@ static void lease_leave(void)
 static err_t head_make(struct act *act)
 {
     const struct head *const head = act->in;
-    const struct head_insert row = {.origin = head->origin, .root = head->root, .at_us = head->at_us};
+    const struct head_insert row = {
+        .origin = head->origin, .root = head->root, .at_us = head->at_us};
 
     head_insert(act, &row);
     return ERR_OK;
 }
 
-/* Without a row, files that are there are a log that the database has forgotten: log_load() says so. */
+/* Without a row, files that are there are a log that the database has forgotten: log_load() says
+ * so. */
 static err_t head_read(struct uuid org, struct head *ret)
 {
-    static const struct hash none = {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4,
-                                      0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
-                                      0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}};
+    static const struct hash none = {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14,
+                                      0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+                                      0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c,
+                                      0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}};
     const struct tx_frame frame = frame_now(org);
     struct tx *tx = tx_begin(self.db, &frame);
     char *const origin = arena_alloc(self.arena, LOG_ORIGIN_MAX);
@@ -132,7 +137,9 @@ static err_t head_read(struct uuid org, struct head *ret)
     tx_rollback(tx);
     if (err != ERR_OK || found) return err;
     log_origin(org, clock_real_us(), origin);
-    *ret = (struct head){.org = org, .origin = str_of(origin), .root = bytes_of(none.b, HASH_BYTES),
+    *ret = (struct head){.org = org,
+                         .origin = str_of(origin),
+                         .root = bytes_of(none.b, HASH_BYTES),
                          .at_us = clock_real_us()};
     return ERR_OK;
 }
@@ -201,8 +208,11 @@ static err_t step_commit(struct act *act)
     struct uuid *const events = ARENA_ARRAY(act->arena, struct uuid, n);
     const struct lease_fence fence = {STR("sequencer"), self.holder, self.epoch};
     const struct head_move move = {
-        .size = (int64_t)step->next.size, .root = bytes_of(step->next.root.b, HASH_BYTES),
-        .at_us = step->at_us, .origin = str_of(log->origin), .old_size = (int64_t)log->frontier.size,
+        .size = (int64_t)step->next.size,
+        .root = bytes_of(step->next.root.b, HASH_BYTES),
+        .at_us = step->at_us,
+        .origin = str_of(log->origin),
+        .old_size = (int64_t)log->frontier.size,
         .old_root = bytes_of(log->root.b, HASH_BYTES),
     };
     struct lease_held held;
@@ -217,7 +227,9 @@ static err_t step_commit(struct act *act)
     if (!ours) return ERR_BUSY;
     TRY(head_move(act, &move, &head));
     const struct leaves_place place = {
-        .first = move.old_size, .producers = {producers, n}, .events = {events, n},
+        .first = move.old_size,
+        .producers = {producers, n},
+        .events = {events, n},
     };
     leaves_place(act, &place);
     return ERR_OK;
@@ -276,7 +288,8 @@ err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size
     receipt.seq = leaf->seq;
     receipt.index = leaf->leaf_index;
     receipt.size = size;
-    return act_emit(act, TOPIC_AUDIT_RECEIPTS, leaf_producer_id(leaf->producer), leaf->seq, &receipt.base);
+    return act_emit(act, TOPIC_AUDIT_RECEIPTS, leaf_producer_id(leaf->producer), leaf->seq,
+                    &receipt.base);
 }
 
 static err_t receipts_give(struct act *act)
@@ -332,7 +345,7 @@ void sequencer_run(void)
         arena_reset(self.arena);
         const err_t err = turn(&more);
         if (err == ERR_CORRUPT) _exit(EXIT_FORK); /* it has said what is damaged */
-        if (err != ERR_OK) logs_forget();         /* whatever happened: the files and the head tell */
+        if (err != ERR_OK) logs_forget(); /* whatever happened: the files and the head tell */
         if (!more || err != ERR_OK) service_wait(err == ERR_OK ? TURN_MS : RETRY_MS);
     }
     if (self.holds) lease_leave();
@@ -360,7 +373,9 @@ static err_t logs_check(void)
         err = log_find(((const struct head *)rows.p)[i].org, true, &log);
 
     DIR *const list = opendir(settings()->log_dir);
-    if (!list) return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", settings()->log_dir, strerror(errno));
+    if (!list)
+        return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", settings()->log_dir,
+                         strerror(errno));
     for (const struct dirent *file; err == ERR_OK && (file = readdir(list));) {
         if (uuid_parse(str_of(file->d_name), &org)) err = log_find(org, true, &log);
     }
@@ -372,7 +387,8 @@ err_t sequencer_start(void)
 {
     TRY(log_key_open(settings()->log_key));
     if (mkdir(settings()->log_dir, 0750) != 0 && errno != EEXIST)
-        return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", settings()->log_dir, strerror(errno));
+        return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", settings()->log_dir,
+                         strerror(errno));
     self.holder = uuid_v4();
     self.arena = arena_new(ARENA_BYTES_MAX);
     self.db = db_new(settings()->common.db, "sequencer");

@@ -1,45 +1,50 @@
 #include "services/audit/audit.h"
 
+/* clang-format off */
 #define IN(type, member) offsetof(struct type, member)
 
-const struct shape proof_query_shape = {"AuditProofQuery", sizeof(struct proof_query), (const struct field[]){
-    {"event", UUID, IN(proof_query, event), REQUIRED, 0, 0, NULL, NULL},
+const struct shape proof_query_shape = {"AuditProofQuery", sizeof(struct proof_query),
+    (const struct field[]){
+    {"event", UUID, IN(proof_query, event), REQUIRED, 0, 0},
     {0},
 }};
 
-const struct shape events_query_shape = {"AuditEventsQuery", sizeof(struct events_query), (const struct field[]){
-    {"cursor", TEXT, IN(events_query, cursor), 0, 1, 128, NULL, NULL},
-    {"limit", INT, IN(events_query, limit), 0, 1, 200, NULL, NULL},
+const struct shape events_query_shape = {"AuditEventsQuery", sizeof(struct events_query),
+    (const struct field[]){
+    {"cursor", TEXT, IN(events_query, cursor), 0, 1, 128},
+    {"limit", INT, IN(events_query, limit), 0, 1, 200},
     {0},
 }};
 
 #define WHAT_HAPPENED \
-    {"id", UUID, IN(audit_event, id), REQUIRED, 0, 0, NULL, NULL}, \
-    {"index", INT, IN(audit_event, index), REQUIRED, 0, INT64_MAX, NULL, NULL}, \
-    {"act", UUID, IN(audit_event, act), 0, 0, 0, NULL, NULL}, \
-    {"at", TIME, IN(audit_event, at_us), REQUIRED, 0, 0, NULL, NULL}, \
-    {"service", TEXT, IN(audit_event, service), REQUIRED, 0, 64, NULL, NULL}, \
-    {"action", TEXT, IN(audit_event, action), REQUIRED, 0, 64, NULL, NULL}, \
-    {"outcome", TEXT, IN(audit_event, outcome), REQUIRED, 0, 16, NULL, NULL}, \
-    {"error", TEXT, IN(audit_event, error), 0, 0, 64, NULL, NULL}, \
-    {"actor", UUID, IN(audit_event, actor), 0, 0, 0, NULL, NULL}, \
-    {"role", TEXT, IN(audit_event, role), REQUIRED, 0, 64, NULL, NULL}, \
-    {"patient_id", UUID, IN(audit_event, patient), PATIENT, 0, 0, NULL, NULL}, \
-    {"resource", TEXT, IN(audit_event, resource), REQUIRED, 0, 255, NULL, NULL}, \
-    {"resource_id", UUID, IN(audit_event, resource_id), 0, 0, 0, NULL, NULL}, \
-    {"resource_version", INT, IN(audit_event, resource_version), 0, 0, INT64_MAX, NULL, NULL}, \
-    {"relation", TEXT, IN(audit_event, relation), 0, 0, 64, NULL, NULL}, \
-    {"consent_id", UUID, IN(audit_event, consent), 0, 0, 0, NULL, NULL}
+    {"id", UUID, IN(audit_event, id), REQUIRED, 0, 0}, \
+    {"index", INT, IN(audit_event, index), REQUIRED, 0, INT64_MAX}, \
+    {"act", UUID, IN(audit_event, act), 0, 0, 0}, \
+    {"at", TIME, IN(audit_event, at_us), REQUIRED, 0, 0}, \
+    {"service", TEXT, IN(audit_event, service), REQUIRED, 0, 64}, \
+    {"action", TEXT, IN(audit_event, action), REQUIRED, 0, 64}, \
+    {"outcome", TEXT, IN(audit_event, outcome), REQUIRED, 0, 16}, \
+    {"error", TEXT, IN(audit_event, error), 0, 0, 64}, \
+    {"actor", UUID, IN(audit_event, actor), 0, 0, 0}, \
+    {"role", TEXT, IN(audit_event, role), REQUIRED, 0, 64}, \
+    {"patient_id", UUID, IN(audit_event, patient), PATIENT, 0, 0}, \
+    {"resource", TEXT, IN(audit_event, resource), REQUIRED, 0, 255}, \
+    {"resource_id", UUID, IN(audit_event, resource_id), 0, 0, 0}, \
+    {"resource_version", INT, IN(audit_event, resource_version), 0, 0, INT64_MAX}, \
+    {"relation", TEXT, IN(audit_event, relation), 0, 0, 64}, \
+    {"consent_id", UUID, IN(audit_event, consent), 0, 0, 0}
 
 /* What a patient may know of an access: all but from where it came. */
-const struct shape access_shape = {"AuditAccess", sizeof(struct audit_event), (const struct field[]){
+const struct shape access_shape = {"AuditAccess", sizeof(struct audit_event),
+    (const struct field[]){
     WHAT_HAPPENED,
     {0},
 }};
 
-const struct shape event_shape = {"AuditEvent", sizeof(struct audit_event), (const struct field[]){
+const struct shape event_shape = {"AuditEvent", sizeof(struct audit_event),
+    (const struct field[]){
     WHAT_HAPPENED,
-    {"acr", INT, IN(audit_event, acr), 0, 0, 9, NULL, NULL},
-    {"remote", TEXT, IN(audit_event, remote), 0, 0, 64, NULL, NULL},
+    {"acr", INT, IN(audit_event, acr), 0, 0, 9},
+    {"remote", TEXT, IN(audit_event, remote), 0, 0, 64},
     {0},
 }};

@@ -2,8 +2,10 @@
  * stage - the next state of a log as one file: all that it will publish, written and synced before
  * anything of it counts. A crash at any line is mended by publishing it again, or by dropping it.
  *
- *   "telecura stage 1\n" | old size (8) | files (4) | per file: name length (1), name, bytes (4), bytes
- *   | SHA-256 of all before.       Numbers are big-endian; the last file is the checkpoint.
+ *   "telecura stage 1\n" | old size (8) | files (4)
+ *   | per file: name length (1), name, bytes (4), bytes | SHA-256 of all before
+ *
+ * Numbers are big-endian; the last file is the checkpoint.
  *
  * Ownership  a stage borrows from what it was read from. Threads any.
  */

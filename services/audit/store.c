@@ -56,7 +56,9 @@ err_t store_read(const char *dir, const char *name, struct arena *arena, struct 
     AUTO_CLOSE int fd = open(path.text, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     struct stat is;
 
-    if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : trouble("cannot open", path.text);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
+                                                   : trouble("cannot open", path.text);
     if (fstat(fd, &is) != 0 || !S_ISREG(is.st_mode))
         return err_raise(ERR_CORRUPT, "%s: is not a plain file", path.text);
 
@@ -199,7 +201,8 @@ err_t store_tile(const char *dir, struct tile tile, struct arena *arena, struct 
 
     tiles_path(tile, name);
     err = store_read(dir, name, arena, ret);
-    for (int tries = 0; err == ERR_NOT_FOUND && tries < 3; tries++) { /* the writer prunes meanwhile */
+    for (int tries = 0; err == ERR_NOT_FOUND && tries < 3;
+         tries++) { /* the writer prunes meanwhile */
         wider.width = widest(dir, tile);
         if (wider.width < tile.width) return ERR_NOT_FOUND;
         tiles_path(wider, name);

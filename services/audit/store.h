@@ -1,6 +1,6 @@
 /*
- * store - the files of one log: c2sp.org/tlog-tiles in a folder, written so that a reader never sees
- * half a file and what was acknowledged by the disk stays.
+ * store - the files of one log: c2sp.org/tlog-tiles in a folder, written so that a reader never
+ * sees half a file and what was acknowledged by the disk stays.
  *
  *   checkpoint  tile/<level>/<n>[.p/<w>]  tile/entries/<n>[.p/<w>]    what is published
  *   staging                                                           the next of them, see stage.h

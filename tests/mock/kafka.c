@@ -18,10 +18,12 @@ static void hurry(void)
     const int on = 1;
 
     for (const struct dirent *entry; fds && (entry = readdir(fds));) {
-        const int fd = atoi(entry->d_name);
+        int64_t number = 0;
         int listening = 0;
         socklen_t n = sizeof listening;
 
+        if (!str_int(str_of(entry->d_name), 0, INT32_MAX, &number)) continue;
+        const int fd = (int)number;
         if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == 0 && listening)
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
