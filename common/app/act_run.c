@@ -154,6 +154,7 @@ static void act_fill(struct act *act, const struct run *run, const struct run_in
         .path_rest = input->path_rest,
         .if_match = input->if_match,
         .token = input->token,
+        .org_header = input->org_header,
         .event = input->event,
         .session = input->session,
         .grant = input->grant,

@@ -211,6 +211,7 @@ static void request_run(struct worker *worker, struct job *job)
         .path_id = request->path_id,
         .path_rest = request->path_rest,
         .token = bearer_of(head),
+        .org_header = h1_header(head, "telecura-org"),
         .remote = http_remote(request->call),
         .body = http_body(request->call),
         .may_wait = config.waits && !request->last,

@@ -60,7 +60,7 @@ struct run_input {
     const struct actor *actor;  /* NULL: the service itself */
     const void *in;
     struct uuid path_id;
-    struct str path_rest, token, remote;
+    struct str path_rest, token, org_header, remote;
     int64_t if_match;
     struct str idempotency_key; /* p NULL: none */
     struct bytes body;          /* for its hash */
