@@ -11,10 +11,11 @@ import subprocess
 TO_RUN = ["postgresql-15", "redis-server", "haproxy", "coturn", "openjdk-17-jre-headless", "maven",
           "openssl", "python3-aiosmtpd", "librdkafka1", "libpq5", "libevent-2.1-7",
           "libevent-openssl-2.1-7", "libevent-pthreads-2.1-7", "libhiredis0.14", "libprotobuf-c1",
-          "libwslay1", "libargon2-1"]
+          "libwslay1", "libargon2-1", "libcurl4"]
 TO_BUILD = ["build-essential", "pkg-config", "librdkafka-dev", "libpq-dev", "libevent-dev",
             "libssl-dev", "libprotobuf-c-dev", "protobuf-c-compiler", "protobuf-compiler",
-            "libhiredis-dev", "libwslay-dev", "libargon2-dev", "libcmocka-dev"]
+            "libhiredis-dev", "libwslay-dev", "libargon2-dev", "libcmocka-dev",
+            "libcurl4-openssl-dev"]
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 
