@@ -15,7 +15,7 @@ import gateway
 import people
 import realm
 import suite
-from place import RELAY_PORTS, TREE, write_file
+from place import RELAY_PORTS, SERVICES, TREE, WITH_DATABASE, write_file
 
 AUDIENCE = "telecura-api"
 
@@ -28,7 +28,7 @@ def write_all(place):
     if (place.bin / "topics").exists():
         write_lines(place, "topics", None,
                     tls(place, "admin") | {"kafka": kafka(place), "partitions": 3})
-    for service in suite.SERVICES:
+    for service in SERVICES:
         if (place.bin / service).exists():
             known = settings_of(place.bin / service)
             for replica in suite.replicas(place, service):
@@ -46,7 +46,7 @@ def folders(place):
     place.folder("turn", "turn", 0o700)
     place.folder("gateway", "gateway", 0o750)
     place.folder("kafka", "kafka", 0o700)
-    for service in suite.SERVICES:
+    for service in SERVICES:
         for replica in suite.replicas(place, service):
             place.folder(replica, replica, 0o750)
     keycloak_home(place)
@@ -124,7 +124,7 @@ def service_settings(place, service, replica):
         "access_public": f"{run}/access/public.keys",
         "appointments_public": f"{run}/appointments/public.keys",
     }
-    if service in database.WITH_DATABASE:
+    if service in WITH_DATABASE:
         lines["db"] = database.conninfo(place, service, service)
         lines["db_owner"] = database.conninfo(place, f"{service}_owner", service)
     return lines | EXTRAS.get(service, lambda place: {})(place)
@@ -150,10 +150,12 @@ EXTRAS = {
     "notifications": lambda place: {
         "smtp": f"127.0.0.1:{place.port('mail')}",
         "mail_from": "Telecura <no-reply@telecura.example>",
+        "portal": place.gateway_url + "/",
     },
     "fhir": lambda place: {
-        "gateway": place.gateway_url,
-        "gateway_ca": place.ca_file,
+        "patients": f"127.0.0.1:{place.port('patients')}",
+        "appointments": f"127.0.0.1:{place.port('appointments')}",
+        "base": f"{place.gateway_url}/fhir/R4",
     },
     "audit": lambda place: {
         "log_dir": place.folder("audit/log", "audit", 0o750),

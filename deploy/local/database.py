@@ -7,10 +7,10 @@ import os
 import shutil
 import subprocess
 
+from place import WITH_DATABASE
+
 MAJOR = "15"
 PROGRAMS = f"/usr/lib/postgresql/{MAJOR}/bin"
-WITH_DATABASE = ["access", "patients", "appointments", "signaling", "messaging", "prescriptions",
-                 "notifications", "billing", "audit", "keyd"]
 
 
 def init(place):

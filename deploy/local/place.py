@@ -23,6 +23,12 @@ PORTS = {
     "prescriptions": 106, "notifications": 107, "billing": 108, "fhir": 109, "audit": 110,
     "keyd": 111, "signaling-2": 124, "messaging-2": 125,
 }
+# Every folder with a main.c is a service. keyd stands first, since all others ask it for keys; a
+# service that has no row above gets the next free port, in the order of names.
+SERVICES = sorted((main.parent.name for main in TREE.glob("services/*/main.c")),
+                  key=lambda name: (name != "keyd", PORTS.get(name, 999), name))
+PORTS |= {name: 130 + i for i, name in enumerate(name for name in SERVICES if name not in PORTS)}
+WITH_DATABASE = [name for name in SERVICES if (TREE / f"services/{name}/sql/migrations").is_dir()]
 RELAY_PORTS = (600, 699)
 INNER = 100
 

@@ -10,7 +10,7 @@ import time
 
 import packages
 import suite
-from place import DATA_VERSION, INNER, PORTS, RELAY_PORTS, SOCKET_PATH_BYTES_MAX
+from place import DATA_VERSION, INNER, PORTS, RELAY_PORTS, SERVICES, SOCKET_PATH_BYTES_MAX
 
 DISK_BYTES_MIN = 1 << 30
 MEMORY_BYTES_MIN = 2 << 30      # the two JVMs need about half of it
@@ -55,7 +55,7 @@ def ports(place):
 def wanted_ports():
     """offset -> name, of everything that may listen."""
     wanted = {offset: name for name, offset in PORTS.items() if name not in ("redis", "keyd")}
-    for name in suite.SERVICES:
+    for name in SERVICES:
         wanted[PORTS[name] + INNER] = f"{name}, inner"
     return wanted
 

@@ -11,15 +11,13 @@ import typing
 import database
 import fetch
 import probe
-from place import TREE
+from place import SERVICES, TREE, WITH_DATABASE
 
 PYTHON = "/usr/bin/python3"     # Debian's own: it has Debian's modules, and every uid may run it
 GATEWAY, OURS, THEIRS, LAST = range(4)      # the waves
 
 # They halve the start of a JVM and its memory.
 C1_ONLY = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
-SERVICES = ["keyd", "access", "patients", "appointments", "signaling", "messaging",
-            "prescriptions", "notifications", "billing", "fhir", "audit"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +134,7 @@ def services(place):
         before = ("topics",) if rights else ()
         if name != "keyd" and (place.bin / "keyd").exists():
             before += ("keyd",)
-        if name in database.WITH_DATABASE:
+        if name in WITH_DATABASE:
             before += (f"migrate-{name}",)
             yield Part(f"migrate-{name}", [f"{place.bin}/{name}", "--migrate", "--config",
                                            f"{place.run}/etc/{name}.conf"],
