@@ -8,60 +8,59 @@
  * (revocation feed, close 4503, within 2 s), and can be refreshed in band before that with
  * refresh {token?, grant}.
  *
- * A connection is of the gateway's own pages or of no page: an Origin that is not the Host asked for
- * is refused before the upgrade.
+ * A connection is of the gateway's own pages or of no page: an Origin that is not the Host asked
+ * for is refused before the upgrade.
  *
- * Close codes  4001 call moved to another replica, 4008 slow reader, 4010 draining, 4011 unavailable:
- *              reconnect. 4500 protocol or connect refused (the error frame before says why),
- *              4502 not connected in time, 4503 revoked or visit closed,
- *              4504 grant ended, 4505 duplicate identity: stay out. 1000: the client left.
+ * Close codes  reconnect: 4001 call moved to another replica, 4008 slow reader, 4010 draining, 4011
+ *              unavailable. Stay out: 4500 protocol, or connect refused (the error frame before it
+ *              says why), 4502 not connected in time, 4503 revoked or visit closed, 4504 grant
+ * ended, 4505 another device took the seat. 1000: the client left.
  *
- * Threads  loop only, except session_post() and session_end().
+ * Threads  loop only, except where it is said.
  */
 #pragma once
 
 #include "common/app/act.h"
 #include "common/app/grant.h"
 
-session_id session_key(const struct session *session);
-struct session *session_find(session_id id);                /* NULL: gone */
-const struct grant *session_grant(const struct session *session);
-const struct actor *session_actor(const struct session *session);
-struct uuid session_path_id(const struct session *session); /* {id} of the WS path, or nil */
-void *session_user(const struct session *session);          /* the service's own state */
+struct session *session_find(session_id id);       /* NULL: gone */
+void *session_user(const struct session *session); /* the service's own state */
 void session_set_user(struct session *session, void *user);
 
-/* Queues a frame {"<type>": {...}}; a stored message that finds the queue full ends the session with
- * 4008 (it resumes by offset), an ephemeral one is dropped. */
+/* Queues a frame {"<type>": {...}}; a stored message that finds the queue full ends the session
+ * with 4008 (it resumes by offset), an ephemeral one is dropped. */
 enum delivery { STORED, EPHEMERAL };
 void session_send(struct session *session, enum delivery delivery, struct str frame);
 void session_close(struct session *session, unsigned code, const char *why);
-void session_each(void (*fn)(struct session *, void *), void *user);
 
 /* From any thread. */
-void session_post(session_id id, enum delivery delivery, struct str frame); /* copies */
 void session_end(session_id id, unsigned code, const char *why);
 /* For the effects thread: the service stops and no session is left, or one has taken too long. */
 bool session_drained(void);
 /* Runs fn on the loop. */
 void session_loop(void (*fn)(void *), void *user);
-/* From a frame's handler: runs fn(session, user) on the loop after COMMIT, behind the reply. What was
- * committed must be told even if the asker has gone meanwhile: then session is NULL. The @n bytes at
- * @user are copied, and wiped afterwards. */
+/* From a frame's handler: runs fn(session, user) on the loop after COMMIT, behind the reply. What
+ * was committed must be told even if the asker has gone meanwhile: then session is NULL. The @n
+ * bytes at @user are copied, and wiped afterwards. */
 typedef void after_commit(struct session *session, const void *user);
 void act_after(struct act *act, after_commit *fn, const void *user, size_t n);
-/* For the first frame: what the grant says of the clinician's relation holds here at once (access tells
- * it later by event), then permission x relation, and consent to telehealth. @right: "chat", "call". */
+/* For the first frame: what the grant says of the clinician's relation holds here at once (access
+ * tells it later by event), then permission x relation, and consent to telehealth. @right: "chat",
+ * "call". */
 err_t session_allow(struct act *act, const char *right);
 /* Does the grant open this? */
 bool session_right(const struct grant *grant, const char *right);
-/* The frame `refresh`: its body has the members grant and (optional) token. The framework checks both
- * before its handler, this one or the service's own, and takes the new grant over after COMMIT. */
+/* The frame `refresh`: its body has the members grant and (optional) token. The framework checks
+ * both before its handler, this one or the service's own, and takes the new grant over after
+ * COMMIT. */
 err_t session_refresh(struct act *act);
 extern const struct shape session_connect_shape; /* token, grant; for services that need no more */
 extern const struct shape session_refresh_shape;
-extern const struct shape session_opened_shape;  /* session, ends_at: the reply of both */
-struct session_opened { struct uuid session; int64_t ends_at_us; };
+extern const struct shape session_opened_shape; /* session, ends_at: the reply of both */
+struct session_opened {
+    struct uuid session;
+    int64_t ends_at_us;
+};
 
 /* ---- the framework's ---- */
 struct http_call;
@@ -69,7 +68,7 @@ struct auth;
 struct service;
 void session_init(const struct service *service, struct auth *auth);
 void session_accept(struct http_call *call, struct uuid path_id); /* loop */
-void session_revoke(void);    /* any thread: the revocation feed moved, look at all */
-void session_drain(void);     /* loop: closes all with 4010 */
+void session_revoke(void); /* any thread: the revocation feed moved, look at all */
+void session_drain(void);  /* loop: closes all with 4010 */
 size_t session_count(void);
 void session_tick(void *unused); /* loop, each second */

@@ -14,14 +14,15 @@ err_t messages_read(struct act *act, const struct stream *stream, int64_t after,
     struct said *said = ARENA_ARRAY(act->arena, struct said, rows.n);
     struct unseal *items = ARENA_ARRAY(act->arena, struct unseal, rows.n);
     for (size_t i = 0; i < rows.n; i++)
-        items[i] = (struct unseal){stream->patient_id, rows.p[i].id, KIND_MESSAGE, rows.p[i].sealed, NULL};
+        items[i] =
+            (struct unseal){stream->patient_id, rows.p[i].id, KIND_MESSAGE, rows.p[i].sealed, NULL};
     TRY(act_unseal(act, items, rows.n));
 
     for (size_t i = 0; i < rows.n; i++) {
         const Telecura__V1__MessagePhi *phi = (const void *)items[i].message;
 
-        said[i] = (struct said){rows.p[i], str_of(phi->scheme),
-                                {(const char *)phi->body.data, phi->body.len}};
+        said[i] = (struct said){
+            rows.p[i], str_of(phi->scheme), {(const char *)phi->body.data, phi->body.len}};
     }
     *ret_said = (struct list){said, rows.n};
     return ERR_OK;
@@ -51,15 +52,18 @@ static void joined(struct session *session, const void *user)
         fan_forget(seat);
 }
 
-/* connect: the audited read that opens the channel; what flows through it afterwards is part of it. */
+/* connect: the audited read that opens the channel; what flows through it later is part of it. */
 err_t channel_connect(struct act *act)
 {
     const struct connect *in = act->in;
     const struct grant *grant = act->grant;
-    const struct stream_open open = {.id = grant->channel, .visit_id = grant->visit,
-                                     .patient_id = grant->patient, .provider_id = grant->provider,
+    const struct stream_open open = {.id = grant->channel,
+                                     .visit_id = grant->visit,
+                                     .patient_id = grant->patient,
+                                     .provider_id = grant->provider,
                                      .epoch = uuid_v4()};
-    struct opened opened = {.session = act->id, .channel = grant->channel, .ends_at_us = grant->ends_at_us};
+    struct opened opened = {
+        .session = act->id, .channel = grant->channel, .ends_at_us = grant->ends_at_us};
     struct seat *seat = ARENA_NEW(act->arena, struct seat);
     struct stream stream;
     int64_t after = 0;
@@ -67,7 +71,8 @@ err_t channel_connect(struct act *act)
     TRY(session_allow(act, "chat"));
     stream_open(act, &open);
     TRY(stream_get(act, &(struct stream_get){.id = grant->channel}, &stream));
-    if (!uuid_equal(stream.visit_id, grant->visit) || !uuid_equal(stream.patient_id, grant->patient))
+    if (!uuid_equal(stream.visit_id, grant->visit) ||
+        !uuid_equal(stream.patient_id, grant->patient))
         return ERR_GRANT_REQUIRED;
     if (stream.closed) return ERR_BAD_STATE;
 
@@ -79,11 +84,16 @@ err_t channel_connect(struct act *act)
     act_resource(act, stream.id, stream.top);
 
     opened.epoch = stream.epoch;
-    opened.top = stream.top > after + (int64_t)opened.messages.n ? stream.top
-                                                                 : after + (int64_t)opened.messages.n;
+    opened.top = stream.top > after + (int64_t)opened.messages.n
+                     ? stream.top
+                     : after + (int64_t)opened.messages.n;
     opened.more = after + (int64_t)opened.messages.n < opened.top;
-    *seat = (struct seat){.session = act->session, .actor = act->who, .org = act->org,
-                          .channel_id = stream.id, .visit = grant->visit, .patient = grant->patient,
+    *seat = (struct seat){.session = act->session,
+                          .actor = act->who,
+                          .org = act->org,
+                          .channel_id = stream.id,
+                          .visit = grant->visit,
+                          .patient = grant->patient,
                           .last = opened.top};
     act_after(act, joined, seat, sizeof *seat);
     return act_reply(act, 200, &opened_shape, &opened);
@@ -121,7 +131,8 @@ err_t channel_read(struct act *act)
     TRY(stream_get(act, &(struct stream_get){.id = act->path_id}, &stream));
     TRY(act_allow(act, stream.patient_id));
 
-    const int64_t after = in->cursor.p ? cursor.at_us : in->after_offset; /* the cursor of an offset */
+    const int64_t after =
+        in->cursor.p ? cursor.at_us : in->after_offset; /* the cursor of an offset */
     TRY(messages_read(act, &stream, after, limit, &said));
     const int64_t last = after + (int64_t)said.n;
     act_resource(act, stream.id, last);
@@ -139,5 +150,6 @@ void channel_type(struct session *session, const void *body, struct arena *arena
     if (!seat || now_us - seat->typing_us < TYPING_US) return;
 
     seat->typing_us = now_us;
-    fan_tell(seat, arena_printf(arena, "{\"typing\":{\"person\":\"%s\"}}", UUID_ARG(seat->actor.person)));
+    fan_tell(seat,
+             arena_printf(arena, "{\"typing\":{\"person\":\"%s\"}}", UUID_ARG(seat->actor.person)));
 }

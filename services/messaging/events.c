@@ -20,7 +20,8 @@ void message_heard(const struct event *event)
     fan_hint(pb_to_uuid(heard->channel), heard->offset);
 }
 
-/* The visit is over. Its channel stays readable; every replica ends its sessions when it sees this. */
+/* The visit is over: its channel stays readable, and every replica that sees this ends its
+ * sessions. */
 err_t channel_close(struct act *act)
 {
     stream_close(act, &(struct stream_close){.visit_id = act->event->key});

@@ -3,8 +3,8 @@
  *
  * Every session has the offset of the last message that it was sent. A message that was committed
  * here goes straight to the sessions that lack just that one; whoever lacks more, or a message of
- * another replica, is served from the table by the effects thread. So order and completeness rest on
- * the table alone: events and the poll of each second only say that there is something to read.
+ * another replica, is served from the table by the effects thread. So order and completeness rest
+ * on the table alone: events and the poll of each second only say that there is something to read.
  */
 #include "services/messaging/messaging.h"
 
@@ -82,7 +82,8 @@ static struct seat *seat_copy(const struct seat *from)
     return seat;
 }
 
-static void roster_send(struct session *session, const struct channel *channel, const struct seat *to)
+static void roster_send(struct session *session, const struct channel *channel,
+                        const struct seat *to)
 {
     char text[128];
 
@@ -103,7 +104,8 @@ void fan_join(struct session *session, const struct seat *given)
     if (!*place) {
         *place = calloc(1, sizeof **place);
         if (!*place) abort();
-        **place = (struct channel){NULL, given->org, given->channel_id, given->patient, given->last, NULL};
+        **place = (struct channel){NULL,           given->org,  given->channel_id,
+                                   given->patient, given->last, NULL};
         channel_count++;
     }
     seat->channel = *place;
@@ -154,7 +156,8 @@ void fan_leave(struct session *session)
     seat->gone = true;
     for (const struct seat *other = channel->seats; other; other = other->next)
         seat->gone &= !uuid_equal(other->actor.person, seat->actor.person);
-    if (seat->gone) tell_others(seat, presence_frame(text, sizeof text, seat->actor.person, "gone"));
+    if (seat->gone)
+        tell_others(seat, presence_frame(text, sizeof text, seat->actor.person, "gone"));
     if (!channel->seats) {
         *place_of(channel->id) = channel->next;
         free(channel);
@@ -247,7 +250,8 @@ static err_t catch_up(struct act *act)
         struct delivery_of *delivery = malloc(sizeof *delivery + frame.n);
 
         if (!delivery) abort();
-        *delivery = (struct delivery_of){wanted->stream.id, said[i].row.off, i + 1 == list.n, frame.n};
+        *delivery =
+            (struct delivery_of){wanted->stream.id, said[i].row.off, i + 1 == list.n, frame.n};
         memcpy(delivery->frame, frame.p, frame.n);
         session_loop(delivered, delivery);
     }
@@ -266,8 +270,8 @@ static struct wanted *channels_held(struct arena *arena, bool behind, size_t *re
             if (behind && !lacks(channel)) continue;
 
             struct wanted *one = &all[n++];
-            *one = (struct wanted){channel->org, {.id = channel->id, .patient_id = channel->patient},
-                                   channel->top};
+            *one = (struct wanted){
+                channel->org, {.id = channel->id, .patient_id = channel->patient}, channel->top};
             for (const struct seat *seat = channel->seats; seat; seat = seat->next) {
                 if (seat->last < one->after) one->after = seat->last;
             }
@@ -326,12 +330,14 @@ static void table_poll(struct db *db, struct arena *arena)
         orgs[i] = all[i].org;
         ids[i] = all[i].stream.id;
     }
-    if (n && service_act(db, UUID_NIL, AUDIT_NONE, states_read, &held) != ERR_OK) {} /* raised there */
+    if (n && service_act(db, UUID_NIL, AUDIT_NONE, states_read, &held) != ERR_OK) {
+    } /* raised there */
 }
 
 /* ---- closings ---- */
 
-/* The person's own act, though nobody asked: the row names who left, and the last offset they got. */
+/* The person's own act, though nobody asked: the row names who left and the last offset they
+ * got. */
 static err_t closing_record(struct act *act)
 {
     const struct seat *seat = act->in;

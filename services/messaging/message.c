@@ -64,8 +64,10 @@ err_t message_send(struct act *act)
     const struct sending *in = act->in;
     const struct grant *grant = act->grant;
     const struct str scheme = in->scheme.p ? in->scheme : STR("plain");
-    struct message_append new = {.channel_id = grant->channel, .id = uuid_v7(act->now_us),
-                                 .message_id = in->message_id, .role = str_of(role_word(act->who.role))};
+    struct message_append new = {.channel_id = grant->channel,
+                                 .id = uuid_v7(act->now_us),
+                                 .message_id = in->message_id,
+                                 .role = str_of(role_word(act->who.role))};
     Telecura__V1__MessagePhi phi = TELECURA__V1__MESSAGE_PHI__INIT;
     struct appended row;
 
@@ -81,8 +83,10 @@ err_t message_send(struct act *act)
     act_resource(act, grant->channel, row.off);
 
     const struct sent sent = {row.off, row.sent_at_us, row.epoch, row.dup};
-    const struct said said = {{row.off, new.id, in->message_id, act->who.person, new.role, row.sent_at_us,
-                               new.sealed}, scheme, in->body};
+    const struct said said = {
+        {row.off, new.id, in->message_id, act->who.person, new.role, row.sent_at_us, new.sealed},
+        scheme,
+        in->body};
     if (!row.dup) {
         TRY(message_emit(act, &said.row, row.epoch));
         message_tell(act, &said);

@@ -1,10 +1,10 @@
 /*
  * messaging - one channel a visit: what is said in it, in one order, and who is there.
  *
- * A message is acknowledged when it, its event and its audit row are committed. Offsets of a channel
- * are 1, 2, 3 ... without a gap, in the order of commits; a client that knows its last offset misses
- * nothing and gets nothing twice. Opening a channel is the audited read of what flows through it;
- * the row that records its closing names the last offset that was sent.
+ * A message is acknowledged when it, its event and its audit row are committed. Offsets of a
+ * channel are 1, 2, 3 ... without a gap, in the order of commits; a client that knows its last
+ * offset misses nothing and gets nothing twice. Opening a channel is the audited read of what flows
+ * through it; the row that records its closing names the last offset that was sent.
  *
  * Threads  handlers: any worker. fan_join, fan_leave, fan_push, fan_tell: loop. fan_hint: any.
  *          fan_run: the effects thread.
@@ -109,7 +109,8 @@ struct seat { /* a session in its channel */
 
 void fan_join(struct session *session, const struct seat *seat);
 void fan_leave(struct session *session);
-/* A message that was committed here. Sessions that lack what stands before it get it from the table. */
+/* A message that was committed here. Sessions that lack what stands before it get it from the
+ * table. */
 void fan_push(struct uuid channel, int64_t offset, struct str frame);
 /* To all others in the session's channel, now or never. */
 void fan_tell(const struct seat *from, struct str frame);

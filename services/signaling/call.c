@@ -33,9 +33,10 @@ static err_t peers_read(struct act *act, struct list *ret_peers)
     TRY(seats_others(act, &(struct seats_others){.call_id = act->grant->channel}, &rows));
     struct peer *peers = ARENA_ARRAY(act->arena, struct peer, rows.n);
     for (size_t i = 0; i < rows.n; i++)
-        peers[i] = (struct peer){
-            .person = rows.p[i].person, .role = rows.p[i].role,
-            .polite = polite_towards(act->who.person, act->grant->role, rows.p[i].person, rows.p[i].role)};
+        peers[i] = (struct peer){.person = rows.p[i].person,
+                                 .role = rows.p[i].role,
+                                 .polite = polite_towards(act->who.person, act->grant->role,
+                                                          rows.p[i].person, rows.p[i].role)};
     *ret_peers = (struct list){peers, rows.n};
     return ERR_OK;
 }
@@ -45,28 +46,40 @@ err_t call_connect(struct act *act)
 {
     const struct signaling_settings *settings = service_settings();
     const struct grant *grant = act->grant;
-    const struct call_claim claim = {.id = grant->channel, .visit_id = grant->visit,
-                                     .patient_id = grant->patient, .provider_id = grant->provider,
+    const struct call_claim claim = {.id = grant->channel,
+                                     .visit_id = grant->visit,
+                                     .patient_id = grant->patient,
+                                     .provider_id = grant->provider,
                                      .replica = room_replica()};
-    struct answer answer = {.session = act->id, .call = grant->channel, .ends_at_us = grant->ends_at_us,
+    struct answer answer = {.session = act->id,
+                            .call = grant->channel,
+                            .ends_at_us = grant->ends_at_us,
                             .polite = str_is(grant->role, "patient"),
-                            .ice_transport_policy = settings->relay_only ? STR("relay") : STR("all")};
+                            .ice_transport_policy =
+                                settings->relay_only ? STR("relay") : STR("all")};
     struct seating *seating = ARENA_NEW(act->arena, struct seating);
     struct call call;
 
     TRY(session_allow(act, "call"));
     TRY(call_claim(act, &claim, &call));
     seats_clear(act, &(struct seats_clear){.call_id = call.id});
-    seat_take(act, &(struct seat_take){.call_id = call.id, .role = grant->role, .epoch = call.epoch});
+    seat_take(act,
+              &(struct seat_take){.call_id = call.id, .role = grant->role, .epoch = call.epoch});
     TRY(peers_read(act, &answer.peers));
     TRY(joined_emit(act, &call));
     act_resource(act, call.id, call.version);
 
     answer.epoch = call.epoch;
     answer.ice_servers = turn_servers(act->arena, settings, act->now_us, grant->ends_at_us);
-    *seating = (struct seating){.session = act->session, .actor = act->who, .org = act->org,
-                                .call = call.id, .visit = call.visit_id, .patient = call.patient_id,
-                                .taken = act->id, .role = grant->role, .version = call.version};
+    *seating = (struct seating){.session = act->session,
+                                .actor = act->who,
+                                .org = act->org,
+                                .call = call.id,
+                                .visit = call.visit_id,
+                                .patient = call.patient_id,
+                                .taken = act->id,
+                                .role = grant->role,
+                                .version = call.version};
     act_after(act, joined, seating, sizeof *seating);
     return act_reply(act, 200, &answer_shape, &answer);
 }

@@ -2,8 +2,8 @@
  * Who sits in which call of this replica, and what waits for those who are about to come.
  *
  * The table `seat` decides what the answer to connect says; here live the sockets. Of two seats the
- * one with the greater version came later, so each pair is told of each other exactly once: the later
- * by its answer, the earlier by a push.
+ * one with the greater version came later, so each pair is told of each other exactly once: the
+ * later by its answer, the earlier by a push.
  */
 #include "services/signaling/signaling.h"
 
@@ -119,7 +119,9 @@ static void peer_tell(const struct seating *to, const struct seating *about, con
 {
     struct session *session = session_find(to->session);
     const struct peer peer = {
-        .person = about->actor.person, .role = about->role, .state = str_of(state),
+        .person = about->actor.person,
+        .role = about->role,
+        .state = str_of(state),
         .polite = polite_towards(to->actor.person, to->role, about->actor.person, about->role)};
     const struct peer *push = &peer;
 
@@ -289,7 +291,8 @@ static void table_poll(struct db *db, struct arena *arena)
     pthread_mutex_unlock(&lock);
 
     const struct calls_state held = {.orgs = {orgs, n}, .ids = {ids, n}, .replica = replica};
-    if (n && service_act(db, UUID_NIL, AUDIT_NONE, states_read, &held) != ERR_OK) {} /* raised there */
+    if (n && service_act(db, UUID_NIL, AUDIT_NONE, states_read, &held) != ERR_OK) {
+    } /* raised there */
 }
 
 /* ---- leaving, on record ---- */

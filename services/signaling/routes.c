@@ -3,7 +3,7 @@
 /* clang-format off */
 const struct route signaling_routes[] = {
     {WS, "/v1/calls/{id}", CALL, AUDIT_NONE, NULL, 0, NULL,
-     .about = "The call of one visit (telecura.v1.json): connect with a token and a grant, then signals."},
+     .about = "The call of one visit (telecura.v1.json): token and grant first, then signals."},
     {0},
 };
 

@@ -1,6 +1,6 @@
 #include "services/signaling/signaling.h"
 
-static const struct str MARK = {"candidate:", 10}, TYPE = {" typ ", 5}, RELAY = {"relay", 5};
+static const struct str MARK = {"candidate:", 10}, TYPE = {" typ ", 5};
 static const struct str LINE = {"a=candidate:", 12};
 
 /* Where @what begins in @text from @at on; text.n when nowhere. */
@@ -19,7 +19,9 @@ bool candidate_is_relay(struct str text)
     if (at == text.n) return false;
 
     for (; at < text.n; at = text_find(text, at + TYPE.n, TYPE)) {
-        if (text_find(text, at, RELAY) != at + TYPE.n) return false;
+        const struct str type = {text.p + at + TYPE.n, text.n - at - TYPE.n};
+
+        if (!str_starts(type, "relay")) return false;
     }
     return true;
 }
@@ -31,7 +33,8 @@ static size_t line_end(struct str text, size_t at)
            text.p[at] != '"')
         at++;
     while (at < text.n && (text.p[at] == '\r' || text.p[at] == '\n')) at++;
-    while (at + 1 < text.n && text.p[at] == '\\' && (text.p[at + 1] == 'r' || text.p[at + 1] == 'n'))
+    while (at + 1 < text.n && text.p[at] == '\\' &&
+           (text.p[at + 1] == 'r' || text.p[at + 1] == 'n'))
         at += 2;
     return at;
 }

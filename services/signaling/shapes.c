@@ -13,7 +13,9 @@ static const struct field ice_server_fields[] = {
     {"credential", TEXT, IN(ice_server, credential)},
     {0},
 };
-static const struct shape ice_server_shape = {"IceServer", sizeof(struct ice_server), ice_server_fields};
+static const struct shape ice_server_shape = {
+    "IceServer", sizeof(struct ice_server), ice_server_fields,
+};
 
 static const struct field peer_fields[] = {
     {"person", UUID, IN(peer, person), REQUIRED},
@@ -64,9 +66,15 @@ static const struct field told_fields[] = {
 };
 static const struct shape told_shape = {"SignalTold", sizeof(struct signal), told_fields};
 
-static const struct field signal_push_fields[] = {{"signal", OBJECT, 0, REQUIRED, 0, 0, &told_shape}, {0}};
+static const struct field signal_push_fields[] = {
+    {"signal", OBJECT, 0, REQUIRED, 0, 0, &told_shape},
+    {0},
+};
 const struct shape signal_push_shape = {"SignalPush", sizeof(void *), signal_push_fields};
 
-static const struct field peer_push_fields[] = {{"peer", OBJECT, 0, REQUIRED, 0, 0, &peer_shape}, {0}};
+static const struct field peer_push_fields[] = {
+    {"peer", OBJECT, 0, REQUIRED, 0, 0, &peer_shape},
+    {0},
+};
 const struct shape peer_push_shape = {"PeerPush", sizeof(void *), peer_push_fields};
 /* clang-format on */

@@ -2,9 +2,10 @@
  * signaling - who sits in a visit's call, and what they say to each other to connect their media.
  *
  * A call lives on one replica: the last that claimed its row holds it, the former lets its sessions
- * go with 4001 and they come back to the holder. Signals (SDP, ICE) go to the addressed person only,
- * on the loop; they are never stored and never logged. Somebody who is about to come finds what was
- * said to them in the last minute. Media flows between the clients or through TURN and outlives us.
+ * go with 4001 and they come back to the holder. Signals (SDP, ICE) go to the addressed person
+ * only, on the loop; they are never stored and never logged. Somebody who is about to come finds
+ * what was said to them in the last minute. Media flows between the clients or through TURN and
+ * outlives us.
  *
  * Threads  handlers: any worker. room_*: loop. room_run: the effects thread.
  */
@@ -48,7 +49,8 @@ struct signal {
     int64_t gen, seq; /* gen grows with each ICE restart, seq with each signal of a gen */
 };
 
-extern const struct shape answer_shape, refreshed_shape, signal_shape, signal_push_shape, peer_push_shape;
+extern const struct shape answer_shape, refreshed_shape, signal_shape, signal_push_shape,
+    peer_push_shape;
 
 /* ---- tables and handlers ---- */
 

@@ -40,7 +40,8 @@ static struct str credential_of(struct arena *arena, const char *secret, struct 
     uint8_t mac[SHA1_BYTES];
     unsigned n = sizeof mac;
 
-    if (!HMAC(EVP_sha1(), secret, (int)strlen(secret), (const uint8_t *)username.p, username.n, mac, &n))
+    if (!HMAC(EVP_sha1(), secret, (int)strlen(secret), (const uint8_t *)username.p, username.n, mac,
+              &n))
         return STR_NONE;
     char *text = arena_alloc(arena, BASE64_LEN(SHA1_BYTES));
     return (struct str){text, base64_encode(bytes_of(mac, n), text)};

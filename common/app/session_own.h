@@ -1,0 +1,46 @@
+/*
+ * session_own - what session.c (connections, their table and end) and session_frame.c (frames: from
+ * the socket to an act and back) share. For nobody else.
+ */
+#pragma once
+
+#include "common/app/run.h"
+#include "common/app/session.h"
+
+#include "common/io/http.h"
+
+#define SESSION_REMOTE_BYTES 46
+#define SESSION_SUBPROTOCOL "telecura.v1.json"
+
+struct pending { /* a frame that waits for its turn */
+    struct pending *next;
+    size_t frame;
+    int64_t id;
+    size_t n;
+    char text[];
+};
+
+enum session_state { CONNECTING, OPEN, CLOSING };
+
+struct session {
+    session_id id;
+    struct ws *ws;
+    enum session_state state;
+    bool busy; /* a frame of this connection is with a worker */
+    struct pending *first, **last;
+    size_t pending_count;
+    struct uuid path_id;
+    struct actor actor;
+    struct grant grant; /* its texts are words of our own */
+    char remote[SESSION_REMOTE_BYTES];
+    int64_t opened_us; /* monotonic */
+    void *user;
+};
+
+/* Ends what has lost its ground. */
+void session_check(struct session *session);
+bool session_grant_revoked(const struct grant *grant);
+
+void frames_init(const struct service *service, struct auth *auth);
+void frame_take(struct ws *ws, struct str text, void *user); /* ws_events.message */
+void frames_drop(struct session *session);                   /* what still waits */
