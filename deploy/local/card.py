@@ -1,16 +1,20 @@
-"""card - what a start ends with: hooks run in order once every part is ready, the card last.
+"""card - what a start ends with: the main job, then what to open."""
+import time
 
-The seed and the main job add themselves to `after_start`; each hook is called with the place and
-the seconds since the start of `up`.
-"""
+import mainjob
 
 
-def print_card(place, seconds):
-    print(f"\n✓ Telecura is up ({seconds:.0f} s)          DEMO DATA: not for real patients\n"
+def end_start(place, began):
+    """The exit code of `up`; @began by time.monotonic()."""
+    try:
+        mainjob.run(place)
+    except mainjob.Failed as failed:
+        print(f"✗ {failed}\n    The suite is running. Look: make doctor · make logs · {place.run}/log/")
+        return 1
+    print(f"\n✓ Telecura is up ({time.monotonic() - began:.0f} s)"
+          f"          DEMO DATA: not for real patients\n"
           f"  Open      {place.gateway_url}/\n"
-          f"  Sign in   names and passwords: {place.run}/people.json\n"
+          f"  Sign in   names, passwords and TOTP secrets: {place.run}/endpoints.json\n"
           f"  Mail      {place.run}/mail/\n"
           f"  Next      make doctor · make logs · make down")
-
-
-after_start = [print_card]
+    return 0

@@ -65,9 +65,7 @@ def command_up(place, names):
             launch(place, names)
         if not follow(place):
             return 1
-    for hook in card.after_start if not names else []:
-        hook(place, time.monotonic() - began)
-    return 0
+    return 0 if names else card.end_start(place, began)
 
 
 command_part = command_up       # `part redis` reads better in a test than `up redis`

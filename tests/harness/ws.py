@@ -63,9 +63,11 @@ class Upgrade(Exception):
 
 class WebSocket:
     def __init__(self, service, path, headers=None, subprotocol=SUBPROTOCOL, timeout=10, rcvbuf=None,
-                 name="gateway"):
-        context = ssl.create_default_context(cafile=service.suite.authority.ca)
-        context.load_cert_chain(*service.suite.authority.leaf(name))
+                 name="gateway", context=None):
+        """@context: TLS as a client of the gateway has it; without one, as the gateway to a service."""
+        if context is None:
+            context = ssl.create_default_context(cafile=service.suite.authority.ca)
+            context.load_cert_chain(*service.suite.authority.leaf(name))
         raw = socket.socket()
         if rcvbuf:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)

@@ -1,0 +1,62 @@
+"""The whole suite, once a pytest session: its own run folder and ports, the binaries under test.
+
+What fails leaves the run folder behind and says where. A suite that runs already can be asked
+instead: TELECURA_RUN=.run pytest tests/e2e/test_consultation.py
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import visit as visits  # noqa: E402
+from door import TREE, Door  # noqa: E402
+
+UP = TREE / "deploy/local/up.py"
+BIN = pathlib.Path(os.environ.get("TELECURA_BIN", TREE / "build/debug/bin")).resolve()
+PORTS = os.environ.get("TELECURA_TEST_PORTS", "28000")
+UP_S_MAX, DOWN_S_MAX = 400, 90
+
+
+def up(run, *words, timeout=UP_S_MAX):
+    """One of up.py's commands; what it printed."""
+    done = subprocess.run(["/usr/bin/python3", UP, "--run", run, *words], capture_output=True,
+                          text=True, timeout=timeout)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def place(request):
+    """deploy/local/place.py's view of the suite that is tested."""
+    from place import Place
+    running = os.environ.get("TELECURA_RUN")
+    run = pathlib.Path(running) if running else pathlib.Path(tempfile.mkdtemp(prefix="tc-e2e-", dir="/tmp"))
+    if running:
+        yield Place(run)
+        return
+    run.chmod(0o755)
+    try:
+        up(run, "--ports", PORTS, "--bin", BIN, "--replicas", "messaging", "up")
+        yield Place(run)
+    finally:
+        up(run, "down", timeout=DOWN_S_MAX)
+        if request.session.testsfailed:
+            print(f"\nwhat the suite left: {run}")
+        else:
+            shutil.rmtree(run)
+
+
+@pytest.fixture(scope="session")
+def door(place):
+    return Door(place.run)
+
+
+@pytest.fixture(scope="module")
+def visit(door, place):
+    return visits.Visit(door, place.bin)

@@ -1,0 +1,158 @@
+"""The suite as its clients see it: HTTPS and WebSockets through the gateway, TURN, and mails.
+
+    door = Door(".run")                             # the run folder of an `up`
+    ana = door.person("ana")                        # signs in when she asks for something
+    visit = ana.post("/v1/appointments", ...)       # the answer's body; raises Refused
+    with ana.stream(grant) as chat: ...             # tests/harness/ws.py
+    ana.acts                # (method, path, status, Request-Id) of all that she has asked for
+
+Needs nothing but Python's own library: `make up` runs the story with it, too.
+"""
+import email
+import http.client
+import json
+import pathlib
+import ssl
+import sys
+import time
+import urllib.parse
+import uuid
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TREE / "deploy/local"), str(TREE / "tests/harness")]
+
+import login  # noqa: E402
+import ws     # noqa: E402
+
+TOKEN_S = 240       # the identity provider's tokens live for 300
+AWAIT_S = 10
+
+
+class Refused(Exception):
+    """A problem document."""
+
+    def __init__(self, status, problem):
+        super().__init__(f"{status} {problem}")
+        self.status, self.code = status, problem.get("code")
+
+
+class NotInTime(Exception):
+    pass
+
+
+def until(question, what, seconds=AWAIT_S):
+    """Asks again until there is an answer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = question()
+        if answer:
+            return answer
+        time.sleep(0.05)
+    raise NotInTime(f"{what}: not in {seconds} s")
+
+
+class Door:
+    def __init__(self, run):
+        self.run = pathlib.Path(run)
+        self.parts = json.loads((self.run / "parts.json").read_text())
+        self.people = {p["name"]: p for p in json.loads((self.run / "people.json").read_text())}
+        self.port = urllib.parse.urlparse(self.parts["gateway"]).port
+        self.context = ssl.create_default_context(cafile=self.parts["ca_file"])
+
+    def person(self, name, second_factor=True):
+        return Person(self, self.people[name], second_factor)
+
+    def request(self, method, path, headers, body=None):
+        """(status, headers, body) of one request on a connection of its own."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context,
+                                                 timeout=20)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def openapi(self):
+        return json.loads(self.request("GET", "/v1/openapi.json", {})[2])
+
+    def mails_to(self, person):
+        """Every mail that this person has been sent, by its file."""
+        found = {}
+        for file in (self.run / "mail").glob("*.eml"):
+            mail = email.message_from_bytes(file.read_bytes())
+            if person.email in mail.get_all("X-Envelope-To"):
+                found[file.name] = mail
+        return found
+
+
+class Person:
+    """Somebody with a browser. @second_factor False: a password alone (acr 1)."""
+
+    def __init__(self, door, known, second_factor):
+        self.door, self.known, self.second_factor = door, known, second_factor
+        self.id, self.email, self.patient = known["person_id"], known["email"], known.get("patient_id")
+        self.acts = []
+        self._token, self._signed_in_at = None, 0
+
+    def sign_in(self):
+        browser, issuer = login.Browser(self.door.parts["ca_file"]), self.door.parts["issuer"]
+        if self.second_factor:
+            answer = login.direct_grant(browser, issuer, self.known)
+        else:
+            home = self.door.parts["gateway"] + "/"
+            answer = login.sign_in(browser, issuer, home, self.known)
+        self._token, self._signed_in_at = answer["access_token"], time.monotonic()
+        return self
+
+    @property
+    def token(self):
+        if time.monotonic() - self._signed_in_at > TOKEN_S or not self._token:
+            self.sign_in()
+        return self._token
+
+    # REST.
+
+    def get(self, path, remember=True, **query):
+        query = "?" + urllib.parse.urlencode(query) if query else ""
+        return self._ask("GET", path + query, remember=remember)
+
+    def post(self, path, **body):
+        """The field `if_match` becomes the header."""
+        return self._ask("POST", path, body)
+
+    def put(self, path, **body):
+        return self._ask("PUT", path, body)
+
+    def _ask(self, method, path, body=None, remember=True):
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        if body is not None:
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+            if "if_match" in body:
+                headers["If-Match"] = f'"{body.pop("if_match")}"'
+        data = None
+        if body:
+            data = json.dumps(body)
+            headers["Content-Type"] = "application/json"
+        status, answer, text = self.door.request(method, path, headers, data)
+        is_json = "json" in answer.get("Content-Type", "")
+        if remember:
+            self.acts.append((method, path.split("?")[0], status, answer["Request-Id"]))
+        if status >= 400:
+            raise Refused(status, json.loads(text) if is_json else {})
+        return json.loads(text) if is_json else text.decode()
+
+    # WebSockets.
+
+    def stream(self, grant):
+        """The visit's chat, opened."""
+        return self._open("/v1/stream", grant)
+
+    def call(self, grant):
+        """The visit's call, opened."""
+        return self._open(f"/v1/calls/{grant['channel_id']}", grant)
+
+    def _open(self, path, grant):
+        socket = ws.connect(self.door, path, context=self.door.context)
+        socket.opened = socket.ask("connect", token=self.token, grant=grant["grant"])
+        return socket

@@ -1,0 +1,116 @@
+"""A TURN client (RFC 8656 over UDP): an allocation, and data relayed through it.
+
+    with Allocation(uri, username, password) as here, Allocation(...) as there:
+        here.permit(there.relayed)
+        there.permit(here.relayed)
+        here.send(b"frame", there.relayed)
+        assert there.receive() == (b"frame", here.relayed)
+"""
+import hashlib
+import hmac
+import os
+import re
+import socket
+import struct
+
+COOKIE = 0x2112A442
+ALLOCATE, REFRESH, CREATE_PERMISSION = 0x003, 0x004, 0x008     # methods
+REQUEST, INDICATION, SUCCESS, FAILURE = 0x000, 0x010, 0x100, 0x110
+SEND_INDICATION, DATA_INDICATION = 0x006 | INDICATION, 0x007 | INDICATION
+USERNAME, INTEGRITY, ERROR_CODE, PEER, DATA = 0x006, 0x008, 0x009, 0x012, 0x013
+REALM, NONCE, RELAYED, TRANSPORT, LIFETIME = 0x014, 0x015, 0x016, 0x019, 0x00D
+UDP = bytes([17, 0, 0, 0])
+
+
+class TurnError(Exception):
+    pass
+
+
+def attribute(kind, value):
+    return struct.pack(">HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+
+def attributes_of(packet):
+    found, at = {}, 20
+    while at < len(packet):
+        kind, n = struct.unpack_from(">HH", packet, at)
+        found[kind] = packet[at + 4:at + 4 + n]
+        at += 4 + n + -n % 4
+    return found
+
+
+def xor_address(address):
+    """IPv4 alone: the suite's relay is on this machine."""
+    host, port = address
+    number = struct.unpack(">I", socket.inet_aton(host))[0] ^ COOKIE
+    return struct.pack(">BBHI", 0, 1, port ^ COOKIE >> 16, number)
+
+
+def address_of(value):
+    _, _, port, number = struct.unpack(">BBHI", value)
+    return socket.inet_ntoa(struct.pack(">I", number ^ COOKIE)), port ^ COOKIE >> 16
+
+
+class Allocation:
+    def __init__(self, uri, username, password, timeout_s=5):
+        host, port = re.match(r"turn:([0-9.]+):(\d+)", uri).groups()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(timeout_s)
+        self.socket.connect((host, int(port)))
+        self.username, self.password = username, password
+        self.realm = self.nonce = None
+        answer = self._ask(ALLOCATE, attribute(TRANSPORT, UDP))
+        self.relayed = address_of(answer[RELAYED])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self._ask(REFRESH, attribute(LIFETIME, bytes(4)))     # gives the allocation back
+        finally:
+            self.socket.close()
+
+    def permit(self, peer):
+        self._ask(CREATE_PERMISSION, attribute(PEER, xor_address(peer)))
+
+    def send(self, data, peer):
+        body = attribute(PEER, xor_address(peer)) + attribute(DATA, data)
+        self.socket.send(self._packet(SEND_INDICATION, body))
+
+    def receive(self):
+        """(data, from whose relayed address)."""
+        while True:
+            packet = self.socket.recv(65536)
+            if struct.unpack_from(">H", packet)[0] == DATA_INDICATION:
+                found = attributes_of(packet)
+                return found[DATA], address_of(found[PEER])
+
+    def _packet(self, kind, body, extra=0):
+        return struct.pack(">HHI", kind, len(body) + extra, COOKIE) + os.urandom(12) + body
+
+    def _signed(self, kind, body):
+        if self.realm is None:
+            return self._packet(kind, body)
+        body += attribute(USERNAME, self.username.encode()) + attribute(REALM, self.realm) + \
+            attribute(NONCE, self.nonce)
+        key = hashlib.md5(b":".join([self.username.encode(), self.realm, self.password.encode()]))
+        packet = self._packet(kind, body, extra=24)
+        return packet + attribute(INTEGRITY, hmac.digest(key.digest(), packet, "sha1"))
+
+    def _ask(self, method, body):
+        """The first answer without credentials names realm and nonce; then once more with them."""
+        for _ in range(2):
+            sent = self._signed(method | REQUEST, body)
+            self.socket.send(sent)
+            packet = self.socket.recv(65536)
+            while packet[4:20] != sent[4:20]:
+                packet = self.socket.recv(65536)
+            found, kind = attributes_of(packet), struct.unpack_from(">H", packet)[0]
+            if kind == method | SUCCESS:
+                return found
+            code = found[ERROR_CODE][2] * 100 + found[ERROR_CODE][3]
+            if code not in (401, 438):
+                break
+            self.realm, self.nonce = found[REALM], found[NONCE]
+        raise TurnError(f"the relay refused with {code}")

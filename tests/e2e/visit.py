@@ -1,0 +1,93 @@
+"""What the steps of the story (test_consultation.py) know of each other and of the suite."""
+import collections
+import datetime
+import pathlib
+import secrets
+import subprocess
+
+import door as doors
+
+TREE = doors.TREE
+SYNTHEA = TREE / "tests/data/synthea"
+CAST = {"ana": "ana", "dr_lee": "dr.lee", "fay": "fay", "nia": "nia", "pia": "pia", "bob": "bob",
+        "aud": "aud"}
+Step = collections.namedtuple("Step", "who action outcome act what")
+
+
+class Visit:
+    def __init__(self, door, programs, canary=None):
+        self.door, self.programs = door, pathlib.Path(programs)
+        self.canary = canary or "canary" + secrets.token_hex(13)
+        self.people = [door.person(name) for name in CAST.values()]
+        for name, person in zip(CAST, self.people):
+            setattr(self, name, person)
+        self.patient, self.org = self.ana.patient, self.ana.known["org"]
+        self.log = door.run / "audit/log" / self.org
+        self.openapi = door.openapi()
+
+    @property
+    def demographics(self):
+        """Of a Synthea patient; the name, the record number and the address for mails are Ana's."""
+        import synthea
+        bundle = synthea.read(sorted(SYNTHEA.glob("*-*-*-*-*.json"))[0])
+        return bundle.patients[0].body | {
+            "family_name": "Reyes", "given_name": "Ana", "mrn": f"demo-{self.patient[:8]}",
+            "email": self.ana.email, "language": self.ana.known["language"]}
+
+    @staticmethod
+    def next_minutes(n):
+        now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        return {"from": rfc3339(now), "to": rfc3339(now + datetime.timedelta(minutes=n))}
+
+    @staticmethod
+    def refusal(ask):
+        """The code by which @ask is refused."""
+        try:
+            done = ask()
+        except doors.Refused as refused:
+            return refused.code
+        raise AssertionError(f"it was not refused: {done}")
+
+    # The log.
+
+    def audited_steps(self):
+        """What the people have asked for so far, as the log ought to have it."""
+        for person in self.people:
+            for method, path, status, act in person.acts:
+                action = self.action_of(method, path)
+                if action:
+                    yield Step(person.id, action, "done" if status < 400 else "refused", act,
+                               f"{method} {path}")
+
+    def action_of(self, method, path):
+        segments = path.split("/")
+        for known, operations in self.openapi["paths"].items():
+            parts = known.split("/")
+            if len(parts) == len(segments) and method.lower() in operations and all(
+                    part == segment or part.startswith("{") for part, segment in zip(parts, segments)):
+                return operations[method.lower()]["x-audit"]
+        raise AssertionError(f"OpenAPI does not know {method} {path}")
+
+    def event(self, act):
+        """None as long as the log has not got it."""
+        try:
+            return self.aud.get(f"/v1/audit/events/{act}", remember=False)
+        except doors.Refused as refused:
+            if refused.code != "not_found":
+                raise
+            return None
+
+    @property
+    def vkey(self):
+        return (self.log / "vkey").read_text().strip()
+
+    def export_log(self, folder):
+        """As `make audit-export` and `make audit-verify` do."""
+        subprocess.run([self.programs / "audit-export", self.log, folder], check=True)
+        checked = subprocess.run([self.programs / "audit-verify", folder, "--vkey", self.vkey],
+                                 capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stdout
+
+
+def rfc3339(time):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
