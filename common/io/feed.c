@@ -308,14 +308,6 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     rd_kafka_assign(rk, NULL);
 }
 
-/* Retention has deleted what this service had not heard yet. */
-static void start_over(const rd_kafka_message_t *record)
-{
-    log_line(LOG_FAULT, "feed_gap", "%s/%d: events were deleted before they were heard",
-             rd_kafka_topic_name(record->rkt), (int)record->partition);
-    rd_kafka_seek(record->rkt, record->partition, RD_KAFKA_OFFSET_BEGINNING, 0);
-}
-
 static void prune(struct feed *feed)
 {
     struct tx *tx;
@@ -331,12 +323,8 @@ static void prune(struct feed *feed)
 static void take(struct feed *feed, rd_kafka_message_t *record)
 {
     if (record->err) {
-        if (record->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-            start_over(record);
-        } else {
-            log_line(LOG_WARN, "kafka_refused", "%s: %s",
-                     record->rkt ? rd_kafka_topic_name(record->rkt) : "-", rd_kafka_err2name(record->err));
-        }
+        log_line(LOG_WARN, "kafka_refused", "%s: %s",
+                 record->rkt ? rd_kafka_topic_name(record->rkt) : "-", rd_kafka_err2name(record->err));
         rd_kafka_message_destroy(record);
     } else if (waits_before(feed, NULL, record) || hear(feed, record, false) != DONE) {
         hold(feed, record);
@@ -347,10 +335,11 @@ static void take(struct feed *feed, rd_kafka_message_t *record)
 
 static void feed_open(struct feed *feed)
 {
-    /* EAGER: cooperative rebalancing of Debian's librdkafka has bugs that later ones fixed. */
+    /* Earliest: where retention has deleted what was not heard yet, go on with the oldest there is.
+     * EAGER: cooperative rebalancing of Debian's librdkafka has bugs that later ones fixed. */
     const char *const settings[] = {
         "group.id", feed->consumer->config.service, "partition.assignment.strategy", "range,roundrobin",
-        "session.timeout.ms", "6000", "heartbeat.interval.ms", "1000", "auto.offset.reset", "error",
+        "session.timeout.ms", "6000", "heartbeat.interval.ms", "1000", "auto.offset.reset", "earliest",
         "enable.auto.commit", "true", "enable.auto.offset.store", "false", "queued.min.messages", "1000",
         "queued.max.messages.kbytes", "4096", "fetch.message.max.bytes", "1048576",
         "fetch.wait.max.ms", "100", NULL,
