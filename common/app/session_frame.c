@@ -141,7 +141,7 @@ static bool is_same_subject(const struct grant *was, const struct grant *now)
 }
 
 /* Why a sound grant does not open this connection. A replica that has not read the revocations to
- * their end trusts only grants that were minted since it runs. */
+ * their end trusts only grants that were minted since it runs; the others may come back. */
 static err_t grant_fits(const struct frame_job *job)
 {
     const struct grant *grant = &job->new_grant;
@@ -153,7 +153,7 @@ static err_t grant_fits(const struct frame_job *job)
     if (!uuid_is_nil(job->path_id) && !uuid_equal(grant->channel, job->path_id))
         return ERR_GRANT_REQUIRED;
     if (session_grant_revoked(grant)) return ERR_GRANT_REQUIRED;
-    return service_caught_up() || grant->minted_at_us >= started_us ? ERR_OK : ERR_GRANT_REQUIRED;
+    return service_caught_up() || grant->minted_at_us >= started_us ? ERR_OK : ERR_UNAVAILABLE;
 }
 
 /* Token and grant of a connect or refresh. The grant names the organisation; the token must be its
@@ -179,7 +179,7 @@ static err_t credentials_check(struct worker *worker, struct frame_job *job,
     if (*ret_grant == ERR_OK && !rights_known(grant->rights, &grant->rights))
         *ret_grant = ERR_GRANT_REQUIRED;
     if (*ret_grant == ERR_OK) *ret_grant = grant_fits(job);
-    if (*ret_grant != ERR_OK) return ERR_OK;
+    if (*ret_grant != ERR_OK) return err_is_fault(*ret_grant) ? *ret_grant : ERR_OK;
 
     grant->role = str_of(str_is(grant->role, "patient") ? "patient" : "clinician");
     job->took_grant = true;

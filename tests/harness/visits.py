@@ -6,6 +6,7 @@ import uuid
 
 import paseto
 from telecura import ORG, rfc3339
+from ws import Refused
 
 
 class Grants:
@@ -40,6 +41,19 @@ class Visit:
                 "role": "patient" if who.role in ("patient", "proxy") else "clinician", "rights": "chat call",
                 "minted_at": rfc3339(now), "ends_at": rfc3339(now + ttl_s), **claims}
         return (signer or self.grants.signer).sign(body, purpose)
+
+
+def patiently(run, seconds=10):
+    """Runs @run until it is not refused with "try again": a replica that has just started reads the
+    revocations first."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return run()
+        except Refused as refused:
+            if not refused.retryable or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def until(condition, seconds=10, what="what was awaited"):
