@@ -1,0 +1,76 @@
+"""docs/adding-a-service.md, done to the letter on a copy of the tree: the service it describes is
+built, started, and answers."""
+import pathlib
+import re
+import shutil
+import subprocess
+import uuid
+
+import pytest
+
+import telecura
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"<!-- (file|append|edit): (\S+) -->\n```\w+\n(.*?)```\n", re.S)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """The tree as git knows it, with what the page says."""
+    folder = tmp_path_factory.mktemp("adding")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TREE, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (TREE / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TREE / name, folder / name)
+    for how, name, text in BLOCK.findall((TREE / "docs/adding-a-service.md").read_text()):
+        follow(folder / name, how, text)
+    return folder
+
+
+def follow(path, how, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if how == "file":
+        path.write_text(text)
+    elif how == "append":
+        path.write_text(path.read_text() + text)
+    else:
+        old, new = re.search(r"-(.*?)\n\+(.*?)\n", text).groups()
+        assert old in path.read_text(), f"{path.name} has no line {old}"
+        path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def built(copy):
+    """Only it and keyd, and as fast as the compiler can: whether it works is what is asked here."""
+    made = subprocess.run(["make", "-j2", "B=build", "OPT_debug=-O0", "build/bin/greetings",
+                           "build/bin/keyd"], cwd=copy, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return copy / "build/bin"
+
+
+@pytest.fixture
+def greetings(built, monkeypatch):
+    monkeypatch.setenv("TELECURA_BIN", str(built))
+    suite = telecura.Suite()
+    yield suite.service("greetings"), suite
+    suite.close()
+
+
+def test_the_service_of_the_page_works(greetings):
+    service, suite = greetings
+    ana, ben = suite.patient(), suite.patient()
+    key = str(uuid.uuid4())
+    body = {"patient_id": str(ana.patient), "text": "Thank you"}
+
+    left = service.post("/v1/greetings", body, who=ana, key=key)
+    assert left.status == 201, left
+    again = service.post("/v1/greetings", body, who=ana, key=key)
+    assert again.json["id"] == left.json["id"]
+
+    path = f"/v1/greetings/{left.json['id']}"
+    assert service.get(path, who=ana).json["text"] == "Thank you"
+    assert service.get(path, who=ben).status == 404
+    assert service.get(path).status == 401
+    assert suite.outbox("greetings")
+    assert "Thank you" not in service.value("SELECT encode(sealed, 'escape') FROM greeting")
