@@ -1,7 +1,11 @@
 """mailsink - a real SMTP server that keeps each mail as a file and sends nothing anywhere.
 
 usage: mailsink.py PORT FOLDER
+
+Like any mail store it knows a mail by its Message-ID: a copy takes the place of the first.
 """
+import email
+import hashlib
 import pathlib
 import signal
 import sys
@@ -20,7 +24,9 @@ class Folder:
             f"X-Envelope-To: {to}\r\n" for to in envelope.rcpt_tos)
         new = self.folder / f"{uuid.uuid4()}.new"
         new.write_bytes(head.encode() + envelope.content)
-        new.rename(new.with_suffix(".eml"))
+        named = email.message_from_bytes(envelope.content)["Message-ID"] or str(uuid.uuid4())
+        name = hashlib.sha256("\n".join([named, *envelope.rcpt_tos]).encode()).hexdigest()[:32]
+        new.rename(self.folder / f"{name}.eml")
         return "250 kept"
 
 
