@@ -2,8 +2,8 @@
 
 #define AT(member) offsetof(struct fhir_settings, member)
 static const struct setting settings[] = {
-    {"patients", SETTING_TEXT, AT(patients), NULL, 0, 0, "host:port of the service patients"},
-    {"appointments", SETTING_TEXT, AT(appointments), NULL, 0, 0, "host:port of the service appointments"},
+    {"patients", SETTING_TEXT, AT(patients), NULL, 0, 0, "host:port of patients"},
+    {"appointments", SETTING_TEXT, AT(appointments), NULL, 0, 0, "host:port of appointments"},
     {"base", SETTING_TEXT, AT(base), NULL, 0, 0,
      "what others call this service: https://host/fhir/R4, without a slash at the end"},
     {0},

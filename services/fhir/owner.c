@@ -38,7 +38,8 @@ err_t owner_start(void)
 {
     return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, strdup,
                                 calloc) == CURLE_OK
-               ? ERR_OK : err_raise(ERR_INTERNAL, "libcurl does not start");
+               ? ERR_OK
+               : err_raise(ERR_INTERNAL, "libcurl does not start");
 }
 
 /* ---- the question ---- */
@@ -62,13 +63,12 @@ static size_t download_write(char *from, size_t size, size_t count, void *user)
 static struct curl_slist *headers_of(struct act *act)
 {
     struct curl_slist *list = NULL;
-    const char *const token = arena_printf(act->arena, "Authorization: Bearer " STR_FMT,
-                                           STR_ARG(act->token)).p;
 
-    list = curl_slist_append(list, token);
+    list = curl_slist_append(
+        list, arena_printf(act->arena, "Authorization: Bearer " STR_FMT, STR_ARG(act->token)).p);
     if (act->org_header.p)
-        list = curl_slist_append(list, arena_printf(act->arena, "Telecura-Org: " STR_FMT,
-                                                    STR_ARG(act->org_header)).p);
+        list = curl_slist_append(
+            list, arena_printf(act->arena, "Telecura-Org: " STR_FMT, STR_ARG(act->org_header)).p);
     return list;
 }
 
@@ -77,8 +77,9 @@ static void ask_owner(CURL *curl, enum owner owner, struct arena *arena, struct 
 {
     const struct fhir_settings *settings = service_settings();
 
-    curl_easy_setopt(curl, CURLOPT_URL, arena_printf(arena, "https://%s" STR_FMT, owners[owner].name,
-                                                     STR_ARG(path)).p);
+    curl_easy_setopt(
+        curl, CURLOPT_URL,
+        arena_printf(arena, "https://%s" STR_FMT, owners[owner].name, STR_ARG(path)).p);
     curl_easy_setopt(curl, CURLOPT_CAINFO, settings->common.tls_ca);
     curl_easy_setopt(curl, CURLOPT_SSLCERT, settings->common.tls_cert);
     curl_easy_setopt(curl, CURLOPT_SSLKEY, settings->common.tls_key);

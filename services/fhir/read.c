@@ -20,7 +20,8 @@ static err_t reply_versioned(struct act *act, const struct shape *shape, const v
                              int64_t version)
 {
     const struct http_header etag = {
-        "ETag", arena_printf(act->arena, "W/\"%lld\"", (long long)version),
+        "ETag",
+        arena_printf(act->arena, "W/\"%lld\"", (long long)version),
     };
 
     return act_reply_raw(act, 200, FHIR_JSON, str_bytes(json_encode(act->arena, shape, resource)),
@@ -43,26 +44,29 @@ static err_t ask(struct act *act, enum owner owner, struct str path, const struc
     if (answer.status != 200) {
         const bool told = json_decode_lenient(&problem_in_shape, answer.body, act->arena, &problem,
                                               NULL) == ERR_OK;
-        return reply_outcome(act, answer.status,
-                             told ? problem.title : STR("The owner of this record does not answer."));
+        const struct str silence = STR("The owner of this record does not answer.");
+        return reply_outcome(act, answer.status, told ? problem.title : silence);
     }
     if (json_decode_lenient(shape, answer.body, act->arena, ret, NULL) == ERR_OK) return ERR_OK;
     return err_raise(ERR_INTERNAL, "an owner's answer is no %s", shape->name);
 }
 
+/* clang-format off */
+static const char statement[] =
+    "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"2026-11-22\","
+    "\"kind\":\"instance\",\"software\":{\"name\":\"Telecura\"},"
+    "\"implementation\":{\"description\":\"Telecura's FHIR R4 face\",\"url\":%s},"
+    "\"fhirVersion\":\"4.0.1\",\"format\":[\"" FHIR_JSON "\"],\"rest\":[{\"mode\":\"server\","
+    "\"security\":{\"cors\":false,\"service\":[{\"coding\":[{\"code\":\"OAuth\",\"system\":"
+    "\"http://terminology.hl7.org/CodeSystem/restful-security-service\"}]}]},\"resource\":["
+    "{\"type\":\"Patient\",\"interaction\":[{\"code\":\"read\"}]},"
+    "{\"type\":\"Appointment\",\"interaction\":[{\"code\":\"read\"},{\"code\":\"search-type\"}],"
+    "\"searchParam\":[{\"name\":\"patient\",\"type\":\"reference\"}]}]}]}";
+/* clang-format on */
+
 /* GET /fhir/R4/metadata */
 err_t metadata_read(struct act *act)
 {
-    static const char statement[] =
-        "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\",\"date\":\"2026-11-22\","
-        "\"kind\":\"instance\",\"software\":{\"name\":\"Telecura\"},"
-        "\"implementation\":{\"description\":\"Telecura's FHIR R4 face\",\"url\":%s},"
-        "\"fhirVersion\":\"4.0.1\",\"format\":[\"" FHIR_JSON "\"],\"rest\":[{\"mode\":\"server\","
-        "\"security\":{\"cors\":false,\"service\":[{\"coding\":[{\"system\":"
-        "\"http://terminology.hl7.org/CodeSystem/restful-security-service\",\"code\":\"OAuth\"}]}]},"
-        "\"resource\":[{\"type\":\"Patient\",\"interaction\":[{\"code\":\"read\"}]},"
-        "{\"type\":\"Appointment\",\"interaction\":[{\"code\":\"read\"},{\"code\":\"search-type\"}],"
-        "\"searchParam\":[{\"name\":\"patient\",\"type\":\"reference\"}]}]}]}";
     const char *const url = arena_cstr(act->arena, json_quote(act->arena, str_of(base_of())));
 
     return act_reply_raw(act, 200, FHIR_JSON, str_bytes(arena_printf(act->arena, statement, url)),
@@ -104,13 +108,15 @@ static bool is_base64url(struct str text)
     return !text.p || base64url_decode(text, raw, &n);
 }
 
-static struct str link_url(struct arena *arena, struct uuid patient, int64_t count, struct str cursor)
+static struct str link_url(struct arena *arena, struct uuid patient, int64_t count,
+                           struct str cursor)
 {
     const struct str start = arena_printf(arena, "%s/Appointment?patient=%s&_count=%lld", base_of(),
                                           UUID_ARG(patient), (long long)count);
 
-    return cursor.p ? arena_printf(arena, STR_FMT "&_cursor=" STR_FMT, STR_ARG(start), STR_ARG(cursor))
-                    : start;
+    return cursor.p
+               ? arena_printf(arena, STR_FMT "&_cursor=" STR_FMT, STR_ARG(start), STR_ARG(cursor))
+               : start;
 }
 
 static struct list entries_of(struct arena *arena, const struct visits_in *visits)
@@ -122,7 +128,8 @@ static struct list entries_of(struct arena *arena, const struct visits_in *visit
     for (size_t i = 0; i < visits->data.n; i++) {
         entries[i] = (struct entry){
             arena_printf(arena, "%s/Appointment/%s", base_of(), UUID_ARG(in[i].id)),
-            appointment_of(arena, &in[i]), &match,
+            appointment_of(arena, &in[i]),
+            &match,
         };
     }
     return (struct list){entries, visits->data.n};
@@ -142,17 +149,19 @@ err_t appointment_search(struct act *act)
         !is_base64url(in->cursor))
         return reply_outcome(act, 400, STR("A search parameter is malformed."));
 
-    const struct str path = arena_printf(act->arena, "/v1/appointments?patient_id=%s&limit=%lld%s" STR_FMT,
-                                         UUID_ARG(patient), (long long)count,
-                                         in->cursor.p ? "&cursor=" : "", STR_ARG(in->cursor));
+    const struct str path = arena_printf(
+        act->arena, "/v1/appointments?patient_id=%s&limit=%lld%s" STR_FMT, UUID_ARG(patient),
+        (long long)count, in->cursor.p ? "&cursor=" : "", STR_ARG(in->cursor));
     TRY(ask(act, OWNER_APPOINTMENTS, path, &visits_in_shape, &visits, &done));
     if (done) return ERR_OK;
 
     links[0] = (struct link){STR("self"), link_url(act->arena, patient, count, in->cursor)};
     links[1] = (struct link){STR("next"), link_url(act->arena, patient, count, visits.next_cursor)};
     const struct bundle bundle = {
-        .type = STR("Bundle"), .kind = STR("searchset"),
-        .link = {links, visits.next_cursor.p ? 2 : 1}, .entry = entries_of(act->arena, &visits),
+        .type = STR("Bundle"),
+        .kind = STR("searchset"),
+        .link = {links, visits.next_cursor.p ? 2 : 1},
+        .entry = entries_of(act->arena, &visits),
     };
     return reply(act, 200, &bundle_shape, &bundle);
 }

@@ -43,7 +43,8 @@ static const struct concept *concept_of_text(struct arena *arena, struct str tex
     return concept;
 }
 
-static const struct concept *concept_of_code(struct arena *arena, const char *system, struct str code)
+static const struct concept *concept_of_code(struct arena *arena, const char *system,
+                                             struct str code)
 {
     struct concept *const concept = ARENA_NEW(arena, struct concept);
     struct coding *const coding = ARENA_NEW(arena, struct coding);
@@ -60,7 +61,8 @@ static const struct identifier *mrn_of(struct arena *arena, struct str mrn)
     struct identifier *const identifier = ARENA_NEW(arena, struct identifier);
 
     if (!mrn.p) return NULL;
-    identifier->type = concept_of_code(arena, "http://terminology.hl7.org/CodeSystem/v2-0203", STR("MR"));
+    identifier->type =
+        concept_of_code(arena, "http://terminology.hl7.org/CodeSystem/v2-0203", STR("MR"));
     identifier->value = mrn;
     return identifier;
 }
@@ -105,8 +107,12 @@ struct patient *patient_of(struct arena *arena, const struct patient_in *in)
     struct patient *const patient = ARENA_NEW(arena, struct patient);
 
     *patient = (struct patient){
-        .type = STR("Patient"), .id = id_text(arena, in->id), .meta = meta_of(arena, in->version),
-        .gender = in->gender, .birth_date = in->birth_date, .telecom = telecom_of(arena, in),
+        .type = STR("Patient"),
+        .id = id_text(arena, in->id),
+        .meta = meta_of(arena, in->version),
+        .gender = in->gender,
+        .birth_date = in->birth_date,
+        .telecom = telecom_of(arena, in),
     };
     const struct identifier *const mrn = mrn_of(arena, in->mrn);
     const struct address *const address = address_of(arena, in->address);
@@ -141,7 +147,8 @@ static struct list participants_of(struct arena *arena, const struct visit_in *i
     references[0].type = STR("Patient");
     references[1].type = STR("Practitioner");
     references[1].identifier = provider;
-    for (size_t i = 0; i < 2; i++) people[i] = (struct participant){&references[i], STR("accepted")};
+    for (size_t i = 0; i < 2; i++)
+        people[i] = (struct participant){&references[i], STR("accepted")};
     return (struct list){people, 2};
 }
 
@@ -151,9 +158,14 @@ struct appointment *appointment_of(struct arena *arena, const struct visit_in *i
     const struct concept *const reason = concept_of_text(arena, in->reason);
 
     *appointment = (struct appointment){
-        .type = STR("Appointment"), .id = id_text(arena, in->id), .meta = meta_of(arena, in->version),
-        .status = status_of(in->state), .start_us = in->starts_at_us, .end_us = in->ends_at_us,
-        .minutes = (in->ends_at_us - in->starts_at_us) / MINUTE_US, .reason = ONE(reason),
+        .type = STR("Appointment"),
+        .id = id_text(arena, in->id),
+        .meta = meta_of(arena, in->version),
+        .status = status_of(in->state),
+        .start_us = in->starts_at_us,
+        .end_us = in->ends_at_us,
+        .minutes = (in->ends_at_us - in->starts_at_us) / MINUTE_US,
+        .reason = ONE(reason),
         .service_type = {concept_of_text(arena, in->visit_type), 1},
         .participant = participants_of(arena, in),
     };

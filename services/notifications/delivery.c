@@ -13,8 +13,10 @@ err_t delivery_list(struct act *act)
     TRY(act_allow_none(act));
     TRY(act_cursor_open(act, in->cursor, &before));
     const struct deliveries_own query = {
-        .patient_id = act->who.patient, .before_at_us = before.at_us ? before.at_us : INT64_MAX,
-        .before_id = before.id, .limit = in->limit ? in->limit : DELIVERIES_LIMIT,
+        .patient_id = act->who.patient,
+        .before_at_us = before.at_us ? before.at_us : INT64_MAX,
+        .before_id = before.id,
+        .limit = in->limit ? in->limit : DELIVERIES_LIMIT,
     };
     TRY(deliveries_own(act, &query, &rows));
     if (rows.n == (size_t)query.limit) {

@@ -7,8 +7,8 @@
 #include <time.h>
 
 #define CONNECT_MS 5000L
-#define SEND_MS 10000L  /* whole; post.c's lease is longer */
-#define QUOTED_LINE 75  /* RFC 2045: 76 with the soft break's sign */
+#define SEND_MS 10000L /* whole; post.c's lease is longer */
+#define QUOTED_LINE 75 /* RFC 2045: 76 with the soft break's sign */
 
 /* ---- addresses ---- */
 
@@ -50,14 +50,17 @@ static bool on_loopback(const char *server)
     return false;
 }
 
-err_t mail_start(const struct notifications_settings *settings)
+err_t mail_start(void)
 {
+    const struct notifications_settings *settings = service_settings();
+
     if (!strchr(settings->smtp, ':'))
         return err_raise(ERR_BAD_REQUEST, "smtp: name the mail server as host:port");
     if (!mail_address_ok(mailbox_address(settings->mail_from)))
         return err_raise(ERR_BAD_REQUEST, "mail_from: name the sender as Name <address>");
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK
-               ? ERR_OK : err_raise(ERR_INTERNAL, "libcurl does not start");
+               ? ERR_OK
+               : err_raise(ERR_INTERNAL, "libcurl does not start");
 }
 
 /* ---- the message ---- */
@@ -88,8 +91,10 @@ static struct str quoted(struct arena *arena, struct str text, bool word)
             n += 3;
             column = 0;
         }
-        if (width == 1) out[n] = (char)c;
-        else snprintf(out + n, 4, "=%02X", c);
+        if (width == 1)
+            out[n] = (char)c;
+        else
+            snprintf(out + n, 4, "=%02X", c);
         n += width;
         column = end ? 0 : column + width;
     }
@@ -99,8 +104,8 @@ static struct str quoted(struct arena *arena, struct str text, bool word)
 static struct str subject_of(struct arena *arena, const char *subject)
 {
     if (is_ascii(subject)) return str_of(subject);
-    return arena_printf(arena, "=?utf-8?Q?" STR_FMT "?=",
-                        STR_ARG(quoted(arena, str_of(subject), true)));
+    return arena_printf(arena,
+                        "=?utf-8?Q?" STR_FMT "?=", STR_ARG(quoted(arena, str_of(subject), true)));
 }
 
 static struct str date_of(struct arena *arena, int64_t at_us)
@@ -119,19 +124,18 @@ struct str mail_print(struct arena *arena, const struct notifications_settings *
 {
     const struct text *text = mail->text, *frame = text_find(STR(""), str_of(text->language));
     const struct str domain = domain_of(mailbox_address(settings->mail_from));
-    const struct str body = arena_printf(arena, "%s\r\n\r\n%s\r\n%s\r\n", text->body, frame->body,
-                                         settings->portal);
+    const struct str body =
+        arena_printf(arena, "%s\r\n\r\n%s\r\n%s\r\n", text->body, frame->body, settings->portal);
 
-    return arena_printf(
-        arena,
-        "From: %s\r\nTo: %s\r\nSubject: " STR_FMT "\r\nDate: " STR_FMT "\r\n"
-        "Message-ID: <%s@" STR_FMT ">\r\n"
-        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        "Content-Transfer-Encoding: quoted-printable\r\nContent-Language: %s\r\n"
-        "Auto-Submitted: auto-generated\r\n\r\n" STR_FMT,
-        settings->mail_from, mail->to, STR_ARG(subject_of(arena, text->subject)),
-        STR_ARG(date_of(arena, now_us)), UUID_ARG(mail->id), STR_ARG(domain), text->language,
-        STR_ARG(quoted(arena, body, false)));
+    return arena_printf(arena,
+                        "From: %s\r\nTo: %s\r\nSubject: " STR_FMT "\r\nDate: " STR_FMT "\r\n"
+                        "Message-ID: <%s@" STR_FMT ">\r\n"
+                        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Transfer-Encoding: quoted-printable\r\nContent-Language: %s\r\n"
+                        "Auto-Submitted: auto-generated\r\n\r\n" STR_FMT,
+                        settings->mail_from, mail->to, STR_ARG(subject_of(arena, text->subject)),
+                        STR_ARG(date_of(arena, now_us)), UUID_ARG(mail->id), STR_ARG(domain),
+                        text->language, STR_ARG(quoted(arena, body, false)));
 }
 
 /* ---- the way ---- */
@@ -166,7 +170,8 @@ static enum mail_result mail_carry(CURL *curl, const struct notifications_settin
     struct upload upload = {message};
     char url[512];
 
-    snprintf(url, sizeof url, "smtp://%s/telecura", settings->smtp); /* the path is our name in EHLO */
+    /* The path is our name in EHLO. */
+    snprintf(url, sizeof url, "smtp://%s/telecura", settings->smtp);
     struct curl_slist *to = curl_slist_append(NULL, mail->to);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* whatever the environment says */

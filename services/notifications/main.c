@@ -5,14 +5,9 @@ static const struct setting settings[] = {
     {"smtp", SETTING_TEXT, AT(smtp), NULL, 0, 0,
      "host:port of the mail server; STARTTLS unless it is on loopback"},
     {"mail_from", SETTING_TEXT, AT(mail_from), NULL, 0, 0, "sender: Name <address>"},
-    {"portal", SETTING_TEXT, AT(portal), NULL, 0, 0, "address of the portal, for the link in a mail"},
+    {"portal", SETTING_TEXT, AT(portal), NULL, 0, 0, "address of the portal, linked in mails"},
     {0},
 };
-
-static err_t start(void)
-{
-    return mail_start(service_settings());
-}
 
 static const struct service notifications_service = {
     .name = "notifications",
@@ -24,7 +19,7 @@ static const struct service notifications_service = {
     .states = notifications_states,
     .migrations = notifications_migrations,
     .stmts = notifications_stmts,
-    .start = start,
+    .start = mail_start,
     .effects = post_office,
 };
 

@@ -70,7 +70,7 @@ bool mail_address_ok(struct str address);
 struct str mail_print(struct arena *arena, const struct notifications_settings *settings,
                       const struct mail *mail, int64_t now_us);
 enum mail_result mail_send(const struct notifications_settings *settings, const struct mail *mail);
-err_t mail_start(const struct notifications_settings *settings);
+err_t mail_start(void); /* refuses settings that no mail can leave with */
 
 /* ---- the post office: body of the effects thread ---- */
 

@@ -15,17 +15,17 @@
 #include "common/base/secret.h"
 #include "services/notifications/notifications.h"
 
-#define LEASE_US (30 * SECOND_US)  /* longer than a send can take */
+#define LEASE_US (30 * SECOND_US) /* longer than a send can take */
 #define IDLE_MS 1000
-#define PAGE 50                    /* of deliveries_due */
-#define ATTEMPTS_MAX 30            /* about a day */
+#define PAGE 50         /* of deliveries_due */
+#define ATTEMPTS_MAX 30 /* about a day */
 #define PAUSE_US_MAX HOUR_US
 
 struct post { /* one delivery on its way */
     struct uuid id;
     int64_t version;
     int32_t attempts;
-    bool lost;          /* its address can never be read again */
+    bool lost; /* its address can never be read again */
     struct mail mail;
 };
 
@@ -42,7 +42,9 @@ struct closing {
 static err_t address_read(struct act *act, const struct delivery_found *row, struct post *post)
 {
     struct unseal item = {
-        .patient = row->member_patient, .row = row->member_id, .kind = KIND_PERSON,
+        .patient = row->member_patient,
+        .row = row->member_id,
+        .kind = KIND_PERSON,
         .sealed = row->sealed,
     };
 
@@ -70,8 +72,12 @@ static err_t post_take(struct act *act)
     TRY(delivery_open(act, &(struct delivery_open){.id = post->id}, &row));
     TRY(address_read(act, &row, post));
     const struct delivery_take take = {
-        .id = row.id, .version = row.version, .person = row.person, .state = step.to,
-        .from = {step.from, step.n}, .lease_us = act->now_us + LEASE_US,
+        .id = row.id,
+        .version = row.version,
+        .person = row.person,
+        .state = step.to,
+        .from = {step.from, step.n},
+        .lease_us = act->now_us + LEASE_US,
     };
     TRY(delivery_take(act, &take, &taken));
     post->version = taken.version;
@@ -92,8 +98,11 @@ static err_t post_close(struct act *act)
     TRY(act_step(act, delivery_states, in->event, &step));
     const bool sent = in->kind == TELECURA__V1__DELIVERY_EVENT__KIND__SENT;
     const struct delivery_close close = {
-        .id = in->post->id, .version = in->post->version, .state = step.to,
-        .from = {step.from, step.n}, .due_at_us = in->due_at_us,
+        .id = in->post->id,
+        .version = in->post->version,
+        .state = step.to,
+        .from = {step.from, step.n},
+        .due_at_us = in->due_at_us,
         .sent_at_us = sent ? act->now_us : 0,
     };
     TRY(delivery_close(act, &close, &row));
@@ -122,7 +131,8 @@ static struct closing closing_of(const struct post *post, enum mail_result resul
     if (result == MAIL_SENT)
         return (struct closing){post, "close", now_us, TELECURA__V1__DELIVERY_EVENT__KIND__SENT};
     if (result == MAIL_REFUSED || post->attempts >= ATTEMPTS_MAX)
-        return (struct closing){post, "give_up", now_us, TELECURA__V1__DELIVERY_EVENT__KIND__FAILED};
+        return (struct closing){post, "give_up", now_us,
+                                TELECURA__V1__DELIVERY_EVENT__KIND__FAILED};
     return (struct closing){post, "put_off", now_us + pause_us(post->attempts),
                             TELECURA__V1__DELIVERY_EVENT__KIND__UNSPECIFIED};
 }
@@ -164,7 +174,9 @@ static bool deliver(struct db *db, const struct delivery_due *due)
 static err_t due_read(struct db *db, struct arena *arena, struct rows *ret_due)
 {
     const struct tx_frame frame = {
-        .now_us = clock_now_us(), .arena = arena, .deadline_us = clock_mono_us() + 10 * SECOND_US,
+        .now_us = clock_now_us(),
+        .arena = arena,
+        .deadline_us = clock_mono_us() + 10 * SECOND_US,
     };
     struct tx *tx = tx_begin(db, &frame);
     const err_t err = tx_many(tx, &deliveries_due_stmt, NULL, ret_due);

@@ -6,10 +6,16 @@
 
 #include <cmocka.h>
 
-static const char *const templates[] = {"visit_booked", "visit_moved", "visit_cancelled",
-                                        "visit_reminder", "prescription_sent", "invoice_issued", ""};
+static const char *const templates[] = {"visit_booked",
+                                        "visit_moved",
+                                        "visit_cancelled",
+                                        "visit_reminder",
+                                        "prescription_sent",
+                                        "invoice_issued",
+                                        ""};
 static const struct notifications_settings settings = {
-    .smtp = "127.0.0.1:25", .mail_from = "Clinic <no-reply@clinic.test>",
+    .smtp = "127.0.0.1:25",
+    .mail_from = "Clinic <no-reply@clinic.test>",
     .portal = "https://portal.test/a?b=c",
 };
 
@@ -35,13 +41,25 @@ static void every_text_in_every_language(void **state)
 static void addresses(void **state)
 {
     static const char *const good[] = {"a@b", "ada.l+x@mail.example.org", "o'hara@x-y.test"};
-    static const char *const bad[] = {"", "a", "@b", "a@", "a@b@c", "a b@c", "<a@b>", "a@b\r\nBcc: c@d",
-                                      "a,b@c", "\"a\"@b", "a@\xc3\xa4.test", "a@b\x7f"};
+    static const char *const bad[] = {"",
+                                      "a",
+                                      "@b",
+                                      "a@",
+                                      "a@b@c",
+                                      "a b@c",
+                                      "<a@b>",
+                                      "a@b\r\nBcc: c@d",
+                                      "a,b@c",
+                                      "\"a\"@b",
+                                      "a@\xc3\xa4.test",
+                                      "a@b\x7f"};
     char longest[MAIL_ADDRESS_BYTES_MAX + 2];
 
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_true(mail_address_ok(str_of(good[i])));
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(mail_address_ok(str_of(bad[i])));
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(mail_address_ok(str_of(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(mail_address_ok(str_of(bad[i])));
     memset(longest, 'a', sizeof longest);
     longest[1] = '@';
     assert_true(mail_address_ok((struct str){longest, MAIL_ADDRESS_BYTES_MAX}));
@@ -55,13 +73,15 @@ static void every_mail_has_its_form(void **state)
 
     (void)state;
     for (size_t i = 0; i + 1 < sizeof templates / sizeof *templates; i++) {
-        const struct mail mail = {.id = {{1, 2}}, .to = "ada@mail.test",
+        const struct mail mail = {.id = {{1, 2}},
+                                  .to = "ada@mail.test",
                                   .text = text_find(str_of(templates[i]), STR("de"))};
         const struct str text = mail_print(arena, &settings, &mail, 1795310000000000);
         const char *const all = arena_cstr(arena, text);
         size_t column = 0;
 
-        assert_non_null(strstr(all, "Message-ID: <01020000-0000-0000-0000-000000000000@clinic.test>\r\n"));
+        assert_non_null(
+            strstr(all, "Message-ID: <01020000-0000-0000-0000-000000000000@clinic.test>\r\n"));
         assert_non_null(strstr(all, "To: ada@mail.test\r\n"));
         assert_non_null(strstr(all, "Date: Sun, 22 Nov 2026 01:13:20 +0000\r\n"));
         assert_non_null(strstr(all, "https://portal.test/a?b=3Dc\r\n"));
