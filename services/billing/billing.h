@@ -2,8 +2,8 @@
  * billing - what a visit cost, who owes it, what was paid.
  *
  * The structs are what handlers take and answer; shapes.c says how they look as JSON, routes.c who
- * may ask, states.c which step may follow which. Rows come from sql/ by sqlgen. Money is int64 minor
- * units with an ISO 4217 currency; what is owed is what the ledger's postings add up to.
+ * may ask, states.c which step may follow which. Rows come from sql/ by sqlgen. Money is int64
+ * minor units with an ISO 4217 currency; what is owed is what the ledger's postings add up to.
  *
  * Threads  handlers run on any worker.
  */

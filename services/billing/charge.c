@@ -28,7 +28,9 @@ err_t visit_charge(struct act *act)
     bool fresh;
 
     TRY(act_allow(act, pb_to_uuid(heard->patient)));
-    const struct tariff_at day = {.visit_type = str_of(heard->visit_type), .at_us = heard->started_at_us};
+    const struct tariff_at day = {
+        .visit_type = str_of(heard->visit_type), .at_us = heard->started_at_us,
+    };
     TRY(tariff_at(act, &day, &price));
     const struct charge_insert new = {
         .id = uuid_v7(act->now_us), .visit_id = act->event->key,

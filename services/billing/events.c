@@ -1,7 +1,7 @@
 #include "services/billing/billing.h"
 
+/* Only a visit that was held costs: nobody pays for what was cancelled or missed. */
 /* clang-format off */
-/* Only a visit that was held costs: nobody pays for what was cancelled or missed, whoever missed it. */
 const struct hears billing_hears[] = {
     {TOPIC_VISITS, EFFECT, TELECURA__V1__VISIT_EVENT__KIND__ENDED, visit_charge, NULL, AUDIT_CHARGED},
     {0},

@@ -2,7 +2,8 @@
 
 #define INVOICES_LIMIT 50
 
-static const ProtobufCMessage *event_of(struct act *act, invoice_event kind, const struct invoice *row)
+static const ProtobufCMessage *event_of(struct act *act, invoice_event kind,
+                                        const struct invoice *row)
 {
     Telecura__V1__InvoiceEvent *const event = ARENA_NEW(act->arena, Telecura__V1__InvoiceEvent);
 
@@ -60,7 +61,8 @@ err_t bill_list(struct act *act)
     struct bill *const bills = ARENA_ARRAY(act->arena, struct bill, rows.n + 1);
     for (size_t i = 0; i < rows.n; i++) bills[i].row = rows.p[i];
     if (rows.n == (size_t)query.limit)
-        next = act_cursor(act, (struct cursor){rows.p[rows.n - 1].issued_at_us, rows.p[rows.n - 1].id});
+        next = act_cursor(
+            act, (struct cursor){rows.p[rows.n - 1].issued_at_us, rows.p[rows.n - 1].id});
     return act_reply_list(act, &bill_shape, bills, rows.n, next);
 }
 

@@ -1,10 +1,10 @@
 /*
- * check - what is dangerous about a prescription: an allergy, the same therapy twice, a dose outside
- * the formulary.
+ * check - what is dangerous about a prescription: an allergy, the same therapy twice, a dose
+ * outside the formulary.
  *
- * A finding is a text: a word, and what it is about after a colon ("allergy: Penicillin V"). Nothing
- * found is no findings. The words: allergy, duplicate, dose_low, dose_high, daily_dose_high, and
- * `unchecked`, when something that the check must see could not be opened.
+ * A finding is a text: a word, and what it is about after a colon ("allergy: Penicillin V").
+ * Nothing found is no findings. The words: allergy, duplicate, dose_low, dose_high,
+ * daily_dose_high, and `unchecked`, when something that the check must see could not be opened.
  *
  * Threads  any; pure. Texts live in the arena.
  */

@@ -316,7 +316,8 @@ err_t rx_list(struct act *act)
         if (list[i].phi) rx_show(act, &list[i]);
     }
     if (rows.n == (size_t)query.limit)
-        next = act_cursor(act, (struct cursor){rows.p[rows.n - 1].drafted_at_us, rows.p[rows.n - 1].id});
+        next = act_cursor(
+            act, (struct cursor){rows.p[rows.n - 1].drafted_at_us, rows.p[rows.n - 1].id});
     return act_reply_list(act, &rx_shape, list, rows.n, next);
 }
 

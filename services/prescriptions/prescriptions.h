@@ -1,9 +1,9 @@
 /*
- * prescriptions - what a clinician prescribes, how it was checked and signed, and what was handed out.
+ * prescriptions - what a clinician prescribes, how it was checked and signed, what was handed out.
  *
  * The structs are what handlers take and answer; shapes.c says how they look as JSON, routes.c who
  * may ask, states.c which step may follow which, check.c what is dangerous. Rows come from sql/ by
- * sqlgen. Which drug it is, its dose and its directions stand only inside the sealed PrescriptionPhi.
+ * sqlgen. The drug, its dose and its directions stand only inside the sealed PrescriptionPhi.
  *
  * Threads  handlers run on any worker; the signer is const after start.
  */

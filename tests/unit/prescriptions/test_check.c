@@ -17,7 +17,8 @@ static const struct drug ibuprofen = {
 static const struct allergen nsaids[] = {{STR("http://snomed.info/sct"), STR("372665008")}};
 static struct arena *arena;
 
-static coded_phi allergy(const char *system, const char *code, const char *text, const char *status)
+static coded_phi allergy(const char *system, const char *code, const char *text,
+                         const char *status)
 {
     coded_phi phi = TELECURA__V1__CODED_PHI__INIT;
 
@@ -28,7 +29,8 @@ static coded_phi allergy(const char *system, const char *code, const char *text,
     return phi;
 }
 
-static struct strs run(int64_t dose, int64_t times, const coded_phi *phi, const prescription_phi *other)
+static struct strs run(int64_t dose, int64_t times, const coded_phi *phi,
+                       const prescription_phi *other)
 {
     const struct check check = {
         .drug = &ibuprofen, .dose_micrograms = dose, .doses_per_day = times,
@@ -106,7 +108,8 @@ static void doses_at_their_borders(void **state)
 
 static const char *const all_states[] = {NULL, "ready", "blocked", "signed", "sent",
                                          "partially_filled", "filled", "cancelled"};
-static const char *const all_events[] = {"pass", "block", "sign", "send", "fill", "fill_last", "cancel"};
+static const char *const all_events[] = {"pass", "block", "sign",  "send",
+                                         "fill", "fill_last", "cancel"};
 
 /* Written out by hand, once more. Who: N nurse, D clinician, A pharmacist. */
 static const struct { const char *event, *from, *to, *who; } expected[] = {
@@ -124,7 +127,12 @@ static const struct { const char *event, *from, *to, *who; } expected[] = {
 
 static char letter_of(unsigned role)
 {
-    return role == ROLE_NURSE ? 'N' : role == ROLE_CLINICIAN ? 'D' : role == ROLE_PHARMACIST ? 'A' : '-';
+    switch (role) {
+    case ROLE_NURSE: return 'N';
+    case ROLE_CLINICIAN: return 'D';
+    case ROLE_PHARMACIST: return 'A';
+    default: return '-';
+    }
 }
 
 static const char *next_of(const char *event, const char *from, unsigned role)
@@ -132,7 +140,8 @@ static const char *next_of(const char *event, const char *from, unsigned role)
     for (size_t i = 0; i < COUNT(expected); i++) {
         const bool here = from && expected[i].from ? strcmp(from, expected[i].from) == 0
                                                    : from == expected[i].from;
-        if (here && strcmp(event, expected[i].event) == 0 && strchr(expected[i].who, letter_of(role)))
+        if (here && strcmp(event, expected[i].event) == 0 &&
+            strchr(expected[i].who, letter_of(role)))
             return expected[i].to;
     }
     return NULL;
