@@ -35,12 +35,14 @@ static err_t incident(struct act *act, const struct heard *heard, const char *ki
         .seq = seq,
         .event_id = heard->event,
     };
+    struct incident_seen seen;
 
     metrics_add(&counted);
     metrics_count(&counted, 1);
-    log_line(LOG_FAULT, "audit_incident", "%s in the log of %s, producer's number %lld", kind,
-             UUID_ARG(act->org), (long long)seq);
-    incident_insert(act, &row);
+    TRY(incident_insert(act, &row, &seen));
+    if (seen.times == 1)
+        log_line(LOG_FAULT, "audit_incident", "%s in the log of %s, producer's number %lld", kind,
+                 UUID_ARG(act->org), (long long)seq);
     return ERR_OK;
 }
 

@@ -4,6 +4,7 @@
 -- row pending_leaf (producer text, event_id uuid, leaf bytea)
 -- row pending_log (org uuid)
 -- row placed_leaf (producer text, event_id uuid, seq int8, leaf_index int8)
+-- row incident_seen (times int8)
 -- row found_leaf (leaf_index int8)
 -- row listed_leaf (event_id uuid, leaf_index int8)
 
@@ -36,12 +37,13 @@ INSERT INTO entry (org, producer, seq, event_id, mac, subject, leaf)
 VALUES (:org, :producer::text, :seq::int8, :event_id::uuid, :mac::bytea, :subject?::bytea,
         :leaf::bytea);
 
--- incident_insert  :exec
+-- incident_insert  :one incident_seen
 INSERT INTO incident AS i (org, id, producer, kind, epoch, seq, event_id, first_at, last_at)
 VALUES (:org, :id::uuid, :producer::text, :kind::text, :epoch::int8, :seq::int8, :event_id?::uuid,
         :now, :now)
 ON CONFLICT (org, producer, kind, seq) DO UPDATE SET
-    times = i.times + 1, last_at = excluded.last_at, closed_at = NULL;
+    times = i.times + 1, last_at = excluded.last_at, closed_at = NULL
+RETURNING times;
 
 -- gap_close  :exec
 UPDATE incident SET closed_at = :now
