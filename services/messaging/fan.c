@@ -289,8 +289,8 @@ static void all_catch_up(struct db *db, struct arena *arena)
     const struct wanted *wanted = channels_held(arena, true, &n);
 
     for (size_t i = 0; i < n; i++) {
-        if (service_act(db, wanted[i].org, AUDIT_NONE, catch_up, &wanted[i]) != ERR_OK)
-            return; /* raised there; the next round tries again */
+        if (service_act(db, wanted[i].org, AUDIT_NONE, catch_up, &wanted[i]) == ERR_UNAVAILABLE)
+            return; /* raised there; the next round tries again, what else fails too */
     }
 }
 
@@ -348,29 +348,23 @@ static err_t closing_record(struct act *act)
     return seat->gone ? presence_tell(act, seat->actor.person, seat->visit, "gone") : ERR_OK;
 }
 
-static struct seat *ended_take(void)
-{
-    pthread_mutex_lock(&lock);
-    struct seat *seat = ended;
-    if (seat) ended = seat->next;
-    pthread_mutex_unlock(&lock);
-
-    return seat;
-}
-
+/* What could not be recorded is tried again with the next round. */
 static void closings_record(struct db *db)
 {
-    struct seat *seat;
+    pthread_mutex_lock(&lock);
+    struct seat *list = ended, *next;
+    ended = NULL;
+    pthread_mutex_unlock(&lock);
 
-    while ((seat = ended_take())) {
+    for (struct seat *seat = list; seat; seat = next) {
+        next = seat->next;
         if (service_act(db, seat->org, AUDIT_CHANNEL_CLOSED, closing_record, seat) == ERR_OK) {
             free(seat);
             continue;
         }
         pthread_mutex_lock(&lock);
-        ended_add(seat); /* tried again with the next round */
+        ended_add(seat);
         pthread_mutex_unlock(&lock);
-        return;
     }
 }
 

@@ -319,29 +319,23 @@ static err_t leaving_record(struct act *act)
     return act_emit(act, TOPIC_CALLS, seating->call, row.version, &event.base);
 }
 
-static struct seating *ended_take(void)
-{
-    pthread_mutex_lock(&lock);
-    struct seating *seating = ended;
-    if (seating) ended = seating->next;
-    pthread_mutex_unlock(&lock);
-
-    return seating;
-}
-
+/* What could not be recorded is tried again with the next round. */
 static void leavings_record(struct db *db)
 {
-    struct seating *seating;
+    pthread_mutex_lock(&lock);
+    struct seating *list = ended, *next;
+    ended = NULL;
+    pthread_mutex_unlock(&lock);
 
-    while ((seating = ended_take())) {
+    for (struct seating *seating = list; seating; seating = next) {
+        next = seating->next;
         if (service_act(db, seating->org, AUDIT_CALL_LEFT, leaving_record, seating) == ERR_OK) {
             free(seating);
             continue;
         }
         pthread_mutex_lock(&lock);
-        ended_add(seating); /* tried again with the next round */
+        ended_add(seating);
         pthread_mutex_unlock(&lock);
-        return;
     }
 }
 

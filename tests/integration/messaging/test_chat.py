@@ -175,3 +175,8 @@ def test_a_closed_visit_ends_its_sessions_and_takes_no_more(messaging, visit, en
         except Refused as refused:
             assert refused.code == "bad_state"
     assert messaging.get(f"/v1/channels/{visit.channel}/messages", who=visit.patient).status == 200
+
+
+def test_every_statement_is_what_the_database_thinks(messaging):
+    done = messaging.command("--config", messaging.config, "--verify")
+    assert done.returncode == 0, done.stderr

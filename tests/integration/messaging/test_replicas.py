@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from ws import Closed, connect
+from visits import patiently, until
+from ws import Closed, Refused, connect
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,24 @@ def test_stopping_closes_with_come_back_and_records_it(suite, visit, enter):
     assert suite.audit("messaging", action="channel.close", actor=visit.clinician.id)
     with pytest.raises(OSError):
         connect(leaver, "/v1/stream")
+
+
+def test_postgres_away_says_try_again_and_loses_nothing(suite, messaging, visit, enter):
+    doctor, _ = enter(visit, visit.clinician)
+    doctor.reply(send(doctor, "before"))
+    suite.postgres.stop()
+    try:
+        with pytest.raises(Refused) as caught:
+            doctor.reply(send(doctor, "meanwhile"))
+        assert caught.value.retryable
+        with connect(messaging, "/v1/stream") as late:
+            with pytest.raises(Refused) as caught:
+                late.ask("connect", token=visit.clinician.token, grant=visit.grant(visit.clinician))
+            assert caught.value.retryable and late.closed()[0] == 4011
+        doctor.drop()
+    finally:
+        suite.postgres.start()
+    back, opened = until(lambda: patiently(lambda: enter(visit, visit.clinician)), 20)
+    assert [m["body"] for m in opened["messages"]] == ["before"]
+    assert back.reply(send(back, "after"))["offset"] == 2
+    until(lambda: suite.audit("messaging", action="channel.close", actor=visit.clinician.id), 20)

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import itertools
+import random
 import time
 import uuid
 
@@ -115,6 +116,39 @@ def test_s8_a_second_device_takes_the_seat_whatever_the_order(suite, signaling, 
     assert tablet.closed()[0] == 1000
     assert signaling.rows(f"SELECT 1 FROM seat WHERE person = '{visit.clinician.id}'")
     until(lambda: not signaling.rows(f"SELECT 1 FROM seat WHERE person = '{visit.patient.id}'"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_s8_the_live_seat_hears_everything_once_in_any_order_of_devices(seed, visit, join):
+    """S8 as a model: the device that came last has the seat; without one, letters wait for the next."""
+    dice, seq = random.Random(seed), itertools.count(1)
+    doctor, _ = join(visit, visit.clinician)
+    live, waiting = None, []
+    for _ in range(25):
+        step = dice.choice(("come", "come", "drop", "leave", "say", "say", "say"))
+        if step == "come":
+            former, (live, _) = live, join(visit, visit.patient)
+            if former:
+                assert former.closed()[0] == 4505
+            assert doctor.push("peer")["state"] == "joined"
+            assert [live.push("signal")["seq"] for _ in waiting] == waiting
+            waiting = []
+        elif step == "say":
+            n = next(seq)
+            signal(doctor, visit.patient, seq=n)
+            if live:
+                assert live.push("signal")["seq"] == n
+            else:
+                waiting.append(n)
+        elif live:
+            live.drop() if step == "drop" else live.send("leave")
+            assert doctor.push("peer")["state"] == "left"
+            live = None
+
+
+def test_every_statement_is_what_the_database_thinks(signaling):
+    done = signaling.command("--config", signaling.config, "--verify")
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_said_before_the_peer_comes_waits_for_it(suite, signaling, visit, join):
