@@ -34,8 +34,8 @@ def quote(value):
 
 
 class Postgres:
-    def __init__(self, folder, fsync=False):
-        self.folder, self.fsync = folder, fsync
+    def __init__(self, folder, fsync=False, **settings):
+        self.folder, self.fsync, self.settings = folder, fsync, settings
         self.socket = f"{folder}/pg"
         self._prefix = AS_POSTGRES if os.geteuid() == 0 else []
         self._server = None
@@ -54,6 +54,7 @@ class Postgres:
             "fsync": "on" if self.fsync else "off", "log_destination": "stderr",
             "shared_buffers": "64MB", "deadlock_timeout": "200ms", "log_statement": "none",
             "log_min_error_statement": "panic", "log_parameter_max_length_on_error": 0,
+            **self.settings,
         }
         flags = [word for name, value in setting.items() for word in ("-c", f"{name}={value}")]
         self._server = subprocess.Popen(
@@ -71,6 +72,12 @@ class Postgres:
             self._server.send_signal(how)
             self._server.wait(30)
             self._server = None
+
+    @property
+    def pid(self):
+        """Of the postmaster."""
+        with open(f"{self.socket}/data/postmaster.pid") as f:
+            return int(f.readline())
 
     def database(self, service):
         """One database a service, with a role that may change tables and one that may not."""
@@ -99,11 +106,11 @@ class Postgres:
         (value,) = row.values()
         return value
 
-    def execute(self, database, text):
+    def execute(self, database, text, timeout=60):
         done = subprocess.run(
             [binary("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.socket,
              "-U", "root_of_all", "-d", database, "-f", "-"],
-            input=text, capture_output=True, text=True, timeout=60)
+            input=text, capture_output=True, text=True, timeout=timeout)
         if done.returncode != 0:
             raise RuntimeError(f"psql: {done.stderr.strip()}")
         return done.stdout

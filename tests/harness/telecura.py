@@ -242,14 +242,14 @@ class Service(Client):
 
 
 class Suite:
-    def __init__(self, fsync=False):
+    def __init__(self, fsync=False, **postgres_settings):
         # Short, since a Unix socket's path has 107 bytes; open, since postgres is another user.
         self.folder = tempfile.mkdtemp(prefix="tc-", dir="/tmp")
         os.chmod(self.folder, 0o755)
         self.authority = Authority(f"{self.folder}/ca")
         self.jwks = f"{self.folder}/jwks.json"
         self.idp = Idp(self.jwks)
-        self.postgres = Postgres(self.folder, fsync)
+        self.postgres = Postgres(self.folder, fsync, **postgres_settings)
         self.services, self.replicas = {}, []
         self.clock_file = f"{self.folder}/clock"
         with open(self.clock_file, "wb") as f:

@@ -1,0 +1,250 @@
+"""booking: POST /v1/appointments against PostgreSQL alone, and against the seed's design.
+
+ratio      bookings/s through the service (8 workers, real keyd, plain HTTP on loopback) over
+           transactions/s of pgbench (8 clients) with a script made from the service's own
+           statements, in the same two flushes; runs alternate: A B B A
+one_cte    the same ratio to a whole booking as one statement in a plain schema, for comparison
+seed_orm   bookings/s over those of the seed's FastAPI design, the same driver and 10 % conflicts
+seed_best  the same over its best form: bare asyncpg, two workers
+cpu_us     CPU of the service a booking, its share of the kernel's work included
+
+fsync is on everywhere, every run has a fresh copy of the same clinic with 50,000 bookings, and
+every answer is checked.
+"""
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import booking_work as work
+import rig
+import place
+import telecura
+from identity import ISSUER
+from postgres import binary
+
+CONNECTIONS, WORKERS = 16, 8
+REQUESTS = 60_000
+CONFLICTS = 0.1
+BARS = {"ratio": ("≥", 0.60), "seed_orm": ("≥", 7), "seed_best": ("≥", 3.5), "cpu_us": ("≤", 150)}
+POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min",
+            "jit": "off"}
+ANCHORS = rig.HERE / "anchors"
+HTTPLOAD = pathlib.Path(telecura.bin_folder()).parent / "tests/bench/httpload"
+
+
+class Bench:
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.suite = telecura.Suite(fsync=True, **POSTGRES)
+        self.folder = pathlib.Path(self.suite.folder)
+        self.postgres = self.suite.postgres
+        self.busy, self.sample = [], None
+
+    def prepare(self):
+        """The service's settings, both clinics and all requests."""
+        self.service = self.suite.service("appointments", start=False, workers=WORKERS,
+                                          http_plain=f"127.0.0.1:{telecura.free_port()}",
+                                          http_plain_only="true")
+        self.port = int(self.service.settings["http_plain"].rsplit(":", 1)[1])
+        self.postgres.execute("appointments", work.clinic_sql(ISSUER), 600)
+        self.postgres.execute("postgres", "CREATE DATABASE seed")
+        self.postgres.execute("seed", (ANCHORS / "seed.sql").read_text(), 600)
+        idp = self.suite.idp
+        tokens = [idp.token(f"patient-{n}", ttl_s=7200) for n in range(work.PATIENTS)]
+        # One booking a patient: every token is known and every key is there before it counts.
+        work.write_requests(self.folder / "warm", tokens, 0, work.PATIENTS)
+        work.write_requests(self.folder / "free", tokens, work.PATIENTS, REQUESTS)
+        work.write_requests(self.folder / "mixed", tokens, work.PATIENTS, REQUESTS, CONFLICTS)
+        work.write_seed_requests(self.folder / "seed-warm", 0, 10 * work.PATIENTS, 0)
+        work.write_seed_requests(self.folder / "seed", 10 * work.PATIENTS, REQUESTS, CONFLICTS)
+
+    def close(self):
+        self.suite.close()
+
+    def fresh(self, template):
+        """A new copy, so that no run inherits another's bloat."""
+        self.postgres.execute("postgres", "DROP DATABASE IF EXISTS bench WITH (FORCE)")
+        self.postgres.execute("postgres", f"CREATE DATABASE bench TEMPLATE {template}")
+        self.postgres.execute("bench", "CHECKPOINT")
+
+    def measured(self, run):
+        """run() -> (operations, figures), alone and in a calm moment, with the database's CPU."""
+        self.busy.append(rig.calm())
+        before = rig.cpu_s(self.postgres.pid)
+        count, figures = run()
+        figures["pg_cpu_us"] = round((rig.cpu_s(self.postgres.pid) - before) * 1e6 / count, 1)
+        return figures
+
+    def load(self, port, requests, seconds, connections=CONNECTIONS):
+        return json.loads(rig.run(HTTPLOAD, port, self.folder / requests, connections, seconds))
+
+    # ---- the three arms ----
+
+    def through_service(self, requests):
+        self.fresh("appointments")
+        conninfo = self.postgres.conninfo("appointments").replace("dbname=appointments",
+                                                                  "dbname=bench")
+        self.service.settings["db"] = self.suite.secret("bench.db", conninfo)
+        self.service.start()
+        try:
+            self.load(self.port, "warm", 600, 2)  # keyd makes a key for each patient
+            pid = self.service.process.pid
+
+            def run():
+                before = rig.cpu_s(pid)
+                got = self.load(self.port, requests, self.seconds)
+                got["cpu_us"] = round((rig.cpu_s(pid) - before) * 1e6 / got["answered"], 1)
+                return got["answered"], got
+            figures = self.measured(run)
+        finally:
+            self.service.stop()
+        self.check_service(figures)
+        rig.note(f"service, {requests}: {figures}")
+        return figures
+
+    def check_service(self, figures):
+        """What was answered is what stands there: a row, its event, its audit and its key each."""
+        rows = self.postgres.rows("bench", f"""
+            SELECT (SELECT count(*) FROM appointment) - {work.PRELOADED} AS visits,
+                   (SELECT count(*) FROM outbox) AS events, (SELECT count(*) FROM idempotency) AS keys,
+                   (SELECT count(*) FROM audit_outbox WHERE outcome = 'done') AS audited,
+                   (SELECT count(*) FROM audit_outbox) AS audited_all""")[0]
+        answered = figures["answered"] + work.PATIENTS
+        if len({rows[k] for k in ("visits", "events", "keys", "audited")}) != 1 \
+                or rows["audited_all"] != answered:
+            raise RuntimeError(f"{answered} answers, but {rows}")
+        self.sample = {
+            "visit": self.one("SELECT sealed FROM appointment WHERE local_start <> ''"),
+            "event": self.one("SELECT topic, kind, payload FROM outbox"),
+            "audit": self.one("SELECT act, at, remote, action, resource FROM audit_outbox "
+                              "WHERE outcome = 'done'"),
+            "key": self.one("SELECT body_hash FROM idempotency"),
+        }
+
+    def one(self, query):
+        return self.postgres.rows("bench", f"{query} LIMIT 1")[0]
+
+    def through_pgbench(self, template, script, flags, user):
+        self.fresh(template)
+        path = self.folder / "script.pgbench"
+        path.write_text(script)
+
+        def run():
+            out = rig.run(binary("pgbench"), "-h", self.postgres.socket, "-U", user, "-n", "-M",
+                          "prepared", "-f", path, "-c", WORKERS, "-j", 1, "-T", self.seconds,
+                          *flags, "bench")
+            count = int(re.search(r"actually processed: (\d+)", out)[1])
+            return count, {"answered": count,
+                           "per_s": float(re.search(r"tps = ([\d.]+)", out)[1])}
+        figures = self.measured(run)
+        booked = self.postgres.value("bench", "SELECT count(*) FROM appointment") - work.PRELOADED
+        if booked < 0.99 * figures["answered"]:
+            raise RuntimeError(f"pgbench: {figures['answered']} transactions booked {booked}")
+        rig.note(f"pgbench, {template}: {figures}")
+        return figures
+
+    def same_statements(self):
+        files = [rig.ROOT / "common/app/sql/act.sql",
+                 rig.ROOT / "services/appointments/sql/appointment.sql"]
+        script, flags = work.pgbench_script(work.statements_of(*files), self.sample, WORKERS)
+        return self.through_pgbench("appointments", script, flags, "appointments")
+
+    def one_cte(self):
+        script = (ANCHORS / "one_cte.pgbench").read_text()
+        return self.through_pgbench("seed", script, [], "root_of_all")
+
+    def through_seed(self, orm, workers):
+        self.fresh("seed")
+        port = telecura.free_port()
+        dsn = f"postgresql://root_of_all@/bench?host={self.postgres.socket}"
+        command = [seed_python(), "-m", "uvicorn", "seed_app:app", "--app-dir", ANCHORS, "--host",
+                   "127.0.0.1", "--port", port, "--workers", workers, "--loop", "uvloop", "--http",
+                   "httptools", "--no-access-log", "--log-level", "warning"]
+        server = subprocess.Popen(
+            list(map(str, command)), stdout=sys.stderr, env={
+                **os.environ, "SEED_DSN": dsn, "SEED_SECRET": work.SEED_SECRET,
+                "SEED_ORM": str(int(orm)), "PYTHONDONTWRITEBYTECODE": "1"})
+        try:
+            wait_port(port, server)
+            self.load(port, "seed-warm", 3)
+
+            def run():
+                got = self.load(port, "seed", self.seconds)
+                return got["answered"], got
+            figures = self.measured(run)
+        finally:
+            server.terminate()
+            server.wait(20)
+        rig.note(f"seed, {'ORM' if orm else 'asyncpg'}, {workers} workers: {figures}")
+        return figures
+
+
+def wait_port(port, process):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"the seed's server ended with {process.returncode}")
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("the seed's server does not listen")
+
+
+def seed_python():
+    """The peer's own Python, made once in the cache folder."""
+    folder = place.cache_folder() / "seed-peer"
+    if not (folder / "installed").exists():
+        rig.note(f"installing the seed's parts into {folder}")
+        rig.run("/usr/bin/python3", "-m", "venv", folder)
+        rig.run(folder / "bin/pip", "install", "-q", "-r", ANCHORS / "requirements.txt")
+        (folder / "installed").touch()
+    return folder / "bin/python"
+
+
+def mean(runs, name):
+    return sum(run[name] for run in runs) / len(runs)
+
+
+def main():
+    seconds = rig.arguments().seconds
+    seed_python()
+    with rig.alone():
+        bench = Bench(seconds)
+        try:
+            bench.prepare()
+            ours = [bench.through_service("free")]
+            same = [bench.same_statements(), bench.same_statements()]
+            ours.append(bench.through_service("free"))
+            cte = bench.one_cte()
+            mixed = [bench.through_service("mixed")]
+            orm = bench.through_seed(True, 1)
+            best = bench.through_seed(False, 2)
+            mixed.append(bench.through_service("mixed"))
+        finally:
+            bench.close()
+    rate = mean(ours, "per_s")
+    figures = {
+        "ratio": round(rate / mean(same, "per_s"), 3),
+        "seed_orm": round(mean(mixed, "per_s") / orm["per_s"], 2),
+        "seed_best": round(mean(mixed, "per_s") / best["per_s"], 2),
+        "cpu_us": round(mean(ours, "cpu_us"), 1),
+        "one_cte": round(rate / cte["per_s"], 3),
+        "pg_cpu_ratio": round(mean(ours, "pg_cpu_us") / mean(same, "pg_cpu_us"), 2),
+        "per_s": {"service": [r["per_s"] for r in ours], "pgbench": [r["per_s"] for r in same],
+                  "one_cte": cte["per_s"], "service_mixed": [r["per_s"] for r in mixed],
+                  "seed_orm": orm["per_s"], "seed_best": best["per_s"]},
+        "p99_ms": {"service": max(r["p99_ms"] for r in ours), "seed_orm": orm["p99_ms"],
+                   "seed_best": best["p99_ms"]},
+        "others_busy_cores": bench.busy,
+    }
+    return rig.report("booking", figures, BARS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
