@@ -10,7 +10,8 @@
 --     version int8)
 
 -- visit_learn  :maybe visit_was
--- The state that it had before, empty when it is new; nothing when this is old news.
+-- The state that it had before, empty when it is new; nothing when this is old news. A pass knows no
+-- epoch (0): against it, and after it, the version alone decides.
 WITH old AS (SELECT state FROM visit WHERE org = :org AND id = :id::uuid)
 INSERT INTO visit (org, id, patient_id, provider_id, state, starts_at, ends_at, version, epoch)
 VALUES (:org, :id::uuid, :patient_id::uuid, :provider_id::uuid, :state::text, :starts_at::timestamptz,
@@ -18,8 +19,9 @@ VALUES (:org, :id::uuid, :patient_id::uuid, :provider_id::uuid, :state::text, :s
 ON CONFLICT (org, id) DO UPDATE SET
     patient_id = excluded.patient_id, provider_id = excluded.provider_id, state = excluded.state,
     starts_at = excluded.starts_at, ends_at = excluded.ends_at,
-    version = excluded.version, epoch = excluded.epoch
-WHERE (visit.epoch, visit.version) < (excluded.epoch, excluded.version)
+    version = excluded.version, epoch = greatest(visit.epoch, excluded.epoch)
+WHERE CASE WHEN 0 IN (visit.epoch, excluded.epoch) THEN visit.version < excluded.version
+           ELSE (visit.epoch, visit.version) < (excluded.epoch, excluded.version) END
 RETURNING coalesce((SELECT old.state FROM old), '') AS state;
 
 -- visit_get  :one visit

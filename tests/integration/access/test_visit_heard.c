@@ -158,12 +158,30 @@ static void another_time_or_clinician_is_told(void **state)
 static void old_news_changes_nothing(void **state)
 {
     (void)state;
-    given_event((struct told){.version = 5, .state = "in_progress"});
-    given_event((struct told){.version = 4, .state = "arrived"});
-    given_event((struct told){.version = 5, .state = "arrived"});
+    given_event((struct told){.version = 5, .epoch = 1, .state = "in_progress"});
+    given_event((struct told){.version = 4, .epoch = 1, .state = "arrived"});
+    given_event((struct told){.version = 5, .epoch = 1, .state = "arrived"});
     assert_value("SELECT state || ' ' || version FROM visit", "in_progress 5");
-    given_event((struct told){.version = 2, .epoch = 1, .state = "arrived"});
+    given_event((struct told){.version = 2, .epoch = 2, .state = "arrived"});
     assert_value("SELECT state || ' ' || version FROM visit", "arrived 2"); /* after a restore */
+}
+
+/* Epoch 0 is a pass's. */
+static void a_pass_is_news_by_its_version_alone(void **state)
+{
+    (void)state;
+    given_event((struct told){.version = 1, .epoch = 7, .state = "scheduled"});
+    given_event((struct told){.version = 3, .state = "arrived"});
+    assert_value("SELECT state || ' ' || version FROM visit", "arrived 3");
+    given_event((struct told){.version = 2, .epoch = 7, .state = "confirmed"});
+    assert_value("SELECT state || ' ' || version FROM visit", "arrived 3");
+
+    nothing_known(state);
+    given_event((struct told){.version = 3, .state = "arrived"});
+    given_event((struct told){.version = 1, .epoch = 7, .state = "scheduled"});
+    assert_value("SELECT state || ' ' || version FROM visit", "arrived 3");
+    given_event((struct told){.version = 4, .epoch = 7, .state = "in_progress"});
+    assert_value("SELECT state || ' ' || version FROM visit", "in_progress 4");
 }
 
 static void an_end_is_told_once(void **state)
@@ -187,6 +205,7 @@ int main(void)
         TEST(a_state_alone_tells_no_relation_again),
         TEST(another_time_or_clinician_is_told),
         TEST(old_news_changes_nothing),
+        TEST(a_pass_is_news_by_its_version_alone),
         TEST(an_end_is_told_once),
     };
     log_open("test", LOG_FAULT);
