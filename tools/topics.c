@@ -24,18 +24,24 @@ struct settings {
 };
 
 static const struct setting table[] = {
-    {"kafka", SETTING_TEXT, offsetof(struct settings, kafka), NULL, 0, 0, "brokers, host:port,host:port"},
+    {"kafka", SETTING_TEXT, offsetof(struct settings, kafka), NULL, 0, 0,
+     "brokers, host:port,host:port"},
     {"tls_ca", SETTING_PATH, offsetof(struct settings, tls_ca), "", 0, 0, "CA of the suite"},
-    {"tls_cert", SETTING_PATH, offsetof(struct settings, tls_cert), "", 0, 0, "certificate of admin"},
+    {"tls_cert", SETTING_PATH, offsetof(struct settings, tls_cert), "", 0, 0,
+     "certificate of admin"},
     {"tls_key", SETTING_PATH, offsetof(struct settings, tls_key), "", 0, 0, "its key"},
     {"partitions", SETTING_INT, offsetof(struct settings, partitions), "12", 1, 1000,
      "of a topic whose row says 0; fixed at birth"},
-    {"replicas", SETTING_INT, offsetof(struct settings, replicas), "1", 1, 9, "copies of each partition"},
+    {"replicas", SETTING_INT, offsetof(struct settings, replicas), "1", 1, 9,
+     "copies of each partition"},
     {.key = NULL},
 };
 
 /* What a topic has beside Kafka's defaults. */
-static const struct { enum cleanup cleanup; const char *name, *value; } topic_settings[] = {
+static const struct {
+    enum cleanup cleanup;
+    const char *name, *value;
+} topic_settings[] = {
     {COMPACT, "cleanup.policy", "compact"},
     {COMPACT, "min.compaction.lag.ms", "604800000"},
     {DELETE_14_DAYS, "cleanup.policy", "delete"},
@@ -112,7 +118,8 @@ static void topics_create(void)
     for (size_t i = 0; i < n; i++) {
         const rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[i]);
         made += err == RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) continue;
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            continue;
         fail("%s: %s", rd_kafka_topic_result_name(results[i]), rd_kafka_err2str(err));
     }
     printf("topics: %zu made, %zu were there\n", made, n - made);
@@ -137,7 +144,8 @@ static void settings_compare(const rd_kafka_ConfigResource_t *resource)
         if (topic_settings[i].cleanup != info->cleanup) continue;
         for (size_t e = 0; e < n; e++) {
             const char *value = rd_kafka_ConfigEntry_value(entries[e]);
-            if (strcmp(rd_kafka_ConfigEntry_name(entries[e]), topic_settings[i].name) != 0) continue;
+            if (strcmp(rd_kafka_ConfigEntry_name(entries[e]), topic_settings[i].name) != 0)
+                continue;
             if (value && strcmp(value, topic_settings[i].value) == 0) continue;
             differs(name, topic_settings[i].name, value ? value : "unset", topic_settings[i].value);
         }
@@ -171,7 +179,8 @@ static void partitions_compare(void)
     for (int i = 0; i < metadata->topic_cnt; i++) {
         const struct rd_kafka_metadata_topic *topic = &metadata->topics[i];
         const enum topic which = topic_find(str_of(topic->topic));
-        if (which == TOPIC_NONE || topic->partition_cnt == partitions_of(topic_info(which))) continue;
+        if (which == TOPIC_NONE || topic->partition_cnt == partitions_of(topic_info(which)))
+            continue;
         snprintf(is, sizeof is, "%d", topic->partition_cnt);
         snprintf(wanted, sizeof wanted, "%d", partitions_of(topic_info(which)));
         differs(topic->topic, "partitions", is, wanted);
@@ -217,16 +226,20 @@ static void rules_make(void)
         services_find(topic_info(t)->producers);
         services_find(topic_info(t)->consumers);
     }
-    service_add("keyd", strlen("keyd")); /* stands in no row, but audits like everyone */
+    /* They stand in no row, but audit and hear of revocations like everyone. */
+    service_add("keyd", strlen("keyd"));
+    service_add("fhir", strlen("fhir"));
     for (size_t i = 0; i < service_count; i++) {
         rule_add(RD_KAFKA_RESOURCE_GROUP, services[i], services[i], RD_KAFKA_ACL_OPERATION_READ);
         for (enum topic t = TOPIC_NONE + 1; t < TOPIC_MAX; t++) {
             const struct topic_info *info = topic_info(t);
             if (topic_names(info->producers, services[i])) {
-                rule_add(RD_KAFKA_RESOURCE_TOPIC, info->name, services[i], RD_KAFKA_ACL_OPERATION_WRITE);
+                rule_add(RD_KAFKA_RESOURCE_TOPIC, info->name, services[i],
+                         RD_KAFKA_ACL_OPERATION_WRITE);
             }
             if (topic_names(info->consumers, services[i])) {
-                rule_add(RD_KAFKA_RESOURCE_TOPIC, info->name, services[i], RD_KAFKA_ACL_OPERATION_READ);
+                rule_add(RD_KAFKA_RESOURCE_TOPIC, info->name, services[i],
+                         RD_KAFKA_ACL_OPERATION_READ);
             }
         }
     }
@@ -239,9 +252,9 @@ static void rules_create(void)
     size_t n;
 
     for (size_t i = 0; i < rule_count; i++) {
-        bindings[i] = rd_kafka_AclBinding_new(rules[i].type, rules[i].name, RD_KAFKA_RESOURCE_PATTERN_LITERAL,
-                                              rules[i].principal, "*", rules[i].operation,
-                                              RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof why);
+        bindings[i] = rd_kafka_AclBinding_new(
+            rules[i].type, rules[i].name, RD_KAFKA_RESOURCE_PATTERN_LITERAL, rules[i].principal,
+            "*", rules[i].operation, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof why);
         if (!bindings[i]) fail("%s: %s", rules[i].name, why);
     }
     rd_kafka_CreateAcls(admin, bindings, rule_count, NULL, queue);
@@ -250,7 +263,8 @@ static void rules_create(void)
         rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &n);
     for (size_t i = 0; i < n; i++) {
         const rd_kafka_error_t *error = rd_kafka_acl_result_error(results[i]);
-        if (error) fail("%s for %s: %s", rules[i].name, rules[i].principal, rd_kafka_error_string(error));
+        if (error)
+            fail("%s for %s: %s", rules[i].name, rules[i].principal, rd_kafka_error_string(error));
     }
     printf("rights: %zu of %zu services\n", rule_count, service_count);
     rd_kafka_event_destroy(event);
@@ -275,8 +289,8 @@ static void rules_compare(void)
     char why[256];
     size_t n;
     rd_kafka_AclBindingFilter_t *all = rd_kafka_AclBindingFilter_new(
-        RD_KAFKA_RESOURCE_ANY, NULL, RD_KAFKA_RESOURCE_PATTERN_ANY, NULL, NULL, RD_KAFKA_ACL_OPERATION_ANY,
-        RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why, sizeof why);
+        RD_KAFKA_RESOURCE_ANY, NULL, RD_KAFKA_RESOURCE_PATTERN_ANY, NULL, NULL,
+        RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why, sizeof why);
 
     rd_kafka_DescribeAcls(admin, all, NULL, queue);
     rd_kafka_event_t *event = answer("reading rights");
@@ -285,7 +299,8 @@ static void rules_compare(void)
     for (size_t i = 0; i < n; i++) {
         if (rule_given(found[i])) continue;
         differs(rd_kafka_AclBinding_name(found[i]), rd_kafka_AclBinding_principal(found[i]),
-                rd_kafka_AclOperation_name(rd_kafka_AclBinding_operation(found[i])), "in topics.def");
+                rd_kafka_AclOperation_name(rd_kafka_AclBinding_operation(found[i])),
+                "in topics.def");
     }
     rd_kafka_event_destroy(event);
     rd_kafka_AclBinding_destroy(all);
