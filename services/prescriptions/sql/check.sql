@@ -18,6 +18,10 @@ SELECT code, name, ingredient, drug_class, dose_min_micrograms, dose_max_microgr
 FROM formulary WHERE org IN (:org, '00000000-0000-0000-0000-000000000000') AND code = :code::text
 ORDER BY org DESC LIMIT 1;
 
+-- patient_hold  :exec
+-- To the end of the transaction: of two that are signed at once, the second sees the first.
+SELECT pg_advisory_xact_lock(hashtextextended(:org::text || :patient_id::uuid::text, 0));
+
 -- allergens_of  :many allergen
 SELECT system, code FROM allergen
 WHERE org IN (:org, '00000000-0000-0000-0000-000000000000') AND drug_class = :drug_class::text;

@@ -114,6 +114,17 @@ def test_the_same_therapy_twice(surgery):
     assert (again.status, again.json["state"], again.json["findings"]) == (200, "ready", [])
 
 
+def test_two_of_a_kind_signed_at_once(surgery):
+    """Both were ready; one is signed, the other meets it."""
+    for _ in range(8):
+        ada = surgery.patient()
+        both = [surgery.drafted(ada), surgery.drafted(ada)]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            replies = list(pool.map(surgery.sign, both))
+        assert sorted((reply.status, reply.json.get("code")) for reply in replies) == [
+            (200, None), (409, "check_blocked")]
+
+
 @pytest.mark.parametrize("how", ["destroyed key", "damaged blob", "another row's blob"])
 def test_a_check_that_cannot_see_blocks_and_says_so(surgery, suite, how):
     ada = surgery.patient()
