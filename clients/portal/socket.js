@@ -1,0 +1,133 @@
+/*
+ * socket - telecura.v1.json: frames both ways over a WebSocket that comes back by itself.
+ *
+ *   const socket = new Socket('/v1/stream', visit_id, {
+ *       more: () => ({resume}),         what connect says beyond token and grant
+ *       opened: (reply) => …,           each time, after connect was answered
+ *       pushed: {message: (body) => …}, by type
+ *       state: (word) => …,             'connecting' | 'open' | 'ended'
+ *   });
+ *   await socket.ask('send', {…})       the answer, or Refused
+ *   socket.tell('typing', {})           no answer is due
+ *   socket.close()
+ *
+ * Close codes below 4500 mean "come back", those from 4500 on "stay out". What was asked and not
+ * answered when a connection broke is refused with `connection_lost`; who asked may ask again.
+ */
+import { Refused } from './api.js';
+import { grant_of } from './grant.js';
+import { token } from './signin.js';
+
+const FIRST_MS = 200, LAST_MS = 8_000;
+const REFRESH_EARLY_MS = 90_000;
+const LEFT = 1000, GRANT_ENDED = 4504, STAY_OUT = 4500;
+
+export class Socket {
+    #path; #visit; #on; #ws = null; #last_id = 0; #waiting = new Map();
+    #tries = 0; #timer = null; #refresh = null; #closed = false; #refused = null;
+
+    constructor(path, visit_id, on) {
+        this.#path = path;
+        this.#visit = visit_id;
+        this.#on = on;
+        this.#open();
+    }
+
+    async #open() {
+        this.#on.state?.('connecting');
+        try {
+            const grant = await grant_of(this.#visit, { fresh: this.#refused !== null });
+            const path = typeof this.#path === 'function' ? this.#path(grant) : this.#path;
+            const hello = { token: await token(), grant: grant.grant, ...this.#on.more?.() };
+            if (this.#closed) return;
+            this.#listen(new WebSocket(`wss://${location.host}${path}`, 'telecura.v1.json'), hello);
+        } catch (error) {
+            if (error instanceof Refused && error.status < 500 && error.status !== 429) this.#end(error);
+            else this.#again();
+        }
+    }
+
+    #listen(ws, hello) {
+        this.#ws = ws;
+        ws.onopen = async () => {
+            try {
+                const reply = await this.ask('connect', hello);
+                this.#tries = 0;
+                this.#refused = null;
+                this.#on.opened?.(reply);
+                this.#on.state?.('open');
+                this.#refresh_before(reply.ends_at);
+            } catch (error) {
+                if (error.code !== 'connection_lost') this.#refused = error;
+            }
+        };
+        ws.onmessage = ({ data }) => this.#heard(JSON.parse(data));
+        ws.onclose = ({ code, reason }) => this.#lost(code, reason);
+    }
+
+    #heard({ id, error, ...frame }) {
+        const [[type, body] = []] = Object.entries(frame);
+        const waiting = this.#waiting.get(id);
+        if (!waiting) return this.#on.pushed?.[type]?.(body);
+        this.#waiting.delete(id);
+        if (error) waiting.reject(new Refused(400, error));
+        else waiting.resolve(body);
+    }
+
+    #lost(code, reason) {
+        clearTimeout(this.#refresh);
+        for (const { reject } of this.#waiting.values())
+            reject(new Refused(503, { code: 'connection_lost' }));
+        this.#waiting.clear();
+        this.#ws = null;
+        if (this.#closed) return;
+        /* A refused connect may be cured by a new grant, once. */
+        const again_once = code === 4500 && this.#refused && this.#tries === 0;
+        if (code < STAY_OUT && code !== LEFT || code === GRANT_ENDED || again_once) this.#again();
+        else this.#end(this.#refused ?? new Refused(403, { code: `closed_${code}`, title: reason }));
+    }
+
+    #again() {
+        const ms = Math.min(FIRST_MS * 2 ** this.#tries++, LAST_MS);
+        this.#on.state?.('connecting');
+        this.#timer = setTimeout(() => this.#open(), ms * (0.5 + Math.random() / 2));
+    }
+
+    #end(error) {
+        this.#closed = true;
+        this.#on.state?.('ended', error);
+    }
+
+    #refresh_before(ends_at) {
+        const ms = new Date(ends_at) - Date.now() - REFRESH_EARLY_MS;
+        this.#refresh = setTimeout(async () => {
+            try {
+                const { grant } = await grant_of(this.#visit, { fresh: true });
+                const reply = await this.ask('refresh', { grant, token: await token() });
+                this.#on.refreshed?.(reply);
+                this.#refresh_before(reply.ends_at);
+            } catch { /* the session ends with its grant, and comes back by a new one if it may */ }
+        }, Math.max(ms, 1_000));
+    }
+
+    ask(type, body) {
+        return new Promise((resolve, reject) => {
+            if (this.#ws?.readyState !== WebSocket.OPEN)
+                return reject(new Refused(503, { code: 'connection_lost' }));
+            const id = ++this.#last_id;
+            this.#waiting.set(id, { resolve, reject });
+            this.#ws.send(JSON.stringify({ id, [type]: body }));
+        });
+    }
+
+    tell(type, body) {
+        if (this.#ws?.readyState === WebSocket.OPEN) this.#ws.send(JSON.stringify({ [type]: body }));
+    }
+
+    close() {
+        this.#closed = true;
+        clearTimeout(this.#timer);
+        clearTimeout(this.#refresh);
+        this.#ws?.close(LEFT);
+    }
+}
