@@ -22,7 +22,8 @@ BANNED = {  # call: why, and what instead
     r"\b(TODO|FIXME|XXX)\b": "an issue instead",
 }
 ALLOWED = {  # the one place that may
-    "clock_gettime": {"common/base/clock.c", "common/app/service.c"},
+    "clock_gettime": {"common/base/clock.c", "common/app/service.c", "common/io/loop.c",
+                      "common/io/relay.c"},  # what waits on a condition needs a timespec
 }
 LEAKS = [r"/work/", r"\bregistry\.npmjs\b", r"\bpypi\.org/simple\b", r"deb\.debian\.org"]
 
@@ -50,7 +51,7 @@ def check_lines(path, lines):
         if line != line.rstrip():
             yield number, "trailing white space"
         code = code_of(line)
-        for pattern, why in BANNED.items():
+        for pattern, why in BANNED.items() if path.parts[0] != "tests" else ():
             found = re.search(pattern, code)
             if found and str(path) not in ALLOWED.get(re.sub(r"\W", "", found.group()), set()):
                 yield number, f"{found.group().strip(' (')}: {why}"

@@ -83,4 +83,5 @@ void revoked_hear(const struct event *event);
 bool revoked_person(struct uuid person);
 bool revoked_grant(struct uuid grant);
 bool revoked_visit(struct uuid visit);
-bool revoked_consent(struct uuid patient, int64_t since_us); /* telehealth, revoked after @since_us */
+/* Telehealth, revoked after @since_us. */
+bool revoked_consent(struct uuid patient, int64_t since_us);

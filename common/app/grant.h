@@ -40,7 +40,7 @@ struct signer; /* a service's Ed25519 key and its id */
 /* Reads or, if absent, makes the key file (0600), and writes the public half to @public_file. */
 struct signer *signer_new(const char *key_file, const char *public_file);
 struct signer *signer_free(struct signer *signer);
-/* For what is no token: a bare Ed25519 signature (SIGN_BYTES), and the id that its public line has. */
+/* For what is no token: a bare Ed25519 signature (SIGN_BYTES), and the id of its public line. */
 void signer_sign(const struct signer *signer, struct bytes message, uint8_t *ret_signature);
 struct str signer_id(const struct signer *signer);
 

@@ -54,7 +54,7 @@ struct timer {
     const char *name;
     unsigned every_ms;
     const struct stmt *due;      /* :many over all orgs; its row begins with `org uuid, id uuid` */
-    handler *run;                /* one act a row, under its org; in = the row; guards its own state */
+    handler *run;                /* one act a row, under its org; in = the row; guards its state */
     enum audit_action audit;
 };
 
@@ -86,7 +86,7 @@ struct service {
     const struct stmt *const *stmts;
     bool owns_projections;            /* access: member, relation, consent are its own truth */
     err_t (*start)(void);             /* after settings, before listening */
-    void (*effects)(void);            /* body of the effects thread; returns when service_stopping() */
+    void (*effects)(void);            /* the effects thread; returns when service_stopping() */
     void (*session_closed)(struct session *session); /* loop thread */
 };
 
@@ -112,4 +112,5 @@ void service_wait(unsigned ms);
 void service_poke_effects(void);
 /* A transaction of the service itself outside any act, on a thread of its own (effects): the
  * caller gives its db. Runs @run as an act under @org with audit @audit. */
-err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handler *run, const void *in);
+err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handler *run,
+                  const void *in);

@@ -8,9 +8,9 @@
  * iss and aud exact (aud a string or an array that holds it); exp, nbf, iat and auth_time with 60 s
  * of skew; a claim typ (Keycloak's) is Bearer, so that no ID or refresh token passes.
  *
- * Keycloak knows no auth_time in a direct grant. A client whose tokens come only of a sign-in of that
- * very moment (no refresh, no single sign-on) may be given the claim signed_in_at_issue: true by the
- * realm; then iat is the time of the sign-in. The claim is the identity provider's word, as acr is.
+ * Keycloak knows no auth_time in a direct grant. A client whose tokens come only of a sign-in of
+ * that very moment (no refresh, no single sign-on) may be given the claim signed_in_at_issue: true
+ * by the realm; then iat is the time of the sign-in. It is the identity provider's word, as acr is.
  *
  * A token says who (iss, sub, sid, acr, auth_time), never what they may do.
  *

@@ -27,5 +27,6 @@ enum sign_alg sign_key_alg(const struct sign_key *key);
 void sign_key_public(const struct sign_key *key, uint8_t ret[SIGN_ED25519_PUBLIC_BYTES]);
 void sign_key_seed(const struct sign_key *key, uint8_t ret[SIGN_ED25519_SEED_BYTES]);
 
-void sign_make(const struct sign_key *key, struct bytes message, uint8_t ret[SIGN_BYTES]); /* Ed25519 */
+/* Ed25519. */
+void sign_make(const struct sign_key *key, struct bytes message, uint8_t ret[SIGN_BYTES]);
 bool sign_verify(const struct sign_key *key, struct bytes message, struct bytes signature);

@@ -33,7 +33,9 @@ static struct log *log_find(const struct logs *logs, struct uuid org)
 static err_t mac_key(const struct chain *chain, struct key *ret_key)
 {
     const struct key_name name = {
-        .org = UUID_NIL, .patient = leaf_producer_id(str_of(chain->service)), .domain = "mac",
+        .org = UUID_NIL,
+        .patient = leaf_producer_id(str_of(chain->service)),
+        .domain = "mac",
     };
 
     return keys_to_seal(chain->keys, &name, ret_key);
@@ -41,8 +43,8 @@ static err_t mac_key(const struct chain *chain, struct key *ret_key)
 
 static struct tx *begin(struct db *db, struct arena *arena, struct tx_frame *frame)
 {
-    *frame = (struct tx_frame){.now_us = clock_real_us(), .deadline_us = clock_mono_us() + 5 * SECOND_US,
-                               .arena = arena};
+    *frame = (struct tx_frame){
+        .now_us = clock_real_us(), .deadline_us = clock_mono_us() + 5 * SECOND_US, .arena = arena};
     return tx_begin(db, frame);
 }
 
@@ -96,16 +98,24 @@ static struct str log_name(struct arena *arena, struct uuid org)
     return arena_printf(arena, "%s", UUID_ARG(org));
 }
 
-static err_t row_number(const struct chain *chain, struct tx *tx, struct arena *arena, int64_t epoch,
-                        const struct key *mac, struct log *log, const struct audit_entry *row)
+static err_t row_number(const struct chain *chain, struct tx *tx, struct arena *arena,
+                        int64_t epoch, const struct key *mac, struct log *log,
+                        const struct audit_entry *row)
 {
     const struct leaf leaf = {
-        .log = log_name(arena, row->org), .producer = str_of(chain->service),
-        .seq = (uint64_t)log->seq + 1, .time_ms = row->at_us / MS_US, .class = LEAF_EVENT,
+        .log = log_name(arena, row->org),
+        .producer = str_of(chain->service),
+        .seq = (uint64_t)log->seq + 1,
+        .time_ms = row->at_us / MS_US,
+        .class = LEAF_EVENT,
         .dek_id = log->key.id,
     };
     struct audit_number set = {
-        .epoch = epoch, .seq = log->seq + 1, .mac_key = mac->id, .log = row->org, .id = row->id,
+        .epoch = epoch,
+        .seq = log->seq + 1,
+        .mac_key = mac->id,
+        .log = row->org,
+        .id = row->id,
     };
     struct hash *link = ARENA_ARRAY(arena, struct hash, 2); /* borrowed by the queue */
 
@@ -142,7 +152,8 @@ static err_t number_fenced(const struct chain *chain, struct tx *tx, struct aren
                            const struct chain_lease *lease, const struct key *mac,
                            const struct logs *logs, bool *ret_more)
 {
-    const struct lease_fence fence = {.name = STR("relay"), .holder = lease->holder, .epoch = lease->epoch};
+    const struct lease_fence fence = {
+        .name = STR("relay"), .holder = lease->holder, .epoch = lease->epoch};
     struct lease_held held;
     struct audit_entry_rows rows;
     bool ours = false;
@@ -161,7 +172,8 @@ static err_t number_fenced(const struct chain *chain, struct tx *tx, struct aren
     for (size_t i = 0; i < logs->n; i++) {
         const struct log *log = &logs->p[i];
         if (log->seq == 0) continue;
-        audit_tail_set(tx, &(struct audit_tail_set){.log = log->org, .seq = log->seq,
+        audit_tail_set(tx, &(struct audit_tail_set){.log = log->org,
+                                                    .seq = log->seq,
                                                     .mac = bytes_of(log->mac.b, HASH_BYTES)});
     }
     return ERR_OK;
@@ -206,9 +218,15 @@ struct bytes chain_record(const struct chain *chain, struct arena *arena,
     Telecura__V1__AuditRecord record = TELECURA__V1__AUDIT_RECORD__INIT;
 
     *ret_event = (struct event){
-        .topic = TOPIC_AUDIT_EVENTS, .id = row->id, .org = row->org, .act = row->act,
-        .key = leaf_producer_id(str_of(chain->service)), .version = row->seq, .epoch = row->epoch,
-        .at_us = row->at_us, .kind = TELECURA__V1__AUDIT_RECORD__KIND__EVENT,
+        .topic = TOPIC_AUDIT_EVENTS,
+        .id = row->id,
+        .org = row->org,
+        .act = row->act,
+        .key = leaf_producer_id(str_of(chain->service)),
+        .version = row->seq,
+        .epoch = row->epoch,
+        .at_us = row->at_us,
+        .kind = TELECURA__V1__AUDIT_RECORD__KIND__EVENT,
     };
     record.event = pb_uuid(arena, row->id);
     record.prev_mac = pb_bytes(row->prev_mac);
@@ -224,8 +242,11 @@ err_t chain_heartbeat(const struct chain *chain, struct arena *arena, const stru
     Telecura__V1__AuditRecord record = TELECURA__V1__AUDIT_RECORD__INIT;
     const int64_t now_us = clock_real_us();
     const struct leaf leaf = {
-        .log = log_name(arena, tail->org), .producer = str_of(chain->service),
-        .seq = (uint64_t)tail->seq, .time_ms = now_us / MS_US, .class = LEAF_HEARTBEAT,
+        .log = log_name(arena, tail->org),
+        .producer = str_of(chain->service),
+        .seq = (uint64_t)tail->seq,
+        .time_ms = now_us / MS_US,
+        .class = LEAF_HEARTBEAT,
     };
     struct bytes bytes;
     struct hash prev, mac;
@@ -236,9 +257,14 @@ err_t chain_heartbeat(const struct chain *chain, struct arena *arena, const stru
     memcpy(prev.b, tail->mac.p, HASH_BYTES);
     mac = leaf_mac(key.secret, &prev, bytes);
     *ret_event = (struct event){
-        .topic = TOPIC_AUDIT_EVENTS, .id = uuid_v7(now_us), .org = tail->org,
-        .key = leaf_producer_id(str_of(chain->service)), .version = tail->seq, .epoch = epoch,
-        .at_us = now_us, .kind = TELECURA__V1__AUDIT_RECORD__KIND__HEARTBEAT,
+        .topic = TOPIC_AUDIT_EVENTS,
+        .id = uuid_v7(now_us),
+        .org = tail->org,
+        .key = leaf_producer_id(str_of(chain->service)),
+        .version = tail->seq,
+        .epoch = epoch,
+        .at_us = now_us,
+        .kind = TELECURA__V1__AUDIT_RECORD__KIND__HEARTBEAT,
     };
     record.prev_mac = pb_bytes(tail->mac);
     record.mac = pb_bytes(bytes_of(mac.b, HASH_BYTES));

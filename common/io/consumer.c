@@ -8,7 +8,8 @@
 
 #define RETRY_MS 1000
 
-const char *consumer_read(const rd_kafka_message_t *record, struct arena *arena, struct event *ret_event)
+const char *consumer_read(const rd_kafka_message_t *record, struct arena *arena,
+                          struct event *ret_event)
 {
     const enum topic topic = topic_find(str_of(rd_kafka_topic_name(record->rkt)));
     const struct bytes key = bytes_of(record->key, record->key_len);
@@ -16,14 +17,17 @@ const char *consumer_read(const rd_kafka_message_t *record, struct arena *arena,
     rd_kafka_headers_t *headers;
 
     *ret_event = (struct event){
-        .topic = topic, .partition = record->partition, .offset = record->offset,
+        .topic = topic,
+        .partition = record->partition,
+        .offset = record->offset,
     };
-    if (rd_kafka_message_headers(record, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return "no_headers";
+    if (rd_kafka_message_headers(record, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return "no_headers";
     if (!kafka_headers_read(headers, ret_event)) return "bad_headers";
     if (!uuid_from_bytes(key, &ret_event->key)) return "bad_key";
     if (!record->payload) return NULL;
-    if (pb_unpack(topic_info(topic)->message, bytes_of(record->payload, record->len), arena, &message) !=
-        ERR_OK) {
+    if (pb_unpack(topic_info(topic)->message, bytes_of(record->payload, record->len), arena,
+                  &message) != ERR_OK) {
         return "bad_body";
     }
     ret_event->message = message;
@@ -88,7 +92,8 @@ struct consumer *consumer_start(const struct consumer_config *config)
     consumer->feeds = hears(config, EFFECT);
     consumer->watches = hears(config, WATCH);
     if (consumer->feeds && pthread_create(&consumer->feed, NULL, feed_run, consumer) != 0) abort();
-    if (consumer->watches && pthread_create(&consumer->watch, NULL, watch_run, consumer) != 0) abort();
+    if (consumer->watches && pthread_create(&consumer->watch, NULL, watch_run, consumer) != 0)
+        abort();
     return consumer;
 }
 

@@ -2,7 +2,7 @@
  * consumer - what a service hears from Kafka.
  *
  * EFFECT  a consumer group named after the service. Effect, inbox row and next offset commit in one
- *         PostgreSQL transaction, so an effect happens once, whatever dies. Offsets live in feed_pos;
+ *         PostgreSQL transaction: an effect happens once, whatever dies. Offsets live in feed_pos;
  *         those in Kafka are a hint for lag tooling. A transient fault pauses the partition and
  *         tries again; an event that cannot be understood parks its key (later events of that key
  *         wait in `parked`) and goes to the table `dead_letter` with a reason code, never text.
@@ -51,7 +51,7 @@ struct consumer_config {
     /* EFFECT: inside the transaction, whose act is the event's id; a refusal parks, a fault
      * repeats (one of ours, INTERNAL or CORRUPT, parks after some repeats). */
     err_t (*effect)(struct tx *tx, struct arena *arena, const struct event *event, void *user);
-    void (*committed)(const struct event *event, void *user); /* after COMMIT, for waiters; or NULL */
+    void (*committed)(const struct event *event, void *user); /* after COMMIT; or NULL */
     void (*watch)(const struct event *event, void *user);
     void *user;
 };

@@ -13,17 +13,19 @@
 struct consumer {
     struct consumer_config config;
     atomic_bool stopping;
-    _Atomic int64_t heard_us[TOPIC_MAX];      /* WATCH */
-    _Atomic int32_t behind[TOPIC_MAX];        /* WATCH: partitions not read to their end; -1 unknown */
+    _Atomic int64_t heard_us[TOPIC_MAX]; /* WATCH */
+    _Atomic int32_t behind[TOPIC_MAX];   /* WATCH: partitions not read to their end; -1 unknown */
     pthread_t feed, watch;
     bool feeds, watches;
 };
 
 /* What a record says. NULL, or why it cannot be understood (a word for dead_letter); what could be
  * read stands in @ret_event either way. */
-const char *consumer_read(const rd_kafka_message_t *record, struct arena *arena, struct event *ret_event);
+const char *consumer_read(const rd_kafka_message_t *record, struct arena *arena,
+                          struct event *ret_event);
 /* Names of the topics of that mode; the caller destroys the list. */
-rd_kafka_topic_partition_list_t *consumer_topics(const struct consumer *consumer, enum hearing mode);
+rd_kafka_topic_partition_list_t *consumer_topics(const struct consumer *consumer,
+                                                 enum hearing mode);
 /* A client of the group @consumer->config.service. NULL: stopping. */
 rd_kafka_t *consumer_client(struct consumer *consumer, const char *const *settings,
                             void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t,

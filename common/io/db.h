@@ -96,7 +96,8 @@ struct tx *tx_begin(struct db *db, const struct tx_frame *frame);
 void tx_enter(struct tx *tx, struct uuid org); /* what :org stands for from here on */
 void tx_queue(struct tx *tx, const struct stmt *stmt, const void *args);
 err_t tx_one(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row);
-err_t tx_maybe(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row, bool *ret_found);
+err_t tx_maybe(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row,
+               bool *ret_found);
 err_t tx_many(struct tx *tx, const struct stmt *stmt, const void *args, struct rows *ret_rows);
 err_t tx_flush(struct tx *tx);  /* sends what is queued and reads its answers */
 err_t tx_commit(struct tx *tx); /* the queue and COMMIT in one flush; ends @tx either way */

@@ -47,10 +47,12 @@ static err_t complain(FILE *out, const char *name, const char *sql, const PGresu
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *at = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
     unsigned line = 1;
+    int64_t n = 0;
 
     state = state ? state : "none";
     /* Counted in characters; our SQL is nearly all ASCII. */
-    for (long n = at ? strtol(at, NULL, 10) - 1 : 0; n > 0 && *sql; n--) line += *sql++ == '\n';
+    if (at && !str_int(str_of(at), 1, INT64_MAX, &n)) n = 0;
+    for (; n > 1 && *sql; n--) line += *sql++ == '\n';
     fprintf(out, "%s, line %u: SQLSTATE %s", name, line, state);
     if (strncmp(state, "42", 2) == 0 && message) fprintf(out, ": %s", message);
     fputc('\n', out);

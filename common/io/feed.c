@@ -11,7 +11,7 @@
 
 #define EFFECT_US (10 * SECOND_US)
 #define PATIENCE_MS_MAX 5000
-#define OUR_FAULTS_MAX 5          /* of one event, before its key is parked */
+#define OUR_FAULTS_MAX 5 /* of one event, before its key is parked */
 #define PRUNE_US HOUR_US
 #define CLUSTER_MS 1000
 
@@ -29,7 +29,7 @@ struct feed {
     struct db *db;
     struct arena *arena;
     struct tx_frame frame;
-    char *cluster;      /* librdkafka's */
+    char *cluster; /* librdkafka's */
     struct held *first, **last;
     int64_t pruned_us;
 };
@@ -39,7 +39,10 @@ enum outcome { DONE, AGAIN, OUR_FAULT };
 static struct tx *begin(struct feed *feed, struct uuid org, struct uuid act)
 {
     feed->frame = (struct tx_frame){
-        .org = org, .act = act, .now_us = clock_now_us(), .deadline_us = clock_mono_us() + EFFECT_US,
+        .org = org,
+        .act = act,
+        .now_us = clock_now_us(),
+        .deadline_us = clock_mono_us() + EFFECT_US,
         .arena = feed->arena,
     };
     return tx_begin(feed->db, &feed->frame);
@@ -53,7 +56,8 @@ static struct str cluster_name(const struct feed *feed)
 static void advance(struct tx *tx, const struct event *event)
 {
     const struct feed_advance set = {
-        .next_offset = event->offset + 1, .topic = str_of(topic_info(event->topic)->name),
+        .next_offset = event->offset + 1,
+        .topic = str_of(topic_info(event->topic)->name),
         .partition = event->partition,
     };
 
@@ -79,33 +83,46 @@ static struct str headers_text(struct arena *arena, const rd_kafka_message_t *re
 }
 
 /* @reason NULL: it only waits behind one that could not be understood. */
-static enum outcome park(struct feed *feed, const rd_kafka_message_t *record, const struct event *event,
-                         const char *reason)
+static enum outcome park(struct feed *feed, const rd_kafka_message_t *record,
+                         const struct event *event, const char *reason)
 {
     const struct str topic = str_of(topic_info(event->topic)->name);
     const struct bytes key = bytes_of(record->key ? record->key : "", record->key_len);
     const int64_t next = event->offset + 1;
     struct tx *tx = begin(feed, event->org, event->id);
     struct feed_at at;
-    const err_t err = feed_lock(tx, &(struct feed_lock){.topic = topic, .partition = event->partition,
-                                                        .cluster = cluster_name(feed)}, &at);
+    const err_t err =
+        feed_lock(tx,
+                  &(struct feed_lock){
+                      .topic = topic, .partition = event->partition, .cluster = cluster_name(feed)},
+                  &at);
 
     if (err != ERR_OK || at.next_offset > event->offset) {
         tx_rollback(tx);
         return err == ERR_OK || err == ERR_NOT_FOUND ? DONE : AGAIN;
     }
     parked_insert(tx, &(struct parked_insert){
-        .topic = topic, .partition = event->partition, .next_offset = next, .cluster = cluster_name(feed),
-        .key = key, .event_id = event->id, .headers = str_bytes(headers_text(feed->arena, record)),
-        .payload = bytes_of(record->payload, record->len),
-    });
+                          .topic = topic,
+                          .partition = event->partition,
+                          .next_offset = next,
+                          .cluster = cluster_name(feed),
+                          .key = key,
+                          .event_id = event->id,
+                          .headers = str_bytes(headers_text(feed->arena, record)),
+                          .payload = bytes_of(record->payload, record->len),
+                      });
     if (reason) {
         log_line(LOG_FAULT, "parked", STR_FMT " %d/%lld: %s", STR_ARG(topic), (int)event->partition,
                  (long long)event->offset, reason);
         dead_letter_insert(tx, &(struct dead_letter_insert){
-            .topic = topic, .partition = event->partition, .next_offset = next,
-            .cluster = cluster_name(feed), .key = key, .event_id = event->id, .reason = str_of(reason),
-        });
+                                   .topic = topic,
+                                   .partition = event->partition,
+                                   .next_offset = next,
+                                   .cluster = cluster_name(feed),
+                                   .key = key,
+                                   .event_id = event->id,
+                                   .reason = str_of(reason),
+                               });
     }
     advance(tx, event);
     return tx_commit(tx) == ERR_OK ? DONE : AGAIN;
@@ -114,8 +131,8 @@ static enum outcome park(struct feed *feed, const rd_kafka_message_t *record, co
 /* ---- effects ---- */
 
 /* What became of a transaction that did not commit. */
-static enum outcome failed(struct feed *feed, const rd_kafka_message_t *record, const struct event *event,
-                           err_t err, bool last_try)
+static enum outcome failed(struct feed *feed, const rd_kafka_message_t *record,
+                           const struct event *event, err_t err, bool last_try)
 {
     const bool ours = err == ERR_INTERNAL || err == ERR_CORRUPT;
 
@@ -131,14 +148,17 @@ static bool hears_repeats(const struct consumer_config *config, enum topic topic
     return false;
 }
 
-static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record, const struct event *event,
-                           bool last_try)
+static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record,
+                           const struct event *event, bool last_try)
 {
     const struct consumer_config *config = &feed->consumer->config;
     const struct feed_step step = {
-        .offset = event->offset, .topic = str_of(topic_info(event->topic)->name),
-        .key = bytes_of(event->key.b, sizeof event->key.b), .partition = event->partition,
-        .cluster = cluster_name(feed), .event_id = event->id,
+        .offset = event->offset,
+        .topic = str_of(topic_info(event->topic)->name),
+        .key = bytes_of(event->key.b, sizeof event->key.b),
+        .partition = event->partition,
+        .cluster = cluster_name(feed),
+        .event_id = event->id,
     };
     struct tx *tx = begin(feed, event->org, event->id);
     struct feed_found found = {0};
@@ -184,7 +204,8 @@ static bool same_partition(const rd_kafka_message_t *a, const rd_kafka_message_t
     return a->partition == b->partition && a->rkt == b->rkt;
 }
 
-static bool waits_before(const struct feed *feed, const struct held *end, const rd_kafka_message_t *record)
+static bool waits_before(const struct feed *feed, const struct held *end,
+                         const rd_kafka_message_t *record)
 {
     for (const struct held *held = feed->first; held && held != end; held = held->next) {
         if (same_partition(held->record, record)) return true;
@@ -246,7 +267,8 @@ static void held_retry(struct feed *feed)
 {
     for (struct held **at = &feed->first; *at && !feed->consumer->stopping;) {
         struct held *held = *at;
-        const bool due = clock_mono_us() >= held->again_us && !waits_before(feed, held, held->record);
+        const bool due =
+            clock_mono_us() >= held->again_us && !waits_before(feed, held, held->record);
         const enum outcome outcome =
             due ? hear(feed, held->record, held->our_faults >= OUR_FAULTS_MAX) : AGAIN;
         if (outcome == DONE) {
@@ -264,7 +286,9 @@ static void held_retry(struct feed *feed)
 static err_t position(struct feed *feed, rd_kafka_topic_partition_t *partition)
 {
     const struct feed_start start = {
-        .topic = str_of(partition->topic), .partition = partition->partition, .cluster = cluster_name(feed),
+        .topic = str_of(partition->topic),
+        .partition = partition->partition,
+        .cluster = cluster_name(feed),
     };
     struct tx *tx;
     struct feed_at at;
@@ -286,10 +310,13 @@ static void assign(struct feed *feed, rd_kafka_topic_partition_list_t *partition
 {
     struct consumer *consumer = feed->consumer;
 
-    while (!feed->cluster && !consumer->stopping) feed->cluster = rd_kafka_clusterid(feed->rk, CLUSTER_MS);
+    while (!feed->cluster && !consumer->stopping)
+        feed->cluster = rd_kafka_clusterid(feed->rk, CLUSTER_MS);
     for (int i = 0; i < partitions->cnt && !consumer->stopping;) {
-        if (position(feed, &partitions->elems[i]) == ERR_OK) i++;
-        else consumer_rest(consumer, 1000);
+        if (position(feed, &partitions->elems[i]) == ERR_OK)
+            i++;
+        else
+            consumer_rest(consumer, 1000);
     }
     rd_kafka_assign(feed->rk, consumer->stopping ? NULL : partitions);
 }
@@ -324,7 +351,8 @@ static void take(struct feed *feed, rd_kafka_message_t *record)
 {
     if (record->err) {
         log_line(LOG_WARN, "kafka_refused", "%s: %s",
-                 record->rkt ? rd_kafka_topic_name(record->rkt) : "-", rd_kafka_err2name(record->err));
+                 record->rkt ? rd_kafka_topic_name(record->rkt) : "-",
+                 rd_kafka_err2name(record->err));
         rd_kafka_message_destroy(record);
     } else if (waits_before(feed, NULL, record) || hear(feed, record, false) != DONE) {
         hold(feed, record);
@@ -338,11 +366,29 @@ static void feed_open(struct feed *feed)
     /* Earliest: where retention has deleted what was not heard yet, go on with the oldest there is.
      * EAGER: cooperative rebalancing of Debian's librdkafka has bugs that later ones fixed. */
     const char *const settings[] = {
-        "group.id", feed->consumer->config.service, "partition.assignment.strategy", "range,roundrobin",
-        "session.timeout.ms", "6000", "heartbeat.interval.ms", "1000", "auto.offset.reset", "earliest",
-        "enable.auto.commit", "true", "enable.auto.offset.store", "false", "queued.min.messages", "1000",
-        "queued.max.messages.kbytes", "4096", "fetch.message.max.bytes", "1048576",
-        "fetch.wait.max.ms", "100", NULL,
+        "group.id",
+        feed->consumer->config.service,
+        "partition.assignment.strategy",
+        "range,roundrobin",
+        "session.timeout.ms",
+        "6000",
+        "heartbeat.interval.ms",
+        "1000",
+        "auto.offset.reset",
+        "earliest",
+        "enable.auto.commit",
+        "true",
+        "enable.auto.offset.store",
+        "false",
+        "queued.min.messages",
+        "1000",
+        "queued.max.messages.kbytes",
+        "4096",
+        "fetch.message.max.bytes",
+        "1048576",
+        "fetch.wait.max.ms",
+        "100",
+        NULL,
     };
     rd_kafka_topic_partition_list_t *topics = consumer_topics(feed->consumer, EFFECT);
 

@@ -38,7 +38,8 @@ bool health_ask(const char *address, const char *path)
         fprintf(stderr, "not ready: nothing answers at %s (%s)\n", address, strerror(errno));
         return false;
     }
-    const int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    const int n = snprintf(text, sizeof text,
+                           "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
     const bool asked = write(fd, text, (size_t)n) == n;
     const ssize_t got = asked ? read(fd, text, sizeof text - 1) : -1;
     close(fd);

@@ -23,7 +23,10 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 
 static void on_error(rd_kafka_t *rk, int err, const char *reason, void *user)
 {
-    static _Thread_local struct { int err; int64_t at_us; } last;
+    static _Thread_local struct {
+        int err;
+        int64_t at_us;
+    } last;
     const int64_t now_us = clock_mono_us();
 
     (void)rk, (void)user;
@@ -75,7 +78,8 @@ static bool all_loopback(const char *brokers)
     for (const char *broker = brokers; *broker;) {
         const size_t n = strcspn(broker, ",");
         const struct str one = {broker, n};
-        if (!str_starts(one, "127.") && !str_starts(one, "localhost:") && !str_starts(one, "[::1]:")) {
+        if (!str_starts(one, "127.") && !str_starts(one, "localhost:") &&
+            !str_starts(one, "[::1]:")) {
             return false;
         }
         broker += n + (broker[n] == ',');
@@ -100,7 +104,8 @@ rd_kafka_t *kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf)
     rd_kafka_t *rk;
 
     if (!conf_is_safe(conf)) {
-        (void)!err_raise(ERR_UNAVAILABLE, "kafka is on another machine: set tls_ca, tls_cert, tls_key");
+        (void)!err_raise(ERR_UNAVAILABLE,
+                         "kafka is on another machine: set tls_ca, tls_cert, tls_key");
         rd_kafka_conf_destroy(conf);
         return NULL;
     }

@@ -160,7 +160,10 @@ static void slot_put(struct keys *keys, const struct key_name *name, bool curren
         }
     }
     *to = (struct slot){
-        .org = name->org, .patient = name->patient, .key = *key, .current = current,
+        .org = name->org,
+        .patient = name->patient,
+        .key = *key,
+        .current = current,
         .until_us = clock_mono_us() + CACHED_US,
     };
     memcpy(to->domain, name->domain, strlen(name->domain));
@@ -204,7 +207,8 @@ static const struct field answer_fields[] = {
     {0},
 };
 /* clang-format on */
-static const struct shape question_shape = {"KeyQuestion", sizeof(struct question), question_fields};
+static const struct shape question_shape = {"KeyQuestion", sizeof(struct question),
+                                            question_fields};
 static const struct shape answer_shape = {"KeyAnswer", sizeof(struct answer), answer_fields};
 
 static struct keys_link *link_take(struct keys *keys)
@@ -232,8 +236,10 @@ static bool ask(struct keys *keys, const char *path, struct str json, int64_t de
 {
     for (struct keys_link *idle; (idle = link_take(keys));) {
         if (keys_link_ask(idle, path, json, deadline_us, ret_answer)) {
-            if (ret_answer->keep) link_give(keys, idle);
-            else keys_link_free(idle);
+            if (ret_answer->keep)
+                link_give(keys, idle);
+            else
+                keys_link_free(idle);
             return true;
         }
         keys_link_free(idle);
@@ -241,8 +247,10 @@ static bool ask(struct keys *keys, const char *path, struct str json, int64_t de
     if (!keys->tls) return false;
     struct keys_link *link = keys_link_open(keys->tls, keys->socket, deadline_us);
     const bool answered = link && keys_link_ask(link, path, json, deadline_us, ret_answer);
-    if (answered && ret_answer->keep) link_give(keys, link);
-    else keys_link_free(link);
+    if (answered && ret_answer->keep)
+        link_give(keys, link);
+    else
+        keys_link_free(link);
     return answered;
 }
 

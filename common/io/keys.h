@@ -31,5 +31,6 @@ struct keys *keys_free(struct keys *keys);
 /* The current key to seal with; made if there is none. */
 err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *ret_key);
 /* That key and no other; ERR_NOT_FOUND when it was destroyed. */
-err_t keys_to_open(struct keys *keys, const struct key_name *name, struct uuid dek_id, struct key *ret_key);
+err_t keys_to_open(struct keys *keys, const struct key_name *name, struct uuid dek_id,
+                   struct key *ret_key);
 void keys_drop(struct keys *keys, struct uuid patient); /* ERASED came by the revocation feed */

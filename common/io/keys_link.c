@@ -119,12 +119,12 @@ static int answer_parse(struct keys_answer *answer)
     const size_t head_n = (size_t)(end - answer->buf) + 4;
     if (sscanf(answer->buf, "HTTP/1.1 %3d ", &answer->status) != 1) return -1;
     const char *length = header(answer->buf, head_n, "content-length");
-    char *rest;
-    const unsigned long body_n = strtoul(length, &rest, 10);
-    if (rest == length || *rest != '\r' || body_n > sizeof answer->buf - head_n) return -1;
-    if (answer->n < head_n + body_n) return 0;
+    const struct str digits = {length, strcspn(length, "\r")};
+    int64_t body_n;
+    if (!str_int(digits, 0, (int64_t)(sizeof answer->buf - head_n), &body_n)) return -1;
+    if (answer->n < head_n + (size_t)body_n) return 0;
     answer->keep = strncasecmp(header(answer->buf, head_n, "connection"), "close", 5) != 0;
-    answer->body = (struct str){answer->buf + head_n, body_n};
+    answer->body = (struct str){answer->buf + head_n, (size_t)body_n};
     return 1;
 }
 

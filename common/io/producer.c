@@ -30,21 +30,33 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     sending->refused = producer->stuck;
     sending->sent = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (sending->sent || message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
-        message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT || message->err == RD_KAFKA_RESP_ERR__FATAL) {
+        message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
+        message->err == RD_KAFKA_RESP_ERR__FATAL) {
         return;
     }
     sending->refused = true;
     /* Kafka does not tell a missing topic from a missing right. */
-    (void)!err_raise(ERR_UNAVAILABLE, "kafka refuses %s: %s (is there such a topic, and may %s write it?)",
-                     topic_info(sending->topic)->name, rd_kafka_err2name(message->err),
-                     producer->service);
+    (void)!err_raise(
+        ERR_UNAVAILABLE, "kafka refuses %s: %s (is there such a topic, and may %s write it?)",
+        topic_info(sending->topic)->name, rd_kafka_err2name(message->err), producer->service);
 }
 
 static rd_kafka_t *client(struct producer *producer)
 {
     static const char *const settings[] = {
-        "enable.idempotence", "true", "acks", "all", "linger.ms", "0", "message.timeout.ms", "0",
-        "partitioner", "murmur2_random", "message.max.bytes", MESSAGE_BYTES_MAX, NULL,
+        "enable.idempotence",
+        "true",
+        "acks",
+        "all",
+        "linger.ms",
+        "0",
+        "message.timeout.ms",
+        "0",
+        "partitioner",
+        "murmur2_random",
+        "message.max.bytes",
+        MESSAGE_BYTES_MAX,
+        NULL,
     };
     rd_kafka_conf_t *conf;
 
@@ -93,12 +105,11 @@ void producer_send(struct producer *producer, const struct event *event, struct 
     *sending = (struct sending){.org = event->org, .id = event->id, .topic = event->topic};
     if (!rk) return;
     headers = kafka_headers(event, producer->service);
-    err = rd_kafka_producev(
-        rk, RD_KAFKA_V_TOPIC(topic_info(event->topic)->name),
-        RD_KAFKA_V_KEY((void *)(uintptr_t)event->key.b, sizeof event->key.b),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)payload.p, payload.n),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_OPAQUE(sending), RD_KAFKA_V_END);
+    err = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic_info(event->topic)->name),
+                            RD_KAFKA_V_KEY((void *)(uintptr_t)event->key.b, sizeof event->key.b),
+                            RD_KAFKA_V_VALUE((void *)(uintptr_t)payload.p, payload.n),
+                            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
+                            RD_KAFKA_V_OPAQUE(sending), RD_KAFKA_V_END);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         producer->waiting++;
         return;
@@ -123,7 +134,8 @@ void producer_wait(struct producer *producer, bool (*go_on)(void *), void *user)
             client_drop(producer);
         } else if (producer->waiting > 0) {
             producer->stuck = clock_mono_us() - producer->answered_us > STUCK_US;
-            if (producer->stuck) log_line(LOG_WARN, "kafka_silent", "%zu events wait", producer->waiting);
+            if (producer->stuck)
+                log_line(LOG_WARN, "kafka_silent", "%zu events wait", producer->waiting);
             if (producer->stuck || !go_on(user)) client_drop(producer);
         }
     }

@@ -17,7 +17,7 @@
 #include <time.h>
 
 #define POLL_MS 250
-#define RETRY_MS 1000           /* after a fault */
+#define RETRY_MS 1000 /* after a fault */
 #define LEASE_MS 3000
 #define RENEW_US SECOND_US
 #define REFUSED_US (5 * SECOND_US)
@@ -25,7 +25,7 @@
 #define STOP_US (5 * SECOND_US)
 #define DB_US (5 * SECOND_US)
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
-#define RECEIPTS_MAX 1024       /* what does not fit is sent again and receipted again */
+#define RECEIPTS_MAX 1024 /* what does not fit is sent again and receipted again */
 
 struct receipts {
     struct uuid orgs[RECEIPTS_MAX], ids[RECEIPTS_MAX];
@@ -38,11 +38,11 @@ struct relay {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool poked;                 /* under lock */
-    struct receipts receipts;   /* under lock */
+    bool poked;               /* under lock */
+    struct receipts receipts; /* under lock */
     atomic_bool stopping;
     _Atomic int64_t stop_by_us;
-    struct consumer *consumer;  /* of receipts */
+    struct consumer *consumer; /* of receipts */
 
     /* the thread's own */
     struct db *db;
@@ -58,8 +58,8 @@ struct relay {
 
 static struct tx *begin(struct relay *relay)
 {
-    relay->frame = (struct tx_frame){.now_us = clock_real_us(), .deadline_us = clock_mono_us() + DB_US,
-                                     .arena = relay->arena};
+    relay->frame = (struct tx_frame){
+        .now_us = clock_real_us(), .deadline_us = clock_mono_us() + DB_US, .arena = relay->arena};
     return tx_begin(relay->db, &relay->frame);
 }
 
@@ -77,7 +77,8 @@ static void lock_end(struct relay *relay)
 
 static err_t lease_renew(struct relay *relay)
 {
-    const struct lease_take take = {.name = STR("relay"), .holder = relay->lease.holder, .ttl_ms = LEASE_MS};
+    const struct lease_take take = {
+        .name = STR("relay"), .holder = relay->lease.holder, .ttl_ms = LEASE_MS};
     struct tx *tx = begin(relay);
     struct lease_held held = {0};
     bool found = false;
@@ -150,16 +151,24 @@ static struct strs refused_topics(struct relay *relay)
     size_t n = 0;
 
     for (enum topic topic = TOPIC_NONE + 1; topic < TOPIC_MAX; topic++) {
-        if (clock_mono_us() < relay->refused_until_us[topic]) names[n++] = str_of(topic_info(topic)->name);
+        if (clock_mono_us() < relay->refused_until_us[topic])
+            names[n++] = str_of(topic_info(topic)->name);
     }
     return (struct strs){names, n};
 }
 
-static void outbox_send(struct relay *relay, const struct outbox_event *row, struct sending *sending)
+static void outbox_send(struct relay *relay, const struct outbox_event *row,
+                        struct sending *sending)
 {
     const struct event event = {
-        .topic = topic_find(row->topic), .id = row->id, .org = row->org, .key = row->key,
-        .act = row->act, .version = row->version, .epoch = relay->lease.epoch, .at_us = row->at_us,
+        .topic = topic_find(row->topic),
+        .id = row->id,
+        .org = row->org,
+        .key = row->key,
+        .act = row->act,
+        .version = row->version,
+        .epoch = relay->lease.epoch,
+        .at_us = row->at_us,
         .kind = row->kind,
     };
 
@@ -267,7 +276,8 @@ static err_t tails_turn(struct relay *relay)
     for (size_t i = 0; i < tails.n && err == ERR_OK; i++) {
         struct event event;
         struct bytes payload;
-        err = chain_heartbeat(&relay->chain, relay->arena, &tails.p[i], relay->lease.epoch, &event, &payload);
+        err = chain_heartbeat(&relay->chain, relay->arena, &tails.p[i], relay->lease.epoch, &event,
+                              &payload);
         if (err == ERR_OK) producer_send(relay->producer, &event, payload, &sendings[i]);
     }
     producer_wait(relay->producer, goes_on, relay);
@@ -281,8 +291,11 @@ static void beat_turn(struct relay *relay)
     Telecura__V1__RevocationEvent beat = TELECURA__V1__REVOCATION_EVENT__INIT;
     struct sending sending;
     const struct event event = {
-        .topic = TOPIC_REVOCATIONS, .id = uuid_v7(clock_real_us()), .epoch = relay->lease.epoch,
-        .at_us = clock_real_us(), .kind = TELECURA__V1__REVOCATION_EVENT__KIND__HEARTBEAT,
+        .topic = TOPIC_REVOCATIONS,
+        .id = uuid_v7(clock_real_us()),
+        .epoch = relay->lease.epoch,
+        .at_us = clock_real_us(),
+        .kind = TELECURA__V1__REVOCATION_EVENT__KIND__HEARTBEAT,
     };
 
     if (clock_mono_us() - relay->beat_us < SECOND_US) return;
@@ -322,7 +335,8 @@ static void sleep_until_poked(struct relay *relay, unsigned ms)
     until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     lock_begin(relay);
-    while (!relay->poked && pthread_cond_timedwait(&relay->wake, &relay->lock, &until) == 0) continue;
+    while (!relay->poked && pthread_cond_timedwait(&relay->wake, &relay->lock, &until) == 0)
+        continue;
     relay->poked = false;
     lock_end(relay);
 }
@@ -345,7 +359,8 @@ static void *run(void *user)
 
 struct relay *relay_start(const struct relay_config *config)
 {
-    static const struct consumer_topic receipts[] = {{TOPIC_AUDIT_RECEIPTS, WATCH}, {TOPIC_NONE, WATCH}};
+    static const struct consumer_topic receipts[] = {{TOPIC_AUDIT_RECEIPTS, WATCH},
+                                                     {TOPIC_NONE, WATCH}};
     struct relay *relay = calloc(1, sizeof *relay);
     pthread_condattr_t attr;
 
@@ -363,8 +378,12 @@ struct relay *relay_start(const struct relay_config *config)
     if (pthread_mutex_init(&relay->lock, NULL) != 0) abort();
     if (config->keys) {
         relay->consumer = consumer_start(&(struct consumer_config){
-            .service = config->service, .kafka = config->kafka, .tls = config->tls,
-            .topics = receipts, .watch = on_receipt, .user = relay,
+            .service = config->service,
+            .kafka = config->kafka,
+            .tls = config->tls,
+            .topics = receipts,
+            .watch = on_receipt,
+            .user = relay,
         });
     }
     if (pthread_create(&relay->thread, NULL, run, relay) != 0) abort();

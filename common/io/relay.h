@@ -32,6 +32,7 @@ struct relay_config {
     bool heartbeat;         /* access: a HEARTBEAT on revocations each second */
 };
 
-struct relay *relay_start(const struct relay_config *config); /* its own thread; never fails: it retries */
+/* A thread of its own; never fails: it tries again. */
+struct relay *relay_start(const struct relay_config *config);
 void relay_poke(struct relay *relay);
 struct relay *relay_stop(struct relay *relay); /* flushes for at most 5 s; takes NULL */

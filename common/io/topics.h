@@ -29,4 +29,5 @@ struct topic_info {
 
 const struct topic_info *topic_info(enum topic topic);
 enum topic topic_find(struct str name); /* TOPIC_NONE */
-bool topic_names(const char *words, const char *service); /* @service stands in @words, or "*" does */
+/* @service stands in @words, or "*" does. */
+bool topic_names(const char *words, const char *service);

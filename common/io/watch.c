@@ -24,10 +24,12 @@ static int32_t partition_count(rd_kafka_t *rk, const char *name, bool complain)
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
     int32_t count = 0;
 
-    if (topic && rd_kafka_metadata(rk, 0, topic, &metadata, METADATA_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (topic &&
+        rd_kafka_metadata(rk, 0, topic, &metadata, METADATA_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (metadata->topic_cnt == 1) count = metadata->topics[0].partition_cnt;
         if (count == 0 && metadata->topic_cnt == 1 && complain) {
-            log_line(LOG_WARN, "kafka_waits", "%s: %s", name, rd_kafka_err2name(metadata->topics[0].err));
+            log_line(LOG_WARN, "kafka_waits", "%s: %s", name,
+                     rd_kafka_err2name(metadata->topics[0].err));
         }
         rd_kafka_metadata_destroy(metadata);
     }
@@ -85,7 +87,8 @@ static void hear(struct watch *watch, const rd_kafka_message_t *record)
         return;
     }
     if (record->err) {
-        log_line(LOG_WARN, "kafka_refused", "%s: %s", record->rkt ? rd_kafka_topic_name(record->rkt) : "-",
+        log_line(LOG_WARN, "kafka_refused", "%s: %s",
+                 record->rkt ? rd_kafka_topic_name(record->rkt) : "-",
                  rd_kafka_err2name(record->err));
         return;
     }
@@ -106,9 +109,19 @@ void *watch_run(void *user)
     struct consumer *consumer = user;
     /* earliest: a cluster that was built anew begins below what was heard; all of it is news. */
     const char *settings[] = {
-        "group.id", consumer->config.service, "enable.auto.commit", "false",
-        "auto.offset.reset", "earliest", "enable.partition.eof", "true",
-        "fetch.wait.max.ms", "100", "queued.max.messages.kbytes", "4096", NULL,
+        "group.id",
+        consumer->config.service,
+        "enable.auto.commit",
+        "false",
+        "auto.offset.reset",
+        "earliest",
+        "enable.partition.eof",
+        "true",
+        "fetch.wait.max.ms",
+        "100",
+        "queued.max.messages.kbytes",
+        "4096",
+        NULL,
     };
     struct watch watch = {.consumer = consumer};
 

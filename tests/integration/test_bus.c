@@ -75,7 +75,8 @@ static void run(const char *fmt, ...)
     va_end(args);
     PGresult *result = PQexec(sql, text);
     const ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail_msg("%s: %s", text, PQerrorMessage(sql));
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", text, PQerrorMessage(sql));
     PQclear(result);
 }
 
@@ -188,7 +189,8 @@ static size_t distinct(const struct reader *reader)
 
     for (size_t i = 0; i < reader->n; i++) {
         bool again = false;
-        for (size_t j = 0; j < i && !again; j++) again = uuid_equal(reader->seen[i].id, reader->seen[j].id);
+        for (size_t j = 0; j < i && !again; j++)
+            again = uuid_equal(reader->seen[i].id, reader->seen[j].id);
         n += !again;
     }
     return n;
@@ -222,14 +224,20 @@ static _Atomic int refuse_version, faults_left, committed;
 static err_t on_effect(struct tx *tx, struct arena *arena, const struct event *event, void *user)
 {
     static const struct sql_slot slots[] = {
-        {"id", SQL_UUID, SQL_ARGS, 0, false}, {"key", SQL_UUID, SQL_ARGS, 16, false},
+        {"id", SQL_UUID, SQL_ARGS, 0, false},
+        {"key", SQL_UUID, SQL_ARGS, 16, false},
         {"version", SQL_INT8, SQL_ARGS, 32, false},
     };
     static const struct stmt insert = {
-        .name = "effect_insert", .params = slots, .param_count = 3,
+        .name = "effect_insert",
+        .params = slots,
+        .param_count = 3,
         .sql = "INSERT INTO effect (id, key, version) VALUES ($1, $2, $3)",
     };
-    struct { struct uuid id, key; int64_t version; } row = {event->id, event->key, event->version};
+    struct {
+        struct uuid id, key;
+        int64_t version;
+    } row = {event->id, event->key, event->version};
 
     (void)arena, (void)user;
     tx_queue(tx, &insert, &row);
@@ -253,7 +261,11 @@ static struct consumer *effects_start(const char *group, enum topic topic)
 
     topics[0] = (struct consumer_topic){topic, EFFECT};
     return consumer_start(&(struct consumer_config){
-        .service = group, .conninfo = conninfo, .kafka = brokers, .topics = topics, .effect = on_effect,
+        .service = group,
+        .conninfo = conninfo,
+        .kafka = brokers,
+        .topics = topics,
+        .effect = on_effect,
         .committed = on_committed,
     });
 }
@@ -261,7 +273,11 @@ static struct consumer *effects_start(const char *group, enum topic topic)
 static struct relay *relay_up(struct keys *keys, bool heartbeat)
 {
     return relay_start(&(struct relay_config){
-        .service = "bus", .conninfo = conninfo, .kafka = brokers, .keys = keys, .heartbeat = heartbeat,
+        .service = "bus",
+        .conninfo = conninfo,
+        .kafka = brokers,
+        .keys = keys,
+        .heartbeat = heartbeat,
     });
 }
 
@@ -297,10 +313,10 @@ static void kafka_faults_lose_nothing(void **state)
     struct relay *relay;
 
     (void)state;
-    rd_kafka_mock_push_request_errors(mock, 0 /* Produce */, 4, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
-                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-                                      RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
-                                      RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
+    rd_kafka_mock_push_request_errors(
+        mock, 0 /* Produce */, 4, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
     rd_kafka_mock_broker_set_down(mock, 1);
     events_insert("access.consents.v1", 1, 500, 1);
     relay = relay_up(NULL, false);
@@ -320,7 +336,8 @@ static void a_refused_topic_holds_up_no_other(void **state)
     struct relay *relay;
 
     (void)state;
-    rd_kafka_mock_topic_set_error(mock, "signaling.calls.v1", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    rd_kafka_mock_topic_set_error(mock, "signaling.calls.v1",
+                                  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     events_insert("signaling.calls.v1", 1, 300, 1);
     events_insert("billing.invoices.v1", 1, 20, 1);
     relay = relay_up(NULL, false);
@@ -380,7 +397,8 @@ static void kills_lose_nothing_and_repeat_nothing(void **state)
     service_kill(pid);
     assert_int_equal(number("SELECT count(*) FROM effect"), inserted);
     assert_int_equal(number("SELECT count(*) FROM (SELECT version < lag(version) OVER "
-                            "(PARTITION BY key ORDER BY n) AS back FROM effect) AS e WHERE back"), 0);
+                            "(PARTITION BY key ORDER BY n) AS back FROM effect) AS e WHERE back"),
+                     0);
     assert_int_equal(number("SELECT count(*) FROM parked"), 0);
     run("TRUNCATE effect");
 }
@@ -390,14 +408,19 @@ static void garbage_send(const char *topic, const char *key)
     static const char *const settings[] = {NULL};
     rd_kafka_t *rk = kafka_new(RD_KAFKA_PRODUCER, kafka_conf(brokers, NULL, "garbage", settings));
     const struct event event = {
-        .topic = topic_find(str_of(topic)), .id = uuid_v4(), .org = orgs[0], .kind = 1, .version = 1,
+        .topic = topic_find(str_of(topic)),
+        .id = uuid_v4(),
+        .org = orgs[0],
+        .kind = 1,
+        .version = 1,
     };
 
     assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
                                        RD_KAFKA_V_KEY((void *)(uintptr_t)key, strlen(key)),
-                                       RD_KAFKA_V_VALUE((void *)(uintptr_t)"\xff\xff", 2),
+                                       RD_KAFKA_V_VALUE((void *)(uintptr_t) "\xff\xff", 2),
                                        RD_KAFKA_V_HEADERS(kafka_headers(&event, "bus")),
-                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END), 0);
+                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                     0);
     assert_int_equal(rd_kafka_flush(rk, 10000), 0);
     rd_kafka_destroy(rk);
 }
@@ -418,8 +441,10 @@ static void poison_parks_its_key_and_no_other(void **state)
     consumer = effects_start("poison", TOPIC_PRESCRIPTIONS);
     wait_for("SELECT count(*) FROM effect", 37); /* 14, 24 and 34 are of one key */
     wait_for("SELECT count(*) FROM parked", 5);
-    assert_int_equal(number("SELECT count(*) FROM parked JOIN dead_letter USING (topic, partition, next_offset) "
-                            "WHERE reason = 'unprocessable'"), 1);
+    assert_int_equal(
+        number("SELECT count(*) FROM parked JOIN dead_letter USING (topic, partition, next_offset) "
+               "WHERE reason = 'unprocessable'"),
+        1);
     assert_int_equal(number("SELECT count(*) FROM dead_letter WHERE reason = 'bad_body'"), 1);
     assert_int_equal(number("SELECT count(*) FROM dead_letter WHERE reason = 'bad_key'"), 1);
     assert_int_equal(number("SELECT count(*) FROM dead_letter"), 3);
@@ -436,10 +461,13 @@ static void poison_parks_its_key_and_no_other(void **state)
 
 static void audit_insert_rows(int from, int count)
 {
-    run("INSERT INTO audit_outbox (org, id, act, at, action, outcome, role, acr, resource, resource_version) "
+    run("INSERT INTO audit_outbox (org, id, act, at, action, outcome, role, acr, resource, "
+        "resource_version) "
         "SELECT CASE WHEN n %% 2 = 0 THEN '01000000-0000-0000-0000-000000000000'::uuid "
-        "ELSE '02000000-0000-0000-0000-000000000000' END, md5('audit' || n)::uuid, gen_random_uuid(), now(), "
-        "'visit.read', 'done', 'nurse', 1, '/v1/appointments/{id}', n FROM generate_series(%d, %d) AS n",
+        "ELSE '02000000-0000-0000-0000-000000000000' END, md5('audit' || n)::uuid, "
+        "gen_random_uuid(), now(), "
+        "'visit.read', 'done', 'nurse', 1, '/v1/appointments/{id}', n FROM generate_series(%d, %d) "
+        "AS n",
         from, from + count - 1);
 }
 
@@ -458,8 +486,9 @@ static bool record_check(struct arena *arena, const struct seen *seen, struct ta
     struct uuid org;
     struct bytes plain;
 
-    assert_int_equal(pb_unpack(&telecura__v1__audit_record__descriptor, bytes_of(seen->payload, seen->n),
-                               arena, &message), ERR_OK);
+    assert_int_equal(pb_unpack(&telecura__v1__audit_record__descriptor,
+                               bytes_of(seen->payload, seen->n), arena, &message),
+                     ERR_OK);
     const Telecura__V1__AuditRecord *record = (const void *)message;
     assert_int_equal(leaf_decode(pb_to_bytes(record->leaf), &leaf), ERR_OK);
     assert_true(uuid_parse(leaf.log, &org));
@@ -552,14 +581,19 @@ static void revocations_are_heard_from_their_beginning(void **state)
     struct consumer *consumer;
 
     (void)state;
-    events_insert("access.revocations.v1", 1, 5, TELECURA__V1__REVOCATION_EVENT__KIND__PERSON_DISABLED);
+    events_insert("access.revocations.v1", 1, 5,
+                  TELECURA__V1__REVOCATION_EVENT__KIND__PERSON_DISABLED);
     relay_poke(relay);
     wait_for("SELECT count(*) FROM outbox", 0);
     consumer = consumer_start(&(struct consumer_config){
-        .service = "watcher", .kafka = brokers, .topics = topics, .watch = on_watch,
+        .service = "watcher",
+        .kafka = brokers,
+        .topics = topics,
+        .watch = on_watch,
     });
     assert_false(consumer_caught_up(consumer, TOPIC_REVOCATIONS));
-    while (!consumer_caught_up(consumer, TOPIC_REVOCATIONS) && clock_mono_us() < until_us) poll(NULL, 0, 5);
+    while (!consumer_caught_up(consumer, TOPIC_REVOCATIONS) && clock_mono_us() < until_us)
+        poll(NULL, 0, 5);
     assert_true(consumer_caught_up(consumer, TOPIC_REVOCATIONS));
     assert_int_equal(disabled, 5); /* all that was there when it began */
     const int first = beats;
@@ -594,7 +628,8 @@ static int start(void **state)
     snprintf(conninfo, sizeof conninfo, "host=%s user=bus dbname=postgres", folder);
     sql = PQconnectdb(owner);
     run("CREATE ROLE bus LOGIN");
-    run("CREATE TABLE effect (n bigint GENERATED ALWAYS AS IDENTITY, id uuid, key uuid, version bigint)");
+    run("CREATE TABLE effect (n bigint GENERATED ALWAYS AS IDENTITY, id uuid, key uuid, version "
+        "bigint)");
     run("GRANT INSERT ON effect TO bus");
     if (db_migrate(owner, "bus", sets, stderr) != ERR_OK) return -1;
     mock_start();

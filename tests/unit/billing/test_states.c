@@ -36,7 +36,8 @@ static const char *next_of(const char *event, const char *from, unsigned role)
     for (size_t i = 0; i < COUNT(expected); i++) {
         const bool here = from && expected[i].from ? strcmp(from, expected[i].from) == 0
                                                    : from == expected[i].from;
-        if (here && strcmp(event, expected[i].event) == 0 && strchr(expected[i].who, letter_of(role)))
+        if (here && strcmp(event, expected[i].event) == 0 &&
+            strchr(expected[i].who, letter_of(role)))
             return expected[i].to;
     }
     return NULL;

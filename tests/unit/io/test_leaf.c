@@ -1,9 +1,9 @@
 #include "common/io/leaf.h"
 
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 
 static const uint8_t key[AEAD_KEY_BYTES] = {1, 2, 3};
 static const uint8_t other_key[AEAD_KEY_BYTES] = {1, 2, 4};
@@ -11,8 +11,12 @@ static const uint8_t other_key[AEAD_KEY_BYTES] = {1, 2, 4};
 static struct leaf sample(void)
 {
     return (struct leaf){
-        .log = STR("0190a3c2-0000-7000-8000-000000000001"), .producer = STR("patients"), .seq = 258,
-        .time_ms = 1763770000123, .class = LEAF_EVENT, .dek_id = {{9, 8, 7}},
+        .log = STR("0190a3c2-0000-7000-8000-000000000001"),
+        .producer = STR("patients"),
+        .seq = 258,
+        .time_ms = 1763770000123,
+        .class = LEAF_EVENT,
+        .dek_id = {{9, 8, 7}},
     };
 }
 
@@ -21,7 +25,8 @@ static struct bytes encoded(struct arena *arena)
     const struct leaf leaf = sample();
     struct bytes bytes;
 
-    assert_int_equal(leaf_encode(arena, &leaf, key, str_bytes(STR("who saw what")), &bytes), ERR_OK);
+    assert_int_equal(leaf_encode(arena, &leaf, key, str_bytes(STR("who saw what")), &bytes),
+                     ERR_OK);
     return bytes;
 }
 
@@ -143,9 +148,12 @@ static int arena_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),   cmocka_unit_test(test_opens),
-        cmocka_unit_test(test_every_byte_counts), cmocka_unit_test(test_heartbeat),
-        cmocka_unit_test(test_too_large), cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_opens),
+        cmocka_unit_test(test_every_byte_counts),
+        cmocka_unit_test(test_heartbeat),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_chain),
     };
 
     return cmocka_run_group_tests(tests, arena_up, arena_down);
