@@ -90,3 +90,13 @@ def test_no_body_and_no_other_method(office, told):
 def test_every_statement_fits_the_database(office):
     done = office.api.command("--config", office.api.config, "--verify")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("key, value", [("smtp", "mail.example.org"), ("mail_from", "Telecura"),
+                                        ("mail_from", "Telecura <no reply@x>")])
+def test_settings_that_no_mail_can_leave_with(office, suite, key, value):
+    path = f"{suite.folder}/bad-notifications.conf"
+    with open(path, "w") as f:
+        f.writelines(f"{k} = {v}\n" for k, v in {**office.api.settings, key: value}.items())
+    done = office.api.command("--config", path)
+    assert done.returncode not in (0, -6) and f"{key}: name the" in done.stdout + done.stderr
