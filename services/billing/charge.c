@@ -15,6 +15,7 @@ static err_t invoice_issue(struct act *act, struct uuid charge, const struct pri
         .amount_minor = price->amount_minor,
     };
     posting_insert(act, &owed);
+    act_resource(act, id, 1);
     return bill_tell(act, id, TELECURA__V1__INVOICE_EVENT__KIND__ISSUED, &row);
 }
 

@@ -112,6 +112,10 @@ def test_a_visit_that_ended_is_charged_once(bus):
                                      f"WHERE transaction_id = '{invoice}'")) == [
         ["receivable:patient", "9000"], ["revenue:visits", "-9000"]]
 
+    (audited,) = bus.sql("billing", "SELECT action, role, patient FROM audit_outbox "
+                                    f"WHERE resource_id = '{invoice}' AND outcome = 'done'")
+    assert audited == ["charge.make", "billing", patient]
+
     again = bus.visit(visit, ENDED, 3, patient)     # as after a restore
     bus.wait("billing", f"SELECT count(*) FROM inbox WHERE event_id = '{again}'", 1)
     assert bus.value("billing", f"SELECT count(*) {mine}") == "1"
