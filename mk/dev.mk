@@ -27,4 +27,9 @@ FUZZ_SOURCES_fuzz_pb    = $(wildcard common/codec/*.c common/base/*.c)
 FUZZ_SOURCES_fuzz_jws   = $(wildcard common/crypto/*.c common/codec/*.c common/base/*.c)
 FUZZ_SOURCES_fuzz_paseto = $(wildcard common/crypto/*.c common/codec/*.c common/base/*.c)
 
-.PHONY: help tidy fuzz
+# Data races: the parts that threads share, under ThreadSanitizer.
+tsan: ; @$(MAKE) --no-print-directory MODE=tsan -j2 $(patsubst %,build/tsan/tests/unit/%.run,io/test_http io/test_ws io/test_keys io/test_metrics base/test_uuid base/test_log crypto/test_aead)
+
+test-all: test fuzz faults tsan browsers
+
+.PHONY: help tidy fuzz tsan test-all
