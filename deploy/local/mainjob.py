@@ -85,7 +85,7 @@ def tell(name, step, visit):
 
 def close_what_is_open(visit):
     """A run that was killed leaves a visit, and Ana has no time for two."""
-    for left in visit.dr_lee.get("/v1/appointments", provider_id=visit.dr_lee.id)["data"]:
+    for left in visit.dr_lee.pages("/v1/appointments", provider_id=visit.dr_lee.id):
         path, state = f"/v1/appointments/{left['id']}", left["state"]
         if state == "in_progress":
             visit.dr_lee.put(f"{path}/note", text="Cut short.")

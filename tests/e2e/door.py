@@ -4,7 +4,7 @@
     ana = door.person("ana")                        # signs in when she asks for something
     visit = ana.post("/v1/appointments", ...)       # the answer's body; raises Refused
     with ana.stream(grant) as chat: ...             # tests/harness/ws.py
-    ana.acts                # (method, path, status, Request-Id) of all that she has asked for
+    ana.acts                # (method, path, why not, Request-Id) of all that she has asked for
 
 Needs nothing but Python's own library: `make up` runs the story with it, too.
 """
@@ -113,9 +113,16 @@ class Person:
 
     # REST.
 
-    def get(self, path, remember=True, **query):
-        query = "?" + urllib.parse.urlencode(query) if query else ""
-        return self._ask("GET", path + query, remember=remember)
+    def get(self, path, **query):
+        return self._ask("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""))
+
+    def pages(self, path, **query):
+        """Every row of a list."""
+        page = self.get(path, **query)
+        yield from page["data"]
+        while "next_cursor" in page:
+            page = self.get(path, **query | {"cursor": page["next_cursor"]})
+            yield from page["data"]
 
     def post(self, path, **body):
         """The field `if_match` becomes the header."""
@@ -124,23 +131,23 @@ class Person:
     def put(self, path, **body):
         return self._ask("PUT", path, body)
 
-    def _ask(self, method, path, body=None, remember=True):
+    def _ask(self, method, path, body=None):
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         if body is not None:
             headers["Idempotency-Key"] = str(uuid.uuid4())
             if "if_match" in body:
                 headers["If-Match"] = f'"{body.pop("if_match")}"'
-        data = None
-        if body:
-            data = json.dumps(body)
+            body = json.dumps(body)
             headers["Content-Type"] = "application/json"
-        status, answer, text = self.door.request(method, path, headers, data)
+        status, answer, text = self.door.request(method, path, headers, body)
         is_json = "json" in answer.get("Content-Type", "")
-        if remember:
-            self.acts.append((method, path.split("?")[0], status, answer["Request-Id"]))
-        if status >= 400:
-            raise Refused(status, json.loads(text) if is_json else {})
-        return json.loads(text) if is_json else text.decode()
+        said = json.loads(text) if is_json else text.decode()
+        if status < 400:
+            self.acts.append((method, path.split("?")[0], None, answer["Request-Id"]))
+            return said
+        problem = said if is_json else {}
+        self.acts.append((method, path.split("?")[0], problem.get("code"), problem.get("request_id")))
+        raise Refused(status, problem)
 
     # WebSockets.
 

@@ -11,6 +11,7 @@ TREE = doors.TREE
 SYNTHEA = TREE / "tests/data/synthea"
 CAST = {"ana": "ana", "dr_lee": "dr.lee", "fay": "fay", "nia": "nia", "pia": "pia", "bob": "bob",
         "aud": "aud"}
+ABOUT_NOBODY = {"self.read", "slots.read", "availability.set"}      # they name no patient
 Step = collections.namedtuple("Step", "who action outcome act what")
 
 
@@ -45,18 +46,19 @@ class Visit:
         try:
             done = ask()
         except doors.Refused as refused:
-            return refused.code
+            return refused.code or refused.status
         raise AssertionError(f"it was not refused: {done}")
 
     # The log.
 
     def audited_steps(self):
-        """What the people have asked for so far, as the log ought to have it."""
+        """What the people have asked for so far about Ana, as the log ought to have it."""
         for person in self.people:
-            for method, path, status, act in person.acts:
+            for method, path, refusal, act in person.acts:
                 action = self.action_of(method, path)
-                if action:
-                    yield Step(person.id, action, "done" if status < 400 else "refused", act,
+                # Who may not do a thing at all is refused before it is known about whom.
+                if action and action not in ABOUT_NOBODY and refusal != "forbidden":
+                    yield Step(person.id, action, "refused" if refusal else "done", act,
                                f"{method} {path}")
 
     def action_of(self, method, path):
@@ -68,14 +70,10 @@ class Visit:
                 return operations[method.lower()]["x-audit"]
         raise AssertionError(f"OpenAPI does not know {method} {path}")
 
-    def event(self, act):
-        """None as long as the log has not got it."""
-        try:
-            return self.aud.get(f"/v1/audit/events/{act}", remember=False)
-        except doors.Refused as refused:
-            if refused.code != "not_found":
-                raise
-            return None
+    def logged(self):
+        """{act: event} of all that the log has about Ana."""
+        return {event["act"]: event for event in self.aud.pages(
+            f"/v1/audit/patients/{self.patient}/events", limit=200)}
 
     @property
     def vkey(self):
@@ -83,7 +81,8 @@ class Visit:
 
     def export_log(self, folder):
         """As `make audit-export` and `make audit-verify` do."""
-        subprocess.run([self.programs / "audit-export", self.log, folder], check=True)
+        subprocess.run([self.programs / "audit-export", self.log, folder], check=True,
+                       stdout=subprocess.DEVNULL)
         checked = subprocess.run([self.programs / "audit-verify", folder, "--vkey", self.vkey],
                                  capture_output=True, text=True)
         assert checked.returncode == 0, checked.stdout
