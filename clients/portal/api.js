@@ -64,8 +64,9 @@ export function get(path, query = {}) {
 export const post = (path, body, options) => ask('POST', path, body, options);
 export const put = (path, body, options) => ask('PUT', path, body, options);
 
-/* The rows of a list; at most 200, which is what one page holds. */
-export const list = async (path, query) => (await get(path, { limit: 200, ...query })).data;
+/* The rows of a list's first page: MANY is the most that one page holds. */
+export const MANY = 200;
+export const list = async (path, query) => (await get(path, query)).data;
 
 /* Null instead of "not found": it is not there yet, or not ours to see. */
 export async function maybe(asked) {

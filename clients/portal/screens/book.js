@@ -1,5 +1,5 @@
 /* book - consent, then who, when and why. Times come from the practice and are shown as one's own. */
-import { list, post } from '../api.js';
+import { list, MANY, post } from '../api.js';
 import { acting, announce, day_of, h, labelled, show_error, time_of, zone } from '../page.js';
 import { t } from '../strings.js';
 import { consent_form, consents_of, documents, NEEDED } from './consent.js';
@@ -14,7 +14,7 @@ function slots_of(provider_id, visit_type, day) {
     const midnight = new Date(`${day}T00:00`);
     const from = new Date(Math.max(midnight, Date.now()));
     const to = new Date(midnight.getTime() + DAYS * DAY_MS);
-    return list('/v1/slots', { provider_id, visit_type, from: from.toISOString(), to: to.toISOString() });
+    return list('/v1/slots', { provider_id, visit_type, limit: MANY, from: from.toISOString(), to: to.toISOString() });
 }
 
 /* A group of radio buttons a day: arrows move between the times. */

@@ -1,5 +1,5 @@
 /* home - the next visit with its one next step, the other visits, and the consents. */
-import { list, post } from '../api.js';
+import { list, MANY, post } from '../api.js';
 import { acting, button, confirmed, h, when } from '../page.js';
 import { t } from '../strings.js';
 import { consent_list, consents_of, documents } from './consent.js';
@@ -50,7 +50,7 @@ export async function show(main, app) {
     const { me } = app, is_patient = me.role === 'patient';
     const again = () => show(main, app);
     const [visits, texts, given] = await Promise.all([
-        list('/v1/appointments', { from: new Date(Date.now() - 90 * DAY_MS).toISOString() })
+        list('/v1/appointments', { limit: MANY, from: new Date(Date.now() - 90 * DAY_MS).toISOString() })
             .catch((error) => { if (error.code === 'forbidden') return []; throw error; }),
         is_patient ? documents() : [], is_patient ? consents_of(me.patient_id) : null,
     ]);

@@ -1,12 +1,12 @@
 /* people - whom this person may know by name: clinicians for all, a patient for who treats them. */
-import { get, list, maybe } from '../api.js';
+import { get, list, MANY, maybe } from '../api.js';
 import { t } from '../strings.js';
 
 let clinicians_asked = null;
 const patients = new Map();
 
 export function clinicians() {
-    clinicians_asked ??= list('/v1/people', { role: 'clinician' })
+    clinicians_asked ??= list('/v1/people', { role: 'clinician', limit: MANY })
         .catch((error) => { clinicians_asked = null; throw error; });
     return clinicians_asked;
 }

@@ -1,5 +1,5 @@
 /* prescribe - draft with its checks, sign with a second factor, send. */
-import { get, list, post } from '../api.js';
+import { list, post } from '../api.js';
 import { acting, button, h, labelled } from '../page.js';
 import { t } from '../strings.js';
 
@@ -55,7 +55,7 @@ function draft_form(visit, drugs, drafted) {
 }
 
 export async function prescribe_box(visit) {
-    const [drugs, here] = await Promise.all([get('/v1/formulary').then(({ data }) => data), list('/v1/prescriptions', { visit_id: visit.id })]);
+    const [drugs, here] = await Promise.all([list('/v1/formulary'), list('/v1/prescriptions', { visit_id: visit.id })]);
     const known = new Map(here.map((rx) => [rx.id, rx]));
     const rows = h('ul', {});
     const changed = (rx) => {

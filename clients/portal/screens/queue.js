@@ -1,5 +1,5 @@
 /* queue - who waits for this clinician, in serving order, and what is running. */
-import { get, list, post } from '../api.js';
+import { list, MANY, post } from '../api.js';
 import { pass_keep } from '../grant.js';
 import { acting, announce, button, confirmed, date_of, h, minutes_since, poll, when } from '../page.js';
 import { t } from '../strings.js';
@@ -51,9 +51,9 @@ export async function show(main, app) {
     let shown = '';
     const again = async () => {
         const now = new Date(), tomorrow = new Date(now.getTime() + DAY_MS);
-        const [{ data: entries }, running, ahead] = await Promise.all([get('/v1/queue', { provider_id }),
-            list('/v1/appointments', { provider_id, state: 'in_progress' }),
-            list('/v1/appointments', { provider_id, from: now.toISOString(), to: tomorrow.toISOString() })]);
+        const [entries, running, ahead] = await Promise.all([list('/v1/queue', { provider_id }),
+            list('/v1/appointments', { provider_id, limit: MANY, state: 'in_progress' }),
+            list('/v1/appointments', { provider_id, limit: MANY, from: now.toISOString(), to: tomorrow.toISOString() })]);
         const state = JSON.stringify([entries.map((one) => ({ ...one, visit_pass: null })), running, ahead, now.getMinutes()]);
         if (state === shown || main.querySelector('[aria-busy=true]')) return;
         if (shown && entries.length) announce(t('position') + ` 1: ${await patient_name(entries[0].patient_id)}`);

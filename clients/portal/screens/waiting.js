@@ -1,5 +1,5 @@
 /* waiting - where the patient is, check-in, one's own place in the queue, and the devices meanwhile. */
-import { get, post, put } from '../api.js';
+import { get, list, post, put } from '../api.js';
 import { pass_keep } from '../grant.js';
 import { media_close, media_has, media_open } from '../media.js';
 import { acting, announce, button, h, labelled, poll, when } from '../page.js';
@@ -45,7 +45,7 @@ function queue_card(visit, app) {
         announce(text);
     };
     const ends = poll(POLL_MS, async () => {
-        const mine = (await get('/v1/queue')).data.find((row) => row.appointment_id === visit.id);
+        const mine = (await list('/v1/queue')).find((row) => row.appointment_id === visit.id);
         const { state } = mine ?? await get(`/v1/appointments/${visit.id}`);
         pass_keep(visit.id, mine?.visit_pass);
         if (mine?.admitted_at || state === 'in_progress') {
