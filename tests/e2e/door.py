@@ -40,6 +40,15 @@ class NotInTime(Exception):
     pass
 
 
+def refusal(ask):
+    """The code by which @ask is refused."""
+    try:
+        done = ask()
+    except Refused as refused:
+        return refused.code or refused.status
+    raise AssertionError(f"it was not refused: {done}")
+
+
 def until(question, what, seconds=AWAIT_S):
     """Asks again until there is an answer."""
     end = time.monotonic() + seconds

@@ -10,12 +10,11 @@ Ana; nobody may find it anywhere but with her.
 """
 import uuid
 
-from door import Refused, until
+from door import Refused, refusal, until
 from paper import proven, read_export
 from turn import Allocation
+from visit import CHECK_IN_MINUTES, next_minutes, offer_hours
 
-MINUTE_S = 60
-ALL_DAY = [{"weekday": day, "from": "00:00", "to": "24:00"} for day in range(1, 8)]
 PENICILLIN = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "7980",
               "text": "Penicillin", "criticality": "high"}
 
@@ -32,8 +31,8 @@ def test_the_front_desk_registers_ana(visit):
     """Her record is that of a Synthea patient, under her name."""
     try:
         record = visit.fay.get(f"/v1/patients/{visit.patient}")
-    except Refused as refusal:
-        assert refusal.code == "not_found"
+    except Refused as refused:
+        assert refused.code == "not_found"
         record = visit.fay.post("/v1/patients", patient_id=visit.patient, **visit.demographics)
     assert record["family_name"] == "Reyes"
 
@@ -48,9 +47,8 @@ def test_the_nurse_writes_down_an_allergy(visit):
 # ---- a time to meet ----
 
 def test_dr_lee_offers_hours(visit):
-    site = visit.dr_lee.get("/v1/sites")["data"][0]
-    visit.dr_lee.put(f"/v1/providers/{visit.dr_lee.id}/availability", site_id=site["id"],
-                     time_zone=site["time_zone"], weeks=2, rules=ALL_DAY)
+    """All day long, so that it can always be now."""
+    offer_hours(visit.dr_lee)
 
 
 def test_ana_agrees_to_telehealth(visit):
@@ -65,7 +63,7 @@ def test_ana_agrees_to_telehealth(visit):
 def test_ana_finds_a_free_time(visit):
     """One so near that she can check in at once."""
     slots = visit.ana.get("/v1/slots", provider_id=visit.dr_lee.id, visit_type="consultation",
-                          **visit.next_minutes(29))["data"]
+                          **next_minutes(CHECK_IN_MINUTES))["data"]
     visit.slot = slots[0]
 
 
@@ -96,7 +94,7 @@ def test_dr_lee_sees_the_booking(visit):
 # ---- the waiting room ----
 
 def test_ana_cannot_come_in_before_she_says_where_she_is(visit):
-    assert visit.refusal(lambda: visit.ana.post(f"{visit.path}/check_in")) == "place_missing"
+    assert refusal(lambda: visit.ana.post(f"{visit.path}/check_in")) == "place_missing"
 
 
 def test_ana_says_where_she_is_and_how_to_call_back(visit):
@@ -188,7 +186,7 @@ def test_dr_lee_ends_the_visit(visit):
 
 def test_ana_takes_the_summary_home_but_not_the_note(visit):
     assert visit.ana.get(f"{visit.path}/summary")["text"] == "Use the cream for a week."
-    assert visit.refusal(lambda: visit.ana.get(f"{visit.path}/note")) == "forbidden"
+    assert refusal(lambda: visit.ana.get(f"{visit.path}/note")) == "forbidden"
 
 
 def test_what_was_said_can_be_read_again(visit):
@@ -219,7 +217,7 @@ def prescription(visit, drug, dose_micrograms, doses_per_day):
 
 def test_a_password_alone_signs_nothing(visit):
     by_password = visit.door.person("dr.lee", second_factor=False)
-    assert visit.refusal(lambda: sign(visit, by_password)) == "second_factor_required"
+    assert refusal(lambda: sign(visit, by_password)) == "second_factor_required"
 
 
 def test_dr_lee_signs_with_a_fresh_second_factor(visit):
@@ -240,7 +238,7 @@ def test_dr_lee_sends_it(visit):
 def test_the_pharmacist_hands_it_out_once(visit):
     fills = f"/v1/prescriptions/{visit.rx['id']}/fills"
     assert visit.pia.post(fills)["state"] == "filled"
-    assert visit.refusal(lambda: visit.pia.post(fills)) in ("no_fills_left", "bad_state")
+    assert refusal(lambda: visit.pia.post(fills)) in ("no_fills_left", "bad_state")
 
 
 # ---- the money ----

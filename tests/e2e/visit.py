@@ -15,6 +15,53 @@ ABOUT_NOBODY = {"self.read", "slots.read", "availability.set"}      # they name 
 Step = collections.namedtuple("Step", "who action outcome act what")
 
 
+CHECK_IN_MINUTES = 29       # it opens half an hour before the visit
+ALL_DAY = [{"weekday": day, "from": "00:00", "to": "24:00"} for day in range(1, 8)]
+
+
+def offer_hours(clinician):
+    site = clinician.get("/v1/sites")["data"][0]
+    clinician.put(f"/v1/providers/{clinician.id}/availability", site_id=site["id"],
+                  time_zone=site["time_zone"], weeks=2, rules=ALL_DAY)
+
+
+def consent(patient):
+    """To telehealth; the consent's id."""
+    given = patient.get("/v1/consents", patient_id=patient.patient, scope="telehealth")["data"]
+    active = [one["id"] for one in given if one["state"] == "active"]
+    return active[0] if active else patient.post(
+        "/v1/consents", patient_id=patient.patient, scope="telehealth", document_version=1)["id"]
+
+
+def book(patient, clinician, within_minutes=7 * 24 * 60):
+    """The first free time; the path of the visit."""
+    slot = patient.get("/v1/slots", provider_id=clinician.id, visit_type="follow_up",
+                       **next_minutes(within_minutes))["data"][0]
+    booked = patient.post("/v1/appointments", patient_id=patient.patient, provider_id=clinician.id,
+                          visit_type="follow_up", starts_at=slot["starts_at"], reason="A question")
+    return f"/v1/appointments/{booked['id']}"
+
+
+def enter(patient, clinician):
+    """From the booking to the consultation; each one's grant."""
+    path = book(patient, clinician, CHECK_IN_MINUTES)
+    patient.put(f"{path}/place", place="At home", call_back_number="+1 555 0101")
+    hers = patient.post(f"{path}/check_in")["visit_pass"]
+    his = clinician.post(f"{path}/admit")["visit_pass"]
+    clinician.post(f"{path}/start")
+    return path, [patient.post("/v1/grants", **{"pass": hers}),
+                  clinician.post("/v1/grants", **{"pass": his})]
+
+
+def next_minutes(n):
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    return {"from": rfc3339(now), "to": rfc3339(now + datetime.timedelta(minutes=n))}
+
+
+def rfc3339(time):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Visit:
     def __init__(self, door, programs, canary=None):
         self.door, self.programs = door, pathlib.Path(programs)
@@ -34,20 +81,6 @@ class Visit:
         return bundle.patients[0].body | {
             "family_name": "Reyes", "given_name": "Ana", "mrn": f"demo-{self.patient[:8]}",
             "email": self.ana.email, "language": self.ana.known["language"]}
-
-    @staticmethod
-    def next_minutes(n):
-        now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-        return {"from": rfc3339(now), "to": rfc3339(now + datetime.timedelta(minutes=n))}
-
-    @staticmethod
-    def refusal(ask):
-        """The code by which @ask is refused."""
-        try:
-            done = ask()
-        except doors.Refused as refused:
-            return refused.code or refused.status
-        raise AssertionError(f"it was not refused: {done}")
 
     # The log.
 
@@ -86,7 +119,3 @@ class Visit:
         checked = subprocess.run([self.programs / "audit-verify", folder, "--vkey", self.vkey],
                                  capture_output=True, text=True)
         assert checked.returncode == 0, checked.stdout
-
-
-def rfc3339(time):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
