@@ -129,7 +129,7 @@ err_t act_allow_list(struct act *act)
                                      .site = (reach & (SITE | ANY)) ? STR("t") : STR("f")};
 
     guard_list(act_tx(act), &scope);
-    act->own->decided = true;
+    act->own->decided = act->own->listed = true;
     return ERR_OK;
 }
 

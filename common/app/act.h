@@ -86,17 +86,19 @@ enum kind {
 
 /* Seals @message as the PHI of @row at @version (1 at insert, read version + 1 at update).
  * The result is a packed Sealed in the arena. ERR_KEY_UNAVAILABLE. */
-err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid row, int64_t version,
-               const ProtobufCMessage *message, struct bytes *ret_sealed);
+err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid row,
+               int64_t version, const ProtobufCMessage *message, struct bytes *ret_sealed);
 
 struct unseal { /* what the row says it must be; the blob must agree */
     struct uuid patient, row;
     enum kind kind;
     struct bytes sealed;
     ProtobufCMessage *message; /* out; in the arena */
+    int64_t version;           /* the row's sealed_version: an older blob is not this row's */
 };
 /* ERR_CORRUPT when a blob does not open or belongs elsewhere; ERR_NOT_FOUND when its key was
- * destroyed. Settles the guards first: nothing is opened for somebody who may not see it. */
+ * destroyed. Settles the guards first: nothing is opened for somebody who may not see it, and
+ * nothing of a patient about whom no guard was asked. */
 err_t act_unseal(struct act *act, struct unseal *items, size_t count);
 
 /* ---- tell ---- */
@@ -125,13 +127,15 @@ struct cursor {
     struct uuid id;
 };
 struct str act_cursor(struct act *act, struct cursor after);
-err_t act_cursor_open(struct act *act, struct str text, struct cursor *ret_after); /* absent: zero */
+/* Absent: zero. */
+err_t act_cursor_open(struct act *act, struct str text, struct cursor *ret_after);
 
 /* ---- states ---- */
 
 /* Fills @ret for `state = ANY(:from)`; ERR_FORBIDDEN when the role may never, ERR_BAD_STATE when
  * there is no such event. */
-err_t act_step(struct act *act, const struct fsm_row *rows, const char *event, struct fsm_step *ret);
+err_t act_step(struct act *act, const struct fsm_row *rows, const char *event,
+               struct fsm_step *ret);
 
 /* ---- for sqlgen and the framework ---- */
 

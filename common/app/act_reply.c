@@ -62,6 +62,8 @@ err_t act_reply_list(struct act *act, const struct shape *shape, const void *row
     struct str *items = ARENA_ARRAY(act->arena, struct str, count + 1);
     size_t n = 64 + next_cursor.n;
 
+    /* A page without its cursor would look like the last one. */
+    if (act->own->page_lost) return ERR_KEY_UNAVAILABLE;
     for (size_t i = 0; i < count; i++) {
         const void *row = (const char *)rows + i * shape->size;
 
@@ -125,8 +127,10 @@ struct str act_cursor(struct act *act, struct cursor after)
 
     for (int i = 0; i < 8; i++) raw[i] = (uint8_t)((uint64_t)after.at_us >> (56 - 8 * i));
     memcpy(raw + 8, after.id.b, 16);
-    if (cursor_mac(act, raw, &mac) != ERR_OK)
-        return STR_NONE; /* the page stands, the next is lost */
+    if (cursor_mac(act, raw, &mac) != ERR_OK) {
+        act->own->page_lost = true;
+        return STR_NONE;
+    }
     memcpy(raw + CURSOR_PLAIN, mac.b, CURSOR_MAC);
 
     char *text = arena_alloc(act->arena, BASE64URL_LEN(CURSOR_BYTES) + 1);

@@ -93,14 +93,15 @@ static void audit_rows(struct act *act, struct tx *tx, const struct run_input *i
         audit_row(act, tx, input, err, &at->patient);
 }
 
-/* A body may be guessable, so its hash is keyed. */
+/* A body may be guessable, so its hash is keyed. The path's id is part of what was asked: the same
+ * payment of another invoice is another request. */
 static err_t body_hash(struct act *act, const struct run_input *input, struct bytes *ret_hash)
 {
     struct bytes key;
 
     TRY(run_mac_key(&key));
     struct hash *hash = ARENA_NEW(act->arena, struct hash);
-    *hash = hash_hmac_2(key, str_bytes(str_of(act->own->run->resource)), input->body);
+    *hash = hash_hmac_2(key, bytes_of(input->path_id.b, sizeof input->path_id.b), input->body);
     *ret_hash = bytes_of(hash->b, sizeof hash->b);
     return ERR_OK;
 }
@@ -129,9 +130,10 @@ static err_t finish(struct act *act, const struct run_input *input)
 
     struct tx *tx = own->tx;
     own->tx = NULL;
-    TRY(tx_commit(tx));
-    run_poke_relay();
-    return ERR_OK;
+    const err_t err = tx_commit(tx);
+    own->raced = tx_retryable(tx);
+    if (err == ERR_OK) run_poke_relay();
+    return err;
 }
 
 /* ---- one try ---- */
@@ -167,16 +169,27 @@ static void act_fill(struct act *act, const struct run *run, const struct run_in
             : (struct actor){.role = ROLE_SERVICE, .service = service_name, .org = input->org};
 }
 
+/* A handler may refuse while its guards still wait in the queue. Theirs is the first word, or what
+ * the refusal says of a row would tell a stranger that there is one. */
+static err_t first_no(struct act *act, err_t err)
+{
+    if (err_is_fault(err)) return err;
+
+    const err_t guard = act_settle(act);
+    return guard == ERR_OK ? err : guard;
+}
+
 static err_t try_once(struct act *act, const struct run_input *input)
 {
     TRY(auth_may(&act->who, act->own->run->may, act->now_us));
-    TRY(act->own->run->handler(act));
-    return finish(act, input);
+    const err_t err = act->own->run->handler(act);
+    return err == ERR_OK ? finish(act, input) : first_no(act, err);
 }
 
 static bool broken_by_race(const struct act *act)
 {
-    return act->own->tx && !act->own->tx_borrowed && tx_retryable(act->own->tx);
+    return act->own->raced ||
+           (act->own->tx && !act->own->tx_borrowed && tx_retryable(act->own->tx));
 }
 
 static void abandon(struct act *act)

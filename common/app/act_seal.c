@@ -38,6 +38,8 @@ err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid
     Telecura__V1__Sealed sealed = TELECURA__V1__SEALED__INIT;
     struct key key;
 
+    /* No key is made for a patient whom the guards refuse; one that is here costs no trip. */
+    if (!keys_cached(run_keys(), &name)) TRY(act_settle(act));
     TRY(keys_to_seal(run_keys(), &name, &key));
     sealed.org = pb_uuid(act->arena, act->org);
     sealed.patient = pb_uuid(act->arena, patient);
@@ -56,13 +58,14 @@ err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid
     return ERR_OK;
 }
 
-/* The row says what the blob must be; a blob of another row, patient or kind is damage. */
+/* The row says what the blob must be; one of another row, version, patient or kind is damage. */
 static bool belongs(const struct act *act, const struct unseal *item,
                     const Telecura__V1__Sealed *sealed)
 {
     return uuid_equal(pb_to_uuid(sealed->org), act->org) &&
            uuid_equal(pb_to_uuid(sealed->patient), item->patient) &&
            uuid_equal(pb_to_uuid(sealed->row), item->row) && sealed->kind == item->kind &&
+           sealed->sealed_version == (uint64_t)item->version &&
            sealed->bytes.len >= AEAD_OVERHEAD_BYTES;
 }
 
@@ -92,8 +95,24 @@ static err_t unseal_one(struct act *act, struct unseal *item)
     return pb_unpack(kinds[item->kind].message, bytes_of(plain, n), act->arena, &item->message);
 }
 
+/* Lists are about whom `visible` shows, which the reply puts on record. */
+static bool was_asked(const struct act *act, struct uuid patient)
+{
+    if (act->who.role == ROLE_SERVICE || act->own->listed || uuid_is_nil(patient)) return true;
+
+    for (const struct patient_node *at = act->own->patients; at; at = at->next) {
+        if (uuid_equal(at->patient, patient)) return true;
+    }
+    return false;
+}
+
 err_t act_unseal(struct act *act, struct unseal *items, size_t count)
 {
+    for (size_t i = 0; i < count; i++) {
+        if (!was_asked(act, items[i].patient))
+            return err_raise(ERR_INTERNAL, "%s opens what it has not asked for",
+                             act->own->run->resource);
+    }
     TRY(act_settle(act));
 
     for (size_t i = 0; i < count; i++) {

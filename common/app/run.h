@@ -29,7 +29,10 @@ struct act_own {
     struct tx *tx;              /* NULL until the first statement */
     bool tx_borrowed;           /* events: the consumer commits */
     struct tx_frame frame;
+    bool raced;                 /* the COMMIT's flush ended in a deadlock */
     bool decided;               /* act_allow*() was called */
+    bool listed;                /* act_allow_list(): the statement shows only whom one may see */
+    bool page_lost;             /* there is a next page, and its cursor could not be made */
     struct patient_node *patients;
     size_t patient_count;
     struct uuid resource;

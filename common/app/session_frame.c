@@ -136,8 +136,9 @@ bool session_right(const struct grant *grant, const char *right)
 /* A connection never changes its subject. */
 static bool is_same_subject(const struct grant *was, const struct grant *now)
 {
-    return uuid_equal(was->visit, now->visit) && uuid_equal(was->person, now->person) &&
-           uuid_equal(was->channel, now->channel) && uuid_equal(was->patient, now->patient);
+    return uuid_equal(was->org, now->org) && uuid_equal(was->visit, now->visit) &&
+           uuid_equal(was->person, now->person) && uuid_equal(was->channel, now->channel) &&
+           uuid_equal(was->patient, now->patient);
 }
 
 /* Why a sound grant does not open this connection. A replica that has not read the revocations to
@@ -414,6 +415,8 @@ void frame_take(struct ws *ws, struct str text, void *user)
 
     if (err != ERR_OK || !frame_find(decoded, &frame, &body))
         frame_refuse(session, text);
+    else if (session->busy && session->state == CONNECTING)
+        session_close(session, 4500, "frames follow the answer to connect");
     else if ((session->state == CONNECTING) !=
              (strcmp(service->frames[frame].type, "connect") == 0))
         session_close(session, 4500, "the first frame is connect, and only the first");

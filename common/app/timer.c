@@ -48,8 +48,8 @@ static void tick_run(struct worker *worker, struct job *job)
                 .org = due->org, .path_id = due->id, .in = row, .if_match = -1};
             struct act act;
 
-            if (run_act(&tick->run, &input, worker->db, worker->arena, &act) != ERR_OK)
-                continue; /* recorded; due again */
+            /* A no is on record, and the row due again. */
+            (void)!run_act(&tick->run, &input, worker->db, worker->arena, &act);
             arena_reset(worker->arena);
         }
     }

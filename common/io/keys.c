@@ -344,6 +344,14 @@ static err_t get(struct keys *keys, const struct key_name *name, struct uuid dek
     return err;
 }
 
+bool keys_cached(struct keys *keys, const struct key_name *name)
+{
+    pthread_mutex_lock(&keys->lock);
+    const bool cached = slot_find(keys, name, UUID_NIL) != NULL;
+    pthread_mutex_unlock(&keys->lock);
+    return cached;
+}
+
 err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *ret_key)
 {
     return get(keys, name, UUID_NIL, ret_key);

@@ -28,6 +28,8 @@ struct key_name {
 
 struct keys *keys_new(const char *socket, const struct http_tls *tls, size_t cached_max);
 struct keys *keys_free(struct keys *keys);
+/* Sealing would ask nobody. */
+bool keys_cached(struct keys *keys, const struct key_name *name);
 /* The current key to seal with; made if there is none. */
 err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *ret_key);
 /* That key and no other; ERR_NOT_FOUND when it was destroyed. */

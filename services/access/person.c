@@ -54,7 +54,12 @@ static void person_open(const struct unseal *item, struct person *person)
 static struct unseal person_sealed(const struct member *row)
 {
     return (struct unseal){
-        .patient = row->patient_id, .row = row->id, .kind = KIND_PERSON, .sealed = row->sealed};
+        .patient = row->patient_id,
+        .row = row->id,
+        .kind = KIND_PERSON,
+        .sealed = row->sealed,
+        .version = 1, /* sealed once, at the enrolment */
+    };
 }
 
 err_t person_of(struct act *act, const struct member *row, struct person *ret)

@@ -16,7 +16,7 @@ static err_t note_unseal(struct act *act, struct uuid patient, enum kind kind,
                          const struct note *note, struct str *ret_text)
 {
     struct unseal item = {
-        .patient = patient, .row = note->id, .kind = kind, .sealed = note->sealed,
+        .patient = patient, .row = note->id, .kind = kind, .sealed = note->sealed, .version = 1,
     };
 
     TRY(act_unseal(act, &item, 1));

@@ -77,7 +77,7 @@ err_t visit_unseal(struct act *act, struct visit *visit)
 {
     struct unseal item = {
         .patient = visit->row.patient_id, .row = visit->row.id, .kind = KIND_VISIT,
-        .sealed = visit->row.sealed,
+        .sealed = visit->row.sealed, .version = visit->row.sealed_version,
     };
 
     TRY(act_unseal(act, &item, 1));

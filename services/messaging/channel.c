@@ -14,8 +14,11 @@ err_t messages_read(struct act *act, const struct stream *stream, int64_t after,
     struct said *said = ARENA_ARRAY(act->arena, struct said, rows.n);
     struct unseal *items = ARENA_ARRAY(act->arena, struct unseal, rows.n);
     for (size_t i = 0; i < rows.n; i++)
-        items[i] =
-            (struct unseal){stream->patient_id, rows.p[i].id, KIND_MESSAGE, rows.p[i].sealed, NULL};
+        items[i] = (struct unseal){.patient = stream->patient_id,
+                                   .row = rows.p[i].id,
+                                   .kind = KIND_MESSAGE,
+                                   .sealed = rows.p[i].sealed,
+                                   .version = 1};
     TRY(act_unseal(act, items, rows.n));
 
     for (size_t i = 0; i < rows.n; i++) {

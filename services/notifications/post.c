@@ -46,6 +46,7 @@ static err_t address_read(struct act *act, const struct delivery_found *row, str
         .row = row->member_id,
         .kind = KIND_PERSON,
         .sealed = row->sealed,
+        .version = 1, /* access seals a person once */
     };
 
     if (uuid_is_nil(row->member_id)) return ERR_OK;

@@ -78,7 +78,8 @@ static err_t patients_open(struct act *act, const struct patient_rows *rows,
     for (size_t i = 0; i < rows->n; i++) {
         const struct patient *const row = &rows->p[i];
         items[i] = (struct unseal){.patient = row->patient_id, .row = row->patient_id,
-                                   .kind = KIND_PATIENT, .sealed = row->sealed};
+                                   .kind = KIND_PATIENT, .version = row->version,
+                                   .sealed = row->sealed};
     }
     TRY(act_unseal(act, items, rows->n));
     for (size_t i = 0; i < rows->n; i++)

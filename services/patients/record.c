@@ -71,7 +71,8 @@ static err_t records_open(struct act *act, const struct record_rows *rows,
     for (size_t i = 0; i < rows->n; i++) {
         const struct record *const row = &rows->p[i];
         items[i] = (struct unseal){.patient = row->patient_id, .row = row->id,
-                                   .kind = (enum kind)row->kind, .sealed = row->sealed};
+                                   .kind = (enum kind)row->kind, .version = row->sealed_version,
+                                   .sealed = row->sealed};
     }
     TRY(act_unseal(act, items, rows->n));
     for (size_t i = 0; i < rows->n; i++) {

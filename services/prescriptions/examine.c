@@ -19,10 +19,12 @@ static struct unseal *items_of(struct act *act, struct uuid patient, struct alle
 
     for (size_t i = 0; i < allergies.n; i++)
         items[i] = (struct unseal){.patient = patient, .row = allergies.p[i].id,
-                                   .kind = KIND_ALLERGY, .sealed = allergies.p[i].sealed};
+                                   .kind = KIND_ALLERGY, .version = allergies.p[i].version,
+                                   .sealed = allergies.p[i].sealed};
     for (size_t i = 0; i < others.n; i++)
         items[allergies.n + i] = (struct unseal){.patient = patient, .row = others.p[i].id,
                                                  .kind = KIND_PRESCRIPTION,
+                                                 .version = others.p[i].sealed_version,
                                                  .sealed = others.p[i].sealed};
     return items;
 }

@@ -13,7 +13,7 @@ static bool shows_drafts(const struct act *act)
 static struct unseal item_of(const struct prescription *row)
 {
     return (struct unseal){.patient = row->patient_id, .row = row->id, .kind = KIND_PRESCRIPTION,
-                           .sealed = row->sealed};
+                           .version = row->sealed_version, .sealed = row->sealed};
 }
 
 err_t rx_open(struct act *act, struct rx *rx)

@@ -3,7 +3,7 @@
 -- row drug (code text, name text, ingredient text, drug_class text, dose_min_micrograms int8,
 --     dose_max_micrograms int8, daily_max_micrograms int8)
 -- row allergen (system text, code text)
--- row allergy (id uuid, sealed bytea)
+-- row allergy (id uuid, version int8, sealed bytea)
 -- row visit_of (id uuid)
 
 -- drugs  :many drug
@@ -27,7 +27,7 @@ SELECT system, code FROM allergen
 WHERE org IN (:org, '00000000-0000-0000-0000-000000000000') AND drug_class = :drug_class::text;
 
 -- allergies_of  :many allergy
-SELECT id, sealed FROM allergy_heard
+SELECT id, version, sealed FROM allergy_heard
 WHERE org = :org AND patient_id = :patient_id::uuid AND NOT removed ORDER BY id LIMIT 200;
 
 -- visit_find  :one visit_of  else ERR_UNPROCESSABLE
