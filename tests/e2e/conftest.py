@@ -41,15 +41,17 @@ def place(request):
         yield Place(run)
         return
     run.chmod(0o755)
+    sound = False
     try:
         up(run, "--ports", PORTS, "--bin", BIN, "--replicas", "messaging", "up")
         yield Place(run)
+        sound = not request.session.testsfailed
     finally:
         up(run, "down", timeout=DOWN_S_MAX)
-        if request.session.testsfailed:
-            print(f"\nwhat the suite left: {run}")
-        else:
+        if sound:
             shutil.rmtree(run)
+        else:
+            print(f"\nwhat the suite left: {run}")
 
 
 @pytest.fixture(scope="session")
