@@ -51,10 +51,13 @@ rd_kafka_t *consumer_client(struct consumer *consumer, const char *const *settin
                             void *user)
 {
     const struct consumer_config *config = &consumer->config;
+    /* A broker answers a fetch as soon as there is something; librdkafka's mock sleeps to the end. */
+    const char *wait_ms = kafka_is_mock(config->kafka) ? "50" : "500";
 
     while (!consumer->stopping) {
         rd_kafka_conf_t *conf = kafka_conf(config->kafka, config->tls, config->service, settings);
         rd_kafka_t *rk;
+        rd_kafka_conf_set(conf, "fetch.wait.max.ms", wait_ms, NULL, 0);
         rd_kafka_conf_set_opaque(conf, user);
         if (rebalance) rd_kafka_conf_set_rebalance_cb(conf, rebalance);
         rk = kafka_new(RD_KAFKA_CONSUMER, conf);

@@ -46,12 +46,17 @@ static void conf_set(rd_kafka_conf_t *conf, const char *name, const char *value)
     abort();
 }
 
+bool kafka_is_mock(const char *brokers)
+{
+    return str_starts(str_of(brokers), PLAIN);
+}
+
 rd_kafka_conf_t *kafka_conf(const char *brokers, const struct http_tls *tls, const char *client,
                             const char *const *pairs)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
-    if (str_starts(str_of(brokers), PLAIN)) {
+    if (kafka_is_mock(brokers)) {
         brokers += sizeof PLAIN - 1;
         tls = NULL;
     }

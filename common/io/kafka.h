@@ -19,6 +19,7 @@
 
 struct http_tls;
 
+bool kafka_is_mock(const char *brokers); /* plaintext://: a test's mock cluster */
 /* @pairs: name, value, ..., NULL; a wrong one is our bug and aborts. */
 rd_kafka_conf_t *kafka_conf(const char *brokers, const struct http_tls *tls, const char *client,
                             const char *const *pairs);

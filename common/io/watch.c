@@ -108,21 +108,16 @@ void *watch_run(void *user)
 {
     struct consumer *consumer = user;
     /* earliest: a cluster that was built anew begins below what was heard; all of it is news. */
+    /* clang-format off */
     const char *settings[] = {
-        "group.id",
-        consumer->config.service,
-        "enable.auto.commit",
-        "false",
-        "auto.offset.reset",
-        "earliest",
-        "enable.partition.eof",
-        "true",
-        "fetch.wait.max.ms",
-        "100",
-        "queued.max.messages.kbytes",
-        "4096",
+        "group.id", consumer->config.service,
+        "enable.auto.commit", "false",
+        "auto.offset.reset", "earliest",
+        "enable.partition.eof", "true",
+        "queued.max.messages.kbytes", "4096",
         NULL,
     };
+    /* clang-format on */
     struct watch watch = {.consumer = consumer};
 
     watch.rk = consumer_client(consumer, settings, NULL, NULL);
