@@ -1,9 +1,10 @@
 #include "common/io/leaf.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 static const uint8_t key[AEAD_KEY_BYTES] = {1, 2, 3};
 static const uint8_t other_key[AEAD_KEY_BYTES] = {1, 2, 4};
