@@ -121,22 +121,29 @@ void producer_send(struct producer *producer, const struct event *event, struct 
                      rd_kafka_err2name(err));
 }
 
-void producer_wait(struct producer *producer, bool (*go_on)(void *), void *user)
+/* For good, as when Kafka refuses a producer id before this service has its rights. Also asked when
+ * nothing waits: a client in that state takes nothing more. */
+static bool client_broke(struct producer *producer)
 {
     char why[256];
 
+    if (rd_kafka_fatal_error(producer->rk, why, sizeof why) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    (void)!err_raise(ERR_UNAVAILABLE, "kafka client broke: %s", why);
+    client_drop(producer);
+    return true;
+}
+
+void producer_wait(struct producer *producer, bool (*go_on)(void *), void *user)
+{
     producer->answered_us = clock_mono_us();
     producer->stuck = false;
-    while (producer->rk && producer->waiting > 0) {
+    while (producer->rk && !client_broke(producer) && producer->waiting > 0) {
         rd_kafka_poll(producer->rk, TURN_MS);
-        if (rd_kafka_fatal_error(producer->rk, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            (void)!err_raise(ERR_UNAVAILABLE, "kafka client broke: %s", why);
-            client_drop(producer);
-        } else if (producer->waiting > 0) {
-            producer->stuck = clock_mono_us() - producer->answered_us > STUCK_US;
-            if (producer->stuck)
-                log_line(LOG_WARN, "kafka_silent", "%zu events wait", producer->waiting);
-            if (producer->stuck || !go_on(user)) client_drop(producer);
-        }
+        if (producer->waiting == 0) continue;
+
+        producer->stuck = clock_mono_us() - producer->answered_us > STUCK_US;
+        if (producer->stuck) log_line(LOG_WARN, "kafka_silent", "%zu events wait", producer->waiting);
+        if (producer->stuck || !go_on(user)) client_drop(producer);
     }
 }

@@ -348,6 +348,21 @@ static void a_refused_topic_holds_up_no_other(void **state)
     run("DELETE FROM outbox");
 }
 
+/* Before the first rights exist, Kafka refuses the producer id; librdkafka's client is dead then. */
+static void a_refused_producer_id_is_asked_for_again(void **state)
+{
+    struct relay *relay;
+
+    (void)state;
+    rd_kafka_mock_push_request_errors(mock, 22 /* InitProducerId */, 2,
+                                      RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+                                      RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+    events_insert("billing.invoices.v1", 1, 20, 1);
+    relay = relay_up(NULL, false);
+    wait_for("SELECT count(*) FROM outbox", 0);
+    relay_stop(relay);
+}
+
 static pid_t service_spawn(void)
 {
     const pid_t pid = fork();
@@ -654,6 +669,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_row_leaves_in_order),
         cmocka_unit_test(kafka_faults_lose_nothing),
         cmocka_unit_test(a_refused_topic_holds_up_no_other),
+        cmocka_unit_test(a_refused_producer_id_is_asked_for_again),
         cmocka_unit_test(audit_rows_stay_until_their_receipt),
         cmocka_unit_test(revocations_are_heard_from_their_beginning),
         cmocka_unit_test(poison_parks_its_key_and_no_other),
