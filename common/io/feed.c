@@ -365,76 +365,8 @@ static void feed_open(struct feed *feed)
 {
     /* Earliest: where retention has deleted what was not heard yet, go on with the oldest there is.
      * EAGER: cooperative rebalancing of Debian's librdkafka has bugs that later ones fixed. */
+    /* clang-format off */
     const char *const settings[] = {
-        "group.id",
-        feed->consumer->config.service,
-        "partition.assignment.strategy",
-        "range,roundrobin",
-        "session.timeout.ms",
-        "6000",
-        "heartbeat.interval.ms",
-        "1000",
-        "auto.offset.reset",
-        "earliest",
-        "enable.auto.commit",
-        "true",
-        "enable.auto.offset.store",
-        "false",
-        "queued.min.messages",
-        "1000",
-        "queued.max.messages.kbytes",
-        "4096",
-        "fetch.message.max.bytes",
-        "1048576",
-        "fetch.wait.max.ms",
-        "100",
-        NULL,
-    };
-    rd_kafka_topic_partition_list_t *topics = consumer_topics(feed->consumer, EFFECT);
-
-    feed->rk = consumer_client(feed->consumer, settings, on_rebalance, feed);
-    if (feed->rk) rd_kafka_subscribe(feed->rk, topics);
-    rd_kafka_topic_partition_list_destroy(topics);
-}
-
-static void feed_close(struct feed *feed)
-{
-    if (!feed->rk) return;
-    held_drop(feed);
-    rd_kafka_consumer_close(feed->rk);
-    if (feed->cluster) rd_kafka_mem_free(feed->rk, feed->cluster);
-    feed->cluster = NULL;
-    rd_kafka_destroy(feed->rk);
-    feed->rk = NULL;
-}
-
-void *feed_run(void *user)
-{
-    struct consumer *consumer = user;
-    struct feed feed = {.consumer = consumer, .last = &feed.first};
-
-    feed.db = db_new(consumer->config.conninfo, "consumer");
-    feed.arena = arena_new(CONSUMER_ARENA_BYTES_MAX);
-    while (!consumer->stopping) {
-        char why[256];
-        rd_kafka_message_t *record;
-        if (!feed.rk) feed_open(&feed);
-        if (!feed.rk) break;
-        record = rd_kafka_consumer_poll(feed.rk, CONSUMER_POLL_MS);
-        if (record) take(&feed, record);
-        held_retry(&feed);
-        prune(&feed);
-        if (rd_kafka_fatal_error(feed.rk, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            (void)!err_raise(ERR_UNAVAILABLE, "kafka client broke: %s", why);
-            feed_close(&feed);
-        }
-    }
-    feed_close(&feed);
-    db_free(feed.db);
-    arena_free(feed.arena);
-    return NULL;
-}/* clang-format off */
-    const char *settings[] = {
         "group.id", feed->consumer->config.service,
         "partition.assignment.strategy", "range,roundrobin",
         "session.timeout.ms", "6000",
