@@ -104,7 +104,7 @@ def keycloak(place):
          "-cp", f"{home}/lib/quarkus-run.jar",
          "io.quarkus.bootstrap.runner.QuarkusEntryPoint", "start", "--optimized",
          *(["--import-realm"] if first else [])],
-        probe.keycloak, after=("databases",), owner="keycloak", ready_s=300,
+        probe.keycloak, after=("databases",), owner="keycloak", ready_s=600,
         environment={
             "KC_DB_URL": url, "KC_DB_USERNAME": "keycloak",
             "KC_DB_PASSWORD": place.secret("db-keycloak"),

@@ -20,7 +20,7 @@ from door import TREE, Door  # noqa: E402
 UP = TREE / "deploy/local/up.py"
 BIN = pathlib.Path(os.environ.get("TELECURA_BIN", TREE / "build/debug/bin")).resolve()
 PORTS = os.environ.get("TELECURA_TEST_PORTS", "28000")
-UP_S_MAX, DOWN_S_MAX = 400, 90
+UP_S_MAX, DOWN_S_MAX = 900, 90      # the first start of a JVM on a busy machine
 
 
 def up(run, *words, timeout=UP_S_MAX):
