@@ -23,6 +23,7 @@ tests: $(UNIT) $(INTEGRATION)
 SUITES := $(sort $(dir $(wildcard tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py tests/hostile/test_*.py)))
 pytest: $(SUITES:%/=%.pytest)
 $(SUITES:%/=%.pytest): %.pytest: ; @echo '$*:' && $(PYTEST) $(wildcard $*/test_*.py)
-e2e: ; @$(PYTEST) tests/e2e
+# The suite on ports and in a folder of its own; one that runs is left alone.
+e2e: ; @TELECURA_TEST_PORTS=$(PORTS_TEST) $(PYTEST) tests/e2e
 
 .PHONY: up down reset doctor logs openapi test packages tests pytest $(SUITES:%/=%.pytest) e2e
