@@ -188,8 +188,11 @@ static err_t db_open(struct db *db, int64_t deadline_us)
         state = PQconnectPoll(db->conn);
     }
     if (state != PGRES_POLLING_OK) {
+        const err_t err = err_raise(
+            ERR_UNAVAILABLE, "PostgreSQL at %s port %s does not let %s in: does it run, is db right?",
+            PQhost(db->conn), PQport(db->conn), db->application);
         db_close(db);
-        return err_raise(ERR_UNAVAILABLE, "PostgreSQL does not let %s in", db->application);
+        return err;
     }
     if (!is_private(db->conn)) {
         db_close(db);
