@@ -67,6 +67,8 @@ def find_trouble(place, part, row):
 def mend(row, name):
     if row["state"] in ("restarting", "starting", "waiting"):
         return f"it is being started; look again in a few seconds, or: make logs PART={name}"
+    if row["state"] == "held":
+        return f"python3 deploy/local/up.py release {name}"
     if row["state"] == "ready":
         return f"python3 deploy/local/up.py restart {name}"
     return f"make logs PART={name}; mend it; the supervisor tries again by itself"

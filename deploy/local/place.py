@@ -112,6 +112,10 @@ class Place:
         os.chmod(path, mode)
         return path
 
+    def held(self, name):
+        """While this file exists the supervisor leaves the part down."""
+        return self.run / "held" / name
+
     def secret(self, name, owner=None):
         """A random text of 128 bit, made at its first use and kept in <run>/secrets (0600)."""
         path = self.folder("secrets", mode=0o711) / name

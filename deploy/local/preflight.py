@@ -45,6 +45,13 @@ def installed(place):
                       packages.line(absent) + "     (as root)")
 
 
+def built(place):
+    absent = [name for name in [*SERVICES, "topics"] if not (place.bin / name).exists()]
+    if absent:
+        yield Problem(f"{', '.join(absent)} not built", f"{place.bin} does not have all programs",
+                      "make up     (it builds them)")
+
+
 def ports(place):
     for offset, name, holder in busy(place):
         port = place.base + offset

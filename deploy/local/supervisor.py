@@ -2,7 +2,8 @@
 
 One process per suite, started by `up` and outliving its terminal. Each part of the table has a
 keeper thread: wait for what it needs, start, probe until ready, wait for the end, start again with
-backoff. What is known stands in <run>/state.json, rewritten at every change. Who holds the lock on
+backoff. A part with a file in <run>/held is left down until the file is gone (`up.py hold`).
+What is known stands in <run>/state.json, rewritten at every change. Who holds the lock on
 <run>/supervisor.lock is the suite's supervisor; the kernel drops it with the process, so no stale
 file ever says that a dead suite is alive. SIGTERM stops everything in the table's waves.
 
@@ -26,6 +27,7 @@ BACKOFF_S = (0.1, 0.2, 0.5, 1, 2, 5)
 FAILING_AFTER = 4           # so many failures in a row are said aloud; the tries go on
 STEADY_S = 20               # a part that ran this long starts its backoff anew
 STOP_GRACE_S = 15
+HELD_LOOK_S = 0.1
 LOG_BYTES_MAX = 16 << 20
 
 
@@ -71,6 +73,14 @@ class Keeper(threading.Thread):
             self.board.note(self.part.name, state="failing" if failures >= FAILING_AFTER
                             else "restarting", pid=None, reason=reason, failures=failures)
             self.stopping.wait(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
+            self.wait_while_held()
+
+    def wait_while_held(self):
+        mark = self.place.held(self.part.name)
+        if mark.exists():
+            self.board.note(self.part.name, state="held", pid=None, reason="it is held down")
+        while mark.exists() and not self.stopping.is_set():
+            self.stopping.wait(HELD_LOOK_S)
 
     def try_once(self):
         """Starts the part and sees it through. None: it is done. Else why it has ended."""
