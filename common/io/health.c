@@ -29,22 +29,46 @@ static int connect_to(const char *address)
     return connected ? fd : -1;
 }
 
-bool health_ask(const char *address, const char *path)
+/* What fits of all that the other side says until it closes; -1 when it says nothing. */
+static ssize_t read_all(int fd, char *to, size_t n)
 {
-    char text[512];
+    size_t at = 0;
+    ssize_t got = 1;
+
+    while (at < n && (got = read(fd, to + at, n - at)) > 0) at += (size_t)got;
+    return at > 0 ? (ssize_t)at : -1;
+}
+
+int health_read(const char *address, const char *path, char *ret_body, size_t n)
+{
+    char text[2048];
+    int status = 0;
     const int fd = connect_to(address);
 
-    if (fd < 0) {
-        fprintf(stderr, "not ready: nothing answers at %s (%s)\n", address, strerror(errno));
-        return false;
-    }
-    const int n = snprintf(text, sizeof text,
-                           "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
-    const bool asked = write(fd, text, (size_t)n) == n;
-    const ssize_t got = asked ? read(fd, text, sizeof text - 1) : -1;
+    ret_body[0] = '\0';
+    if (fd < 0) return 0;
+    const int asked = snprintf(
+        text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    const bool sent = write(fd, text, (size_t)asked) == asked;
+    const ssize_t got = sent ? read_all(fd, text, sizeof text - 1) : -1;
     close(fd);
+    if (got < 0) return 0;
 
-    const bool ready = got > 12 && memcmp(text + 9, "200", 3) == 0;
-    if (!ready) fprintf(stderr, "not ready: %s at %s did not answer 200\n", path, address);
-    return ready;
+    text[got] = '\0';
+    const char *body = strstr(text, "\r\n\r\n");
+    if (sscanf(text, "HTTP/1.1 %3d", &status) != 1 || !body) return 0;
+    snprintf(ret_body, n, "%s", body + 4);
+    return status;
+}
+
+bool health_ask(const char *address, const char *path)
+{
+    char body[1];
+    const int status = health_read(address, path, body, sizeof body);
+
+    if (status == 0)
+        fprintf(stderr, "not ready: nothing answers at %s (%s)\n", address, strerror(errno));
+    else if (status != 200)
+        fprintf(stderr, "not ready: %s at %s answers %d\n", path, address, status);
+    return status == 200;
 }

@@ -202,4 +202,7 @@ def write_parts_file(place):
         "mail_folder": f"{place.run}/mail",
         "run": str(place.run),
         "ports": place.base,
+        "services": [{"name": replica, "inner": f"127.0.0.1:{place.inner_port(replica)}"}
+                     for service in SERVICES if (place.bin / service).exists()
+                     for replica in suite.replicas(place, service)],
     }, indent=2) + "\n", 0o600)
