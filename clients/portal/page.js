@@ -16,7 +16,7 @@ export function h(name, attributes = {}, ...children) {
         else if (key in element && typeof value !== 'string') element[key] = value;
         else element.setAttribute(key, value);
     }
-    element.append(...children.flat().filter((child) => child != null && child !== false));
+    element.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
     return element;
 }
 

@@ -17,7 +17,8 @@ from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 import login
 
@@ -74,10 +75,8 @@ class Browser:
 
     def sign_in(self):
         self.click("Sign in")
-        self.until(lambda: self.find("input[name=username]"), "the sign-in page")
-        self.find("input[name=username]").send_keys(self.person["username"])
-        self.find("input[name=password]").send_keys(self.person["password"])
-        self.find("input[type=submit], button[type=submit]").click()
+        self._type("input[name=username]", self.person["username"])
+        self._type("input[name=password]", self.person["password"] + Keys.ENTER)
         self.see("Sign out")
         return self
 
@@ -93,13 +92,16 @@ class Browser:
         return body.text if body else ""
 
     def until(self, question, what, seconds=AWAIT_S):
-        def asked(_):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             try:
-                return question()
+                answer = question()
+                if answer:
+                    return answer
             except StaleElementReferenceException:
-                return False
-        return WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(
-            asked, f"{self.name} waits for {what}; the page says:\n{self.text[:1500]}")
+                pass        # the page is being drawn anew
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name} waits for {what}; the page says:\n{self.text[:1500]}")
 
     def see(self, text, seconds=AWAIT_S):
         return self.until(lambda: text in self.text, f"“{text}”", seconds)
@@ -111,11 +113,15 @@ class Browser:
                 f"//label[normalize-space(.)='{words}']")
         return [e for e in self.driver.find_elements(By.XPATH, path) if e.is_displayed() and e.is_enabled()]
 
-    def click(self, words, which=-1):
+    def click(self, words):
         """The last of that name: a dialog's stands behind the page's."""
-        element = self.until(lambda: (self._named(words) or [None])[which], f"a button “{words}”")
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        def done():
+            found = self._named(words)
+            if found:
+                self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found[-1])
+                found[-1].click()
+            return found
+        self.until(done, f"a button “{words}”")
 
     def _field(self, label):
         for element in self.driver.find_elements(By.XPATH, f"//label[normalize-space(.)='{label}']"):
@@ -124,9 +130,21 @@ class Browser:
         return None
 
     def fill(self, label, text):
-        element = self.until(lambda: self._field(label), f"a field “{label}”")
-        element.clear()
-        element.send_keys(text)
+        def done():
+            field = self._field(label)
+            if field:
+                field.clear()
+                field.send_keys(text)
+            return field
+        self.until(done, f"a field “{label}”")
+
+    def _type(self, css, text):
+        def done():
+            field = self.find(css)
+            if field:
+                field.send_keys(text)
+            return field
+        self.until(done, css)
 
     def choose(self, label, option):
         self.until(lambda: self._field(label), f"a choice “{label}”")
@@ -134,17 +152,14 @@ class Browser:
 
     def write(self, text):
         """A message in the chat."""
-        self.find("input[name=message]").send_keys(text)
-        self.click("Send")
+        self._type("input[name=message]", text + Keys.ENTER)
 
     def give_second_factor(self):
         """In the window that the page has opened."""
         page = self.driver.current_window_handle
         self.until(lambda: len(self.driver.window_handles) > 1, "the sign-in window")
         self.driver.switch_to.window(next(w for w in self.driver.window_handles if w != page))
-        code = self.until(lambda: self.find("input[name=otp]"), "the field for the code")
-        code.send_keys(login.totp(self.person["totp_secret"]))
-        self.find("input[type=submit], button[type=submit]").click()
+        self._type("input[name=otp]", login.totp(self.person["totp_secret"]) + Keys.ENTER)
         self.until(lambda: len(self.driver.window_handles) == 1, "the window to close")
         self.driver.switch_to.window(page)
 

@@ -3,7 +3,6 @@
 Ana is the patient, Dr Lee the clinician. What they see and hear of each other goes through the relay
 (coturn) and nothing else; what the browsers themselves count says whether it arrives.
 """
-import json
 import os
 import pathlib
 import signal
@@ -11,6 +10,7 @@ import time
 
 import pytest
 
+import doctor
 import place
 from door import Refused
 
@@ -28,9 +28,24 @@ def house(door):
         fay.get(f"/v1/patients/{patient_id}")
     except Refused:
         fay.post("/v1/patients", patient_id=patient_id, **DEMOGRAPHICS)
+    for visit in clinician.get("/v1/appointments", limit=200)["data"]:
+        end_of_old(visit, fay, clinician)
+    for rx in clinician.get("/v1/prescriptions", limit=200)["data"]:
+        if rx["state"] != "cancelled":
+            clinician.post(f"/v1/prescriptions/{rx['id']}/cancel")
     site = clinician.get("/v1/sites")["data"][0]
     clinician.put(f"/v1/providers/{clinician.id}/availability", site_id=site["id"],
                   time_zone=site["time_zone"], weeks=2, rules=ALL_DAY)
+
+
+def end_of_old(visit, fay, clinician):
+    """What a run that failed has left in this suite."""
+    path = f"/v1/appointments/{visit['id']}"
+    if visit["state"] in ("scheduled", "confirmed", "arrived"):
+        fay.post(f"{path}/cancel")
+    if visit["state"] == "in_progress":
+        clinician.put(f"{path}/note", text="Broken off.")
+        clinician.post(f"{path}/end", summary="Broken off.")
 
 
 # ---- before ----
@@ -122,7 +137,7 @@ def test_the_call_goes_on_without_its_replica(ana, dr_lee, door, run):
     """kill -9 for the replica that holds it: pictures keep coming, and new signals find a way."""
     held_by = replica_of_the_call(door)
     before = {person: person.received() for person in (ana, dr_lee)}
-    os.kill(json.loads((run / "state.json").read_text())[held_by]["pid"], signal.SIGKILL)
+    os.kill(doctor.read_state(place.Place(run))[held_by]["pid"], signal.SIGKILL)
     end = time.monotonic() + DEAD_S
     while time.monotonic() < end:
         for person in (ana, dr_lee):

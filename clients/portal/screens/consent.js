@@ -10,10 +10,12 @@ export async function consents_of(patient_id) {
     return new Map(given.filter(({ state }) => state === 'active').map((one) => [one.scope, one]));
 }
 
+/* One text a scope, the needed one first; in English where there is no other. */
 export async function documents() {
     const here = (await list('/v1/consents/documents', { language })).filter((one) => one.language === language);
     const all = here.length ? here : (await list('/v1/consents/documents', { language: 'en' }));
-    return all.filter((one, i) => all.findIndex(({ scope }) => scope === one.scope) === i);
+    return all.filter((one, i) => all.findIndex(({ scope }) => scope === one.scope) === i)
+        .sort((a, b) => (b.scope === NEEDED) - (a.scope === NEEDED));
 }
 
 /* The form in which somebody agrees; @done afterwards. */
