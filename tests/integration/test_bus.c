@@ -348,7 +348,7 @@ static void a_refused_topic_holds_up_no_other(void **state)
     run("DELETE FROM outbox");
 }
 
-/* Before the first rights exist, Kafka refuses the producer id; librdkafka's client is dead then. */
+/* Before the first rights exist, Kafka refuses the producer id, and the client is dead then. */
 static void a_refused_producer_id_is_asked_for_again(void **state)
 {
     struct relay *relay;
