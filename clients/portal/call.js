@@ -12,7 +12,7 @@ import { Peer } from './peer.js';
 import { Socket } from './socket.js';
 
 export class Call {
-    #socket; #on; #peers = new Map(); #seq = new Map(); #ice = null; #queue = Promise.resolve();
+    #socket; #on; #peers = new Map(); #flows = new Map(); #polite = new Map(); #ice = null; #queue = Promise.resolve();
 
     constructor(visit_id, on) {
         this.#on = on;
@@ -26,9 +26,9 @@ export class Call {
 
     /* Of those who are here already, each is offered to; who comes later offers to us. */
     #opened({ ice_servers, ice_transport_policy, peers }) {
-        this.#seq.clear();
         this.#ice_of(ice_servers, ice_transport_policy);
         for (const { person, role, polite } of peers) {
+            this.#polite.set(person, polite);
             const known = this.#peers.get(person);
             if (known?.peer.is_connected) continue;     /* only the socket had gone */
             if (known) known.peer.restart(this.#ice).catch(() => {});
@@ -55,39 +55,51 @@ export class Call {
 
     #meet(person, role, polite) {
         this.#peers.get(person)?.peer.close();
+        this.#flow_anew(person);
         const peer = new Peer({
             ice: this.#ice, polite, media: this.#on.media,
-            send: (type, gen, data) => this.#socket.tell('signal', { to: person, type, gen, seq: this.#next(person), data }),
+            send: (type, data) => this.#tell(person, type, data),
+            restarts: () => this.#flow_anew(person),
             stream: (media) => this.#on.stream(person, role, media),
             state: () => this.#tell_state(),
         });
-        this.#peers.set(person, { peer, role, polite });
+        this.#peers.set(person, { peer, role });
         return peer;
     }
 
-    #next(person) {
-        const seq = (this.#seq.get(person) ?? 0) + 1;
-        this.#seq.set(person, seq);
-        return seq;
+    /* gen counts beginnings, seq the signals of each: what comes too late is dropped on the way. */
+    #flow_anew(person) {
+        this.#flows.set(person, { gen: (this.#flows.get(person)?.gen ?? 0) + 1, seq: 0 });
     }
 
-    async #signal(signal) {
-        const known = this.#peers.get(signal.from);
-        if (signal.type === 'hangup') return this.#forget(signal.from);
-        const peer = known?.peer ?? this.#meet(signal.from, '', this.#politeness.get(signal.from) ?? true);
-        if (await peer.heard(signal)) return;
-
-        /* Another page of the same person: begin anew; an offer of theirs is the beginning. */
-        const anew = this.#meet(signal.from, known.role, known.polite);
-        if (signal.type === 'offer') await anew.heard(signal);
-        else await anew.offer();
+    #tell(person, type, data = {}) {
+        const flow = this.#flows.get(person) ?? { gen: 0, seq: 0 };
+        this.#flows.set(person, flow);
+        flow.seq++;
+        this.#socket.tell('signal', { to: person, type, ...flow, data: JSON.stringify(data) });
     }
 
-    #politeness = new Map();
+    async #signal({ from, type, data }) {
+        const known = this.#peers.get(from), peer = known?.peer;
+        const begin = () => this.#meet(from, known?.role ?? '', this.#polite.get(from) ?? true);
+        const { me, you } = JSON.parse(data || '{}');
+
+        if (type === 'hangup') return this.#forget(from);
+        if (type === 'restart') {       /* unless our offer is on its way already */
+            if (!peer || peer.remote) await begin().offer();
+        } else if (you && you !== peer?.id) {       /* for a connection that is gone here */
+            if (type === 'offer') this.#tell(from, 'restart');
+        } else if (peer && (!peer.remote || peer.remote === me)) {
+            await peer.heard(type, JSON.parse(data));
+        } else if (type === 'offer') {  /* the first one, or another page of the same person */
+            await begin().heard(type, JSON.parse(data));
+        }
+    }
 
     #peer({ person, role, polite, state }) {
-        this.#politeness.set(person, polite);
-        if (state === 'joined') this.#on.joined?.(role);
+        this.#polite.set(person, polite);
+        /* They offer; but if they think that they still have us, they have our former page. */
+        if (state === 'joined' && !this.#peers.has(person)) this.#tell(person, 'restart');
         /* Their socket has gone; the media tell whether they have. */
         if (state === 'left' && !this.#peers.get(person)?.peer.is_connected) this.#forget(person);
         this.#tell_state();
@@ -108,8 +120,7 @@ export class Call {
     }
 
     leave() {
-        for (const person of this.#peers.keys())
-            this.#socket.tell('signal', { to: person, type: 'hangup', gen: 0, seq: this.#next(person) });
+        for (const person of this.#peers.keys()) this.#tell(person, 'hangup');
         this.#socket.tell('leave', {});
         this.#peers.forEach(({ peer }) => peer.close());
         this.#socket.close();

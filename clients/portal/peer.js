@@ -1,24 +1,26 @@
 /*
  * peer - the media connection to one other person (perfect negotiation: who is polite yields).
  *
- *   const peer = new Peer({ice, polite, media, send(type, gen, data), stream, state})
+ *   const peer = new Peer({ice, polite, media, send(type, data), restarts, stream, state})
  *   peer.offer()               the one who came later offers
- *   peer.heard(signal)
- *   peer.restart(ice)          new servers, a new way
+ *   peer.heard(type, data)
+ *   peer.restart(ice)          new servers, a new way; `restarts` is told first
  *   peer.close()
  *
- * `data` is JSON that names the page at each end, too: a page that was loaded again is a new one,
- * and the other end begins anew with it (heard() answers false: throw this peer away).
+ * Each connection has a name; `data` says whose it is (`me`) and whose it is meant for (`you`, once
+ * that is known). A page that was loaded again has a connection of another name, and call.js begins
+ * anew with it: a description that belongs to neither end's connection is never applied.
  */
-const PAGE = crypto.randomUUID();
-
 export class Peer {
-    #pc; #polite; #send; #gen = 0; #page = null; #offering = false; #ignoring = false;
+    #pc; #polite; #send; #restarts; #offering = false; #ignoring = false;
 
-    constructor({ ice, polite, media, send, stream, state }) {
+    constructor({ ice, polite, media, send, restarts, stream, state }) {
+        this.id = crypto.randomUUID();
+        this.remote = null;
         this.#pc = new RTCPeerConnection(ice);
         this.#polite = polite;
         this.#send = send;
+        this.#restarts = restarts;
         media.getTracks().forEach((track) => this.#pc.addTrack(track, media));
         this.#pc.ontrack = ({ streams }) => stream(streams[0]);
         this.#pc.onconnectionstatechange = () => {
@@ -32,7 +34,7 @@ export class Peer {
 
     get is_connected() { return this.#pc.connectionState === 'connected'; }
 
-    #tell(type, data) { this.#send(type, this.#gen, JSON.stringify({ page: PAGE, ...data })); }
+    #tell(type, data) { this.#send(type, { me: this.id, you: this.remote, ...data }); }
 
     async offer(options) {
         try {
@@ -45,7 +47,6 @@ export class Peer {
         } finally {
             this.#offering = false;
         }
-        this.#pc.onnegotiationneeded = () => this.offer();
     }
 
     /* Who sends nothing of a kind still wants to see or hear it. */
@@ -56,37 +57,33 @@ export class Peer {
 
     restart(ice) {
         if (ice) this.#pc.setConfiguration(ice);
-        this.#gen++;
+        this.#restarts();
         return this.offer({ iceRestart: true });
     }
 
     set_ice(ice) { this.#pc.setConfiguration(ice); }    /* for the next restart */
 
-    async heard({ type, gen, data }) {
-        const { page, sdp, candidate } = JSON.parse(data);
-        this.#page ??= page;
-        if (page !== this.#page) return false;
-        this.#gen = Math.max(this.#gen, gen);
-        if (type === 'offer') await this.#take_offer(sdp);
-        else if (type === 'answer') await this.#take_answer(sdp);
+    async heard(type, { me, sdp, candidate }) {
+        if (type === 'offer') await this.#take_offer(me, sdp);
+        else if (type === 'answer') await this.#take_answer(me, sdp);
         else if (type === 'candidate') await this.#take_candidate(candidate);
-        return true;
     }
 
-    async #take_offer(sdp) {
+    async #take_offer(from, sdp) {
         const both = this.#offering || this.#pc.signalingState !== 'stable';
         this.#ignoring = both && !this.#polite;
         if (this.#ignoring) return;
+        this.remote = from;
         await this.#pc.setRemoteDescription({ type: 'offer', sdp });   /* ours is rolled back */
         const answer = await this.#pc.createAnswer();
         await this.#pc.setLocalDescription(answer);
         this.#tell('answer', { sdp: answer.sdp });
-        this.#pc.onnegotiationneeded = () => this.offer();
     }
 
-    async #take_answer(sdp) {
-        if (this.#pc.signalingState === 'have-local-offer')
-            await this.#pc.setRemoteDescription({ type: 'answer', sdp });
+    async #take_answer(from, sdp) {
+        if (this.#pc.signalingState !== 'have-local-offer') return;
+        this.remote = from;
+        await this.#pc.setRemoteDescription({ type: 'answer', sdp });
     }
 
     async #take_candidate(candidate) {

@@ -22,7 +22,7 @@ from selenium.webdriver.support.ui import Select
 
 import login
 
-AWAIT_S = 30
+AWAIT_S = 60     # a loaded machine is slow, and is not the fault that is looked for
 OPTIONS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--lang=en-US",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
