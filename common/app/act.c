@@ -141,6 +141,11 @@ err_t consent_require(struct act *act, struct uuid patient, enum consent consent
     return ERR_OK;
 }
 
+void act_forget_actors(struct act *act)
+{
+    act->own->forgets = true;
+}
+
 void act_resource(struct act *act, struct uuid id, int64_t version)
 {
     act->own->resource = id;

@@ -130,6 +130,9 @@ struct str act_cursor(struct act *act, struct cursor after);
 /* Absent: zero. */
 err_t act_cursor_open(struct act *act, struct str text, struct cursor *ret_after);
 
+/* A membership changes here: what is cached of its actors is forgotten when it has committed. */
+void act_forget_actors(struct act *act);
+
 /* ---- states ---- */
 
 /* Fills @ret for `state = ANY(:from)`; ERR_FORBIDDEN when the role may never, ERR_BAD_STATE when

@@ -132,8 +132,11 @@ static err_t finish(struct act *act, const struct run_input *input)
     own->tx = NULL;
     const err_t err = tx_commit(tx);
     own->raced = tx_retryable(tx);
-    if (err == ERR_OK) run_poke_relay();
-    return err;
+    if (err != ERR_OK) return err;
+
+    if (own->forgets) auth_forget();
+    run_poke_relay();
+    return ERR_OK;
 }
 
 /* ---- one try ---- */

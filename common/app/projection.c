@@ -28,8 +28,7 @@ static err_t person_heard(struct act *act)
         .version = act->event->version,
         .epoch = act->event->epoch,
     };
-    member_upsert(act_tx(act), &row);
-    auth_forget();
+    member_upsert(act_tx(act), &row); /* actors are forgotten when it has committed */
     return ERR_OK;
 }
 

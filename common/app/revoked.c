@@ -1,7 +1,7 @@
 /*
  * The revocation feed in memory: whole, on every replica, asked at each use.
  *
- * Four sets of ids under one lock; the feed keeps 14 days, so they stay small.
+ * Five sets of ids under one lock; the feed keeps 14 days, so they stay small.
  */
 #include "common/app/auth.h"
 #include "common/base/clock.h"
@@ -23,7 +23,7 @@ struct set {
 };
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct set persons, grants, visits, consents;
+static struct set persons, disabled, grants, visits, consents;
 
 static size_t id_hash(struct uuid id)
 {
@@ -87,6 +87,7 @@ void revoked_hear(const struct event *event)
     switch (ev->kind) {
     case TELECURA__V1__REVOCATION_EVENT__KIND__PERSON_DISABLED:
         set_put(&persons, ev->person, event->at_us);
+        set_put(&disabled, ev->person, event->at_us);
         break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__MEMBER_CHANGED:
         set_put(&persons, ev->person, 0);
@@ -109,6 +110,11 @@ void revoked_hear(const struct event *event)
 bool revoked_person(struct uuid person)
 {
     return set_at(&persons, person) != 0;
+}
+
+bool revoked_person_since(struct uuid person, int64_t since_us)
+{
+    return set_at(&disabled, person) > since_us;
 }
 
 bool revoked_grant(struct uuid grant)

@@ -38,6 +38,7 @@ struct act_own {
     struct uuid resource;
     int64_t resource_version;
     bool emitted;
+    bool forgets;               /* act_forget_actors() */
     void (*after)(struct session *, const void *); /* frames: on the loop, after COMMIT */
     struct bytes after_user;
     /* the reply */

@@ -215,6 +215,7 @@ static void on_committed(const struct event *event, void *unused)
 {
     (void)unused;
     if (event->topic == TOPIC_CONSENTS) workers_unpark();
+    if (event->topic == TOPIC_PEOPLE) auth_forget();
     run_poke_relay();
     service_poke_effects();
 }

@@ -106,6 +106,7 @@ void session_end(session_id id, unsigned code, const char *why)
 bool session_grant_revoked(const struct grant *grant)
 {
     return revoked_grant(grant->id) || revoked_visit(grant->visit) ||
+           revoked_person_since(grant->person, grant->minted_at_us) ||
            revoked_consent(grant->patient, grant->minted_at_us);
 }
 

@@ -53,6 +53,6 @@ err_t me_bind(struct act *act)
     TRY(tell_member(act, &row));
     TRY(tell_member_changed(act, &row));
     act_resource(act, row.person, row.version);
-    auth_forget();
+    act_forget_actors(act);
     return me_read(act);
 }

@@ -217,7 +217,7 @@ err_t person_disable(struct act *act)
     if (others.n > 0) TRY(tell_member_changed(act, &row));
     TRY(person_of(act, &row, &person));
     /* Kafka may be away, so the replica that did it needs no feed to know. */
-    auth_forget();
+    act_forget_actors(act);
     return act_reply(act, 200, &person_shape, &person);
 }
 

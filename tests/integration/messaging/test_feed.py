@@ -100,3 +100,19 @@ def test_a_replica_that_has_not_read_the_revocations_trusts_only_new_grants(suit
         ws.ask("connect", token=visit.patient.token, grant=visit.grant(visit.patient))
         assert say(ws, "without Kafka")["offset"] == 1
     deaf.stop()
+
+
+def test_who_is_disabled_here_and_stays_elsewhere_loses_the_socket_here(replicas, grants, enter):
+    """access says both in one breath; the second word must not save the socket from the first."""
+    MEMBER_CHANGED = 6
+    for _ in range(8):
+        visit = grants.visit()
+        time.sleep(1.01)  # a grant's time is in seconds, and must lie before the word
+        ws, _ = patiently(lambda: enter(visit, visit.patient, service=replicas[0]))
+        person = uuid_bytes(visit.patient.id)
+        replicas[0].execute("BEGIN; " + "; ".join(
+            "INSERT INTO outbox (org, id, topic, key, kind, version, at, act, payload) VALUES "
+            f"('{visit.org}', '{uuid.uuid4()}', 'access.revocations.v1', '{visit.patient.id}', {kind}, "
+            f"{version}, now(), gen_random_uuid(), decode('{message((1, kind), (2, person)).hex()}', 'hex'))"
+            for version, kind in ((1, PERSON_DISABLED), (2, MEMBER_CHANGED))) + "; COMMIT")
+        assert ws.closed(5) == (4503, "revoked")
