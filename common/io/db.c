@@ -142,7 +142,9 @@ struct db_options db_options(const char *conninfo, const char *application)
     return (struct db_options){
         .keys = {"dbname", "application_name", "options", "tcp_user_timeout", "connect_timeout"},
         .values = {conninfo, application,
-                   "-c statement_timeout=10000 -c lock_timeout=5000 -c TimeZone=UTC"
+                   /* Every statement is prepared and small: planned once, not for each value. */
+                   "-c plan_cache_mode=force_generic_plan"
+                   " -c statement_timeout=10000 -c lock_timeout=5000 -c TimeZone=UTC"
                    " -c idle_in_transaction_session_timeout=15000 -c client_min_messages=error",
                    "10000", "5"},
     };

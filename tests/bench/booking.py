@@ -33,6 +33,7 @@ CONFLICTS = 0.1
 BARS = {"ratio": ("≥", 0.60), "seed_orm": ("≥", 7), "seed_best": ("≥", 3.5), "cpu_us": ("≤", 150)}
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min",
             "jit": "off"}
+PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"  # as the service has it
 ANCHORS = rig.HERE / "anchors"
 HTTPLOAD = pathlib.Path(telecura.bin_folder()).parent / "tests/bench/httpload"
 
@@ -137,7 +138,7 @@ class Bench:
         def run():
             out = rig.run(binary("pgbench"), "-h", self.postgres.socket, "-U", user, "-n", "-M",
                           "prepared", "-f", path, "-c", WORKERS, "-j", 1, "-T", self.seconds,
-                          *flags, "bench")
+                          *flags, "bench", env={**os.environ, "PGOPTIONS": PLANNED_ONCE})
             count = int(re.search(r"actually processed: (\d+)", out)[1])
             return count, {"answered": count,
                            "per_s": float(re.search(r"tps = ([\d.]+)", out)[1])}

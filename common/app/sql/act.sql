@@ -9,10 +9,27 @@ SELECT org, id, person, role, state, patient AS patient_id FROM member
 WHERE issuer = :issuer::text AND subject = :subject::text AND state = 'active';
 
 -- guard_allow  :exec
-SELECT patient_allow(:org, :actor, :patient_id::uuid, :kinds::text[], :site::bool, :now);
+-- Does the actor reach the patient? refuse() raises when not, so that nothing behind it in the same
+-- flush happens. Leaves the relation that decided for the audit row.
+SELECT set_config('telecura.relation', coalesce(
+    (SELECT kind FROM relation
+     WHERE org = :org AND patient_id = :patient_id::uuid AND person = :actor
+       AND kind = ANY (:kinds::text[]) AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
+     LIMIT 1),
+    (SELECT kind FROM relation
+     WHERE :site::bool AND org = :org AND patient_id = :patient_id AND kind = 'self'
+       AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
+     LIMIT 1),
+    refuse('TC001')), true);
 
 -- guard_consent  :exec
-SELECT consent_require(:org, :patient_id::uuid, :scope::text, :now);
+-- Has the patient consented, now? Leaves the consent for the audit row.
+SELECT set_config('telecura.consent', coalesce(
+    (SELECT id::text FROM consent
+     WHERE org = :org AND patient_id = :patient_id::uuid AND scope = :scope::text AND state = 'active'
+       AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
+     LIMIT 1),
+    refuse('TC002')), true);
 
 -- guard_list  :exec
 SELECT set_config('telecura.org', :org::text, true), set_config('telecura.actor', :actor::text, true),
