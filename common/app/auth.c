@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define CACHED_MAX 4096 /* direct mapped */
+#define CACHED_MAX 4096
+#define WAYS 4 /* slots where a token may stand: two that meet do not drive each other out */
 #define CACHED_US (30 * SECOND_US)
 #define KEYS_FILE_BYTES_MAX (256 * 1024)
 
@@ -121,27 +122,38 @@ err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_cl
                                   : err;
 }
 
+/* The first of a token's WAYS slots. */
+static struct cached *cache_set(struct auth *auth, const struct hash *token)
+{
+    return &auth->cache[(token->b[0] << 8 | token->b[1]) % (CACHED_MAX / WAYS) * WAYS];
+}
+
 static bool cache_find(struct auth *auth, const struct hash *token, struct actor *ret_actor)
 {
-    const struct cached *slot = &auth->cache[(token->b[0] << 8 | token->b[1]) % CACHED_MAX];
-    bool found;
+    const struct cached *slot = cache_set(auth, token), *const end = slot + WAYS;
+    bool found = false;
 
     pthread_mutex_lock(&auth->cache_lock);
-    found = hash_equal(&slot->token, token) && slot->until_us > clock_mono_us() &&
-            slot->generation == atomic_load(&generation) &&
-            slot->actor.token_ends_us > clock_real_us();
+    while (slot < end && !hash_equal(&slot->token, token)) slot++;
+    if (slot < end)
+        found = slot->until_us > clock_mono_us() && slot->generation == atomic_load(&generation) &&
+                slot->actor.token_ends_us > clock_real_us();
     if (found) *ret_actor = slot->actor;
     pthread_mutex_unlock(&auth->cache_lock);
 
     return found;
 }
 
+/* In its own old slot, else in that which ends first. */
 static void cache_put(struct auth *auth, const struct hash *token, const struct actor *actor,
                       unsigned asked_at)
 {
-    struct cached *slot = &auth->cache[(token->b[0] << 8 | token->b[1]) % CACHED_MAX];
+    struct cached *const set = cache_set(auth, token), *slot = set;
 
     pthread_mutex_lock(&auth->cache_lock);
+    for (size_t i = 1; i < WAYS && !hash_equal(&slot->token, token); i++) {
+        if (hash_equal(&set[i].token, token) || set[i].until_us < slot->until_us) slot = &set[i];
+    }
     *slot = (struct cached){*token, *actor, clock_mono_us() + CACHED_US, asked_at};
     pthread_mutex_unlock(&auth->cache_lock);
 }

@@ -325,7 +325,7 @@ int h1_head_parse(char *buf, size_t n, struct h1_head *ret)
     unsigned seen = 0;
     int status;
 
-    assert(n >= 4 && h1_head_end(buf, n) == (long)n);
+    assert(n >= 4 && memcmp(buf + n - 4, "\r\n\r\n", 4) == 0); /* of h1_head_end() */
     *ret = (struct h1_head){.content_length = -1, .keep_alive = true};
     if (n > H1_HEAD_BYTES_MAX) return 431;
     end = memchr(line, '\r', n);
