@@ -51,7 +51,7 @@ rd_kafka_t *consumer_client(struct consumer *consumer, const char *const *settin
                             void *user)
 {
     const struct consumer_config *config = &consumer->config;
-    /* A broker answers a fetch as soon as there is something; librdkafka's mock sleeps to the end. */
+    /* A broker answers a fetch once there is something; librdkafka's mock sleeps to the end. */
     const char *wait_ms = kafka_is_mock(config->kafka) ? "50" : "500";
 
     while (!consumer->stopping) {

@@ -143,7 +143,8 @@ void producer_wait(struct producer *producer, bool (*go_on)(void *), void *user)
         if (producer->waiting == 0) continue;
 
         producer->stuck = clock_mono_us() - producer->answered_us > STUCK_US;
-        if (producer->stuck) log_line(LOG_WARN, "kafka_silent", "%zu events wait", producer->waiting);
+        if (producer->stuck)
+            log_line(LOG_WARN, "kafka_silent", "%zu events wait", producer->waiting);
         if (producer->stuck || !go_on(user)) client_drop(producer);
     }
 }

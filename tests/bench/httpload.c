@@ -77,8 +77,11 @@ static bool record_take(int64_t *ret_status, struct str *ret_request)
     int64_t bytes;
 
     if (!load.left.n) return false;
-    if (!line_end || !str_int((struct str){load.left.p, (size_t)(space - load.left.p)}, 100, 599, ret_status) ||
-        !str_int((struct str){space + 1, (size_t)(line_end - space - 1)}, 1, ANSWER_BYTES_MAX, &bytes))
+    if (!line_end ||
+        !str_int((struct str){load.left.p, (size_t)(space - load.left.p)}, 100, 599,
+                 ret_status) ||
+        !str_int((struct str){space + 1, (size_t)(line_end - space - 1)}, 1, ANSWER_BYTES_MAX,
+                 &bytes))
         die("a record without status and bytes");
     *ret_request = (struct str){line_end + 1, (size_t)bytes};
     const char *const end = load.left.p + load.left.n;
