@@ -1,0 +1,39 @@
+"""What a service may not do to its own past: its role in PostgreSQL is asked, as somebody would who
+runs code inside it."""
+import subprocess
+
+import pytest
+
+from postgres import binary
+
+SERVICES = ("access", "appointments", "billing", "messaging", "patients", "prescriptions")
+EVERYWHERE = (
+    "UPDATE audit_outbox SET actor = NULL", "UPDATE audit_outbox SET outcome = 'done'",
+    "UPDATE audit_outbox SET patient = NULL", "UPDATE audit_outbox SET at = now()",
+    "UPDATE outbox SET payload = NULL", "UPDATE inbox SET at = now()", "DELETE FROM feed_pos",
+    "DELETE FROM member", "DELETE FROM relation", "DELETE FROM consent", "TRUNCATE audit_outbox",
+    "DELETE FROM migration", "CREATE TABLE mine (a int)", "CREATE FUNCTION patient_allow() RETURNS int "
+    "LANGUAGE sql AS 'SELECT 1'", "ALTER TABLE consent DISABLE TRIGGER ALL", "SET ROLE root_of_all",
+)
+ONE = {
+    "access": ("DELETE FROM visit_grant", "UPDATE consent_document SET version = 9"),
+    "appointments": ("UPDATE appointment_history SET version = 9", "DELETE FROM appointment_history",
+                     "UPDATE note SET sealed = ''", "DELETE FROM note", "DELETE FROM appointment"),
+    "billing": ("UPDATE payment SET amount_minor = 0", "DELETE FROM posting", "DELETE FROM invoice",
+                "UPDATE charge SET amount_minor = 0"),
+    "messaging": ("UPDATE message SET sealed = ''", "DELETE FROM message", "DELETE FROM stream"),
+    "patients": ("DELETE FROM patient", "DELETE FROM record"),
+    "prescriptions": ("UPDATE prescription_history SET state = 'x'", "DELETE FROM fill",
+                      "DELETE FROM prescription"),
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_was_done_stays_done(suite, name):
+    service = suite.service(name)
+    for statement in EVERYWHERE + ONE[name]:
+        asked = subprocess.run(
+            [binary("psql"), "-X", "-q", "-d", suite.postgres.conninfo(name), "-c", statement],
+            capture_output=True, text=True)
+        assert asked.returncode != 0, f"{service.name} may: {statement}"
+        assert "permission denied" in asked.stderr or "must be owner" in asked.stderr, asked.stderr
