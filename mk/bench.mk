@@ -1,5 +1,5 @@
 # Ratios to anchors of the same run on the same machine; docs/reference/figures.md says what they mean.
-BENCHES := $(sort $(patsubst tests/bench/%.py,%,$(filter-out tests/bench/rig.py,$(wildcard tests/bench/*.py))))
+BENCHES := $(sort $(patsubst tests/bench/%.py,%,$(filter-out %/rig.py %_work.py,$(wildcard tests/bench/*.py))))
 
 # The last line is the result; everything else goes to standard error.
 bench:
