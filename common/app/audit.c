@@ -2,11 +2,8 @@
 
 #include <assert.h>
 
-static const struct {
-    const char *word;
-    char letter;
-} actions[AUDIT_ACTIONS] = {
-#define AUDIT(name, text, code) [AUDIT_##name] = {text, code},
+static const char *const words[AUDIT_ACTIONS] = {
+#define AUDIT(name, word) [AUDIT_##name] = word,
 #include "common/app/audit.def"
 #undef AUDIT
 };
@@ -14,11 +11,5 @@ static const struct {
 const char *audit_word(enum audit_action action)
 {
     assert(action < AUDIT_ACTIONS);
-    return actions[action].word;
-}
-
-char audit_letter(enum audit_action action)
-{
-    assert(action < AUDIT_ACTIONS);
-    return actions[action].letter;
+    return words[action];
 }

@@ -11,11 +11,10 @@
 #include "common/base/err.h"
 
 enum audit_action {
-#define AUDIT(name, word, letter) AUDIT_##name,
+#define AUDIT(name, word) AUDIT_##name,
 #include "common/app/audit.def"
 #undef AUDIT
     AUDIT_ACTIONS,
 };
 
 const char *audit_word(enum audit_action action);
-char audit_letter(enum audit_action action);
