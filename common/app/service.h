@@ -40,13 +40,16 @@ struct route {
     const char *about;           /* one sentence for OpenAPI */
 };
 
+/* The kind of a <WHICH>Event: KIND_OF(VISIT, ENDED). */
+#define KIND_OF(which, kind) TELECURA__V1__##which##_EVENT__KIND__##kind
+
 struct hears {
     enum topic topic;
     enum hearing mode;
     int what;                    /* the event's kind; 0: every kind */
     handler *run;                /* EFFECT: an act of the service; in = the message */
     void (*watch)(const struct event *event); /* WATCH: consumer thread, memory only */
-    enum audit_action audit;     /* NONE for projections */
+    enum audit_action audit;     /* left out for projections: AUDIT_NONE */
     bool repeats;                /* EFFECT: also what was heard before; the handler knows it */
 };
 

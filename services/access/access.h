@@ -118,7 +118,7 @@ struct grant_view {
 };
 
 handler grant_make, grant_read, grant_revoke, visit_heard;
-err_t grant_start(const struct access_settings *settings);
+err_t grant_start(void); /* after settings */
 
 /* ---- what others hear: tell.c ---- */
 
@@ -150,6 +150,6 @@ extern const struct route access_routes[];
 extern const struct hears access_hears[];
 extern const struct timer access_timers[];
 extern const struct states access_states[];
-extern const struct fsm_row consent_fsm[];
+extern const struct fsm_row consent_states[];
 
 #define LIST_LIMIT 50 /* when the caller names none */

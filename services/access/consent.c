@@ -52,7 +52,7 @@ err_t consent_give(struct act *act)
     struct consent_row old, row;
     bool superseded;
 
-    TRY(act_step(act, consent_fsm, "give", &step));
+    TRY(act_step(act, consent_states, "give", &step));
     TRY(act_allow(act, in->patient_id));
     if (in->ends_at_us && in->ends_at_us <= act->now_us) return ERR_UNPROCESSABLE;
     TRY(consent_supersede(act, &former, &old, &superseded));
@@ -78,25 +78,24 @@ err_t consent_read(struct act *act)
 err_t consents_read(struct act *act)
 {
     const struct page *in = act->in;
-    const int64_t limit = in->limit ? in->limit : LIST_LIMIT;
     struct cursor after;
     struct consent_row_rows rows;
+    struct str next = STR_NONE;
 
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct consents_list ask = {
         .after_id = after.id,
         .patient_id = in->patient_id,
         .scope = in->scope,
-        .limit = limit + 1,
+        .limit = in->limit ? in->limit : LIST_LIMIT,
     };
     TRY(act_allow_list(act));
     TRY(consents_list(act, &ask, &rows));
-    const size_t n = rows.n > (size_t)limit ? (size_t)limit : rows.n;
-    struct consent_view *views = ARENA_ARRAY(act->arena, struct consent_view, n + 1);
-    for (size_t i = 0; i < n; i++) views[i] = consent_view(act, &rows.p[i]);
-    const struct str next =
-        rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
-    return act_reply_list(act, &consent_shape, views, n, next);
+    struct consent_view *views = ARENA_ARRAY(act->arena, struct consent_view, rows.n + 1);
+    for (size_t i = 0; i < rows.n; i++) views[i] = consent_view(act, &rows.p[i]);
+    if (rows.n == (size_t)ask.limit)
+        next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].id});
+    return act_reply_list(act, &consent_shape, views, rows.n, next);
 }
 
 /* POST /v1/consents/{id}/revoke: from now on; what happened under it stays. */
@@ -106,7 +105,7 @@ err_t consent_revoke(struct act *act)
     struct fsm_step step;
     struct consent_row row;
 
-    TRY(act_step(act, consent_fsm, "revoke", &step));
+    TRY(act_step(act, consent_states, "revoke", &step));
     TRY(consent_get(act, &ask, &row));
     TRY(act_allow(act, row.patient_id));
     const struct consent_revoked revoked = {

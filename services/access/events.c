@@ -2,7 +2,7 @@
 
 /* clang-format off */
 const struct hears access_hears[] = {
-    {TOPIC_VISITS, EFFECT, 0, visit_heard, NULL, AUDIT_NONE},
+    {TOPIC_VISITS, EFFECT, 0, visit_heard},
     {0},
 };
 /* clang-format on */

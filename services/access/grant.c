@@ -3,8 +3,10 @@
 static struct signer *signer;
 static const char *pass_keys; /* public file of appointments */
 
-err_t grant_start(const struct access_settings *settings)
+err_t grant_start(void)
 {
+    const struct access_settings *const settings = service_settings();
+
     pass_keys = settings->common.appointments_public;
     signer = signer_new(settings->signing_key, settings->common.access_public);
     return signer ? ERR_OK : err_raise(ERR_UNAVAILABLE, "the key that signs grants cannot be used");

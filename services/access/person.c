@@ -162,35 +162,34 @@ err_t person_read(struct act *act)
 err_t people_list(struct act *act)
 {
     const struct page *in = act->in;
-    const int64_t limit = in->limit ? in->limit : LIST_LIMIT;
     struct cursor after;
     struct member_rows rows;
+    struct str next = STR_NONE;
 
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct members_list ask = {
         .after_id = after.id,
         .role = in->role,
         .outsider = is_outsider(act),
-        .limit = limit + 1,
+        .limit = in->limit ? in->limit : LIST_LIMIT,
     };
     TRY(act_allow_list(act));
     TRY(members_list(act, &ask, &rows));
 
-    const size_t n = rows.n > (size_t)limit ? (size_t)limit : rows.n;
-    struct person *people = ARENA_ARRAY(act->arena, struct person, n + 1);
-    struct unseal *items = ARENA_ARRAY(act->arena, struct unseal, n + 1);
-    for (size_t i = 0; i < n; i++) items[i] = person_sealed(&rows.p[i]);
-    TRY(act_unseal(act, items, n));
-    for (size_t i = 0; i < n; i++) {
+    struct person *people = ARENA_ARRAY(act->arena, struct person, rows.n + 1);
+    struct unseal *items = ARENA_ARRAY(act->arena, struct unseal, rows.n + 1);
+    for (size_t i = 0; i < rows.n; i++) items[i] = person_sealed(&rows.p[i]);
+    TRY(act_unseal(act, items, rows.n));
+    for (size_t i = 0; i < rows.n; i++) {
         people[i] = person_plain(&rows.p[i]);
         person_open(&items[i], &people[i]);
         if (ask.outsider && !uuid_equal(people[i].id, act->who.person)) {
             people[i].email = people[i].phone = STR_NONE;
         }
     }
-    const struct str next =
-        rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
-    return act_reply_list(act, &person_shape, people, n, next);
+    if (rows.n == (size_t)ask.limit)
+        next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].id});
+    return act_reply_list(act, &person_shape, people, rows.n, next);
 }
 
 /* POST /v1/people/{id}/disable: at once here, in two seconds on every live socket. */

@@ -46,23 +46,22 @@ err_t relation_read(struct act *act)
 err_t relations_read(struct act *act)
 {
     const struct page *in = act->in;
-    const int64_t limit = in->limit ? in->limit : LIST_LIMIT;
     struct cursor after;
     struct relation_rows rows;
+    struct str next = STR_NONE;
 
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct relations_list ask = {
         .after_id = after.id,
         .patient_id = in->patient_id,
         .person = in->person_id,
-        .limit = limit + 1,
+        .limit = in->limit ? in->limit : LIST_LIMIT,
     };
     TRY(act_allow_list(act));
     TRY(relations_list(act, &ask, &rows));
-    const size_t n = rows.n > (size_t)limit ? (size_t)limit : rows.n;
-    const struct str next =
-        rows.n > n ? act_cursor(act, (struct cursor){0, rows.p[n - 1].id}) : STR_NONE;
-    return act_reply_list(act, &relation_shape, rows.p, n, next);
+    if (rows.n == (size_t)ask.limit)
+        next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].id});
+    return act_reply_list(act, &relation_shape, rows.p, rows.n, next);
 }
 
 /* POST /v1/relations/{id}/close */

@@ -16,6 +16,6 @@ const struct setting access_setting_rows[] = {
 
 err_t access_start(void)
 {
-    TRY(grant_start(service_settings()));
+    TRY(grant_start());
     return bootstrap(service_settings());
 }

@@ -1,14 +1,12 @@
 /* What access tells: the whole public state of a row, with the version that it has now. */
 #include "services/access/access.h"
 
-#define REVOCATION(word) TELECURA__V1__REVOCATION_EVENT__KIND__##word
-
 err_t tell_member(struct act *act, const struct member *row)
 {
     Telecura__V1__PersonEvent event = TELECURA__V1__PERSON_EVENT__INIT;
 
-    event.kind = str_is(row->state, "disabled") ? TELECURA__V1__PERSON_EVENT__KIND__DISABLED
-                                                : TELECURA__V1__PERSON_EVENT__KIND__CHANGED;
+    event.kind =
+        str_is(row->state, "disabled") ? KIND_OF(PERSON, DISABLED) : KIND_OF(PERSON, CHANGED);
     event.person = pb_uuid(act->arena, row->person);
     event.role = pb_text(act->arena, row->role);
     event.state = pb_text(act->arena, row->state);
@@ -24,9 +22,8 @@ err_t tell_relation(struct act *act, const struct relation *row)
 {
     Telecura__V1__RelationEvent event = TELECURA__V1__RELATION_EVENT__INIT;
 
-    event.kind = row->ends_at_us && row->ends_at_us <= act->now_us
-                     ? TELECURA__V1__RELATION_EVENT__KIND__CLOSED
-                     : TELECURA__V1__RELATION_EVENT__KIND__OPENED;
+    event.kind = row->ends_at_us && row->ends_at_us <= act->now_us ? KIND_OF(RELATION, CLOSED)
+                                                                    : KIND_OF(RELATION, OPENED);
     event.person = pb_uuid(act->arena, row->person);
     event.patient = pb_uuid(act->arena, row->patient_id);
     event.relation = pb_text(act->arena, row->kind);
@@ -37,9 +34,9 @@ err_t tell_relation(struct act *act, const struct relation *row)
 
 static Telecura__V1__ConsentEvent__Kind consent_kind(struct str state)
 {
-    if (str_is(state, "revoked")) return TELECURA__V1__CONSENT_EVENT__KIND__REVOKED;
-    if (str_is(state, "expired")) return TELECURA__V1__CONSENT_EVENT__KIND__EXPIRED;
-    return TELECURA__V1__CONSENT_EVENT__KIND__GIVEN;
+    if (str_is(state, "revoked")) return KIND_OF(CONSENT, REVOKED);
+    if (str_is(state, "expired")) return KIND_OF(CONSENT, EXPIRED);
+    return KIND_OF(CONSENT, GIVEN);
 }
 
 err_t tell_consent(struct act *act, const struct consent_row *row)
@@ -70,19 +67,19 @@ static err_t tell_person(struct act *act, const struct member *row,
 
 err_t tell_person_disabled(struct act *act, const struct member *row)
 {
-    return tell_person(act, row, REVOCATION(PERSON_DISABLED));
+    return tell_person(act, row, KIND_OF(REVOCATION, PERSON_DISABLED));
 }
 
 err_t tell_member_changed(struct act *act, const struct member *row)
 {
-    return tell_person(act, row, REVOCATION(MEMBER_CHANGED));
+    return tell_person(act, row, KIND_OF(REVOCATION, MEMBER_CHANGED));
 }
 
 err_t tell_consent_revoked(struct act *act, const struct consent_row *row)
 {
     Telecura__V1__RevocationEvent event = TELECURA__V1__REVOCATION_EVENT__INIT;
 
-    event.kind = REVOCATION(CONSENT_REVOKED);
+    event.kind = KIND_OF(REVOCATION, CONSENT_REVOKED);
     event.patient = pb_uuid(act->arena, row->patient_id);
     event.scope = pb_text(act->arena, row->scope);
     return act_emit(act, TOPIC_REVOCATIONS, row->patient_id, row->version, &event.base);
@@ -92,7 +89,7 @@ err_t tell_grant_revoked(struct act *act, struct uuid grant, int64_t version)
 {
     Telecura__V1__RevocationEvent event = TELECURA__V1__REVOCATION_EVENT__INIT;
 
-    event.kind = REVOCATION(GRANT_REVOKED);
+    event.kind = KIND_OF(REVOCATION, GRANT_REVOKED);
     event.grant = pb_uuid(act->arena, grant);
     return act_emit(act, TOPIC_REVOCATIONS, grant, version, &event.base);
 }
@@ -101,7 +98,7 @@ err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version)
 {
     Telecura__V1__RevocationEvent event = TELECURA__V1__REVOCATION_EVENT__INIT;
 
-    event.kind = REVOCATION(VISIT_CLOSED);
+    event.kind = KIND_OF(REVOCATION, VISIT_CLOSED);
     event.visit = pb_uuid(act->arena, visit);
     return act_emit(act, TOPIC_REVOCATIONS, visit, version, &event.base);
 }

@@ -105,7 +105,7 @@ handler visit_book, visit_read, visit_list, visit_confirm, visit_cancel, visit_c
 handler place_put;
 handler room_check_in, room_admit, room_start, room_end, room_list;
 handler note_put, note_read, summary_read;
-handler prescription_hear, presence_hear, call_hear;
+handler prescription_heard, presence_heard, call_heard;
 
 /* ---- shared by handlers ---- */
 
@@ -128,7 +128,7 @@ err_t visit_unseal(struct act *act, struct visit *visit);
 /* What the patient takes home; @text absent: the note itself. ERR_NOTE_MISSING. */
 err_t summary_make(struct act *act, const struct appointment *row, struct str text);
 
-err_t pass_start(const struct appointments_settings *settings);
+err_t pass_start(void); /* after settings */
 /* A pass for the visit, good for 15 minutes. @pass: its visit, patient, provider, version, state
  * and span. */
 struct str pass_of(struct act *act, const struct pass *pass);

@@ -2,15 +2,15 @@
 
 /* clang-format off */
 const struct hears appointments_hears[] = {
-    {TOPIC_PRESCRIPTIONS, EFFECT, 0, prescription_hear, NULL, AUDIT_NONE},
-    {TOPIC_PRESENCE, EFFECT, 0, presence_hear, NULL, AUDIT_NONE},
-    {TOPIC_CALLS, EFFECT, 0, call_hear, NULL, AUDIT_NONE},
+    {TOPIC_PRESCRIPTIONS, EFFECT, 0, prescription_heard},
+    {TOPIC_PRESENCE, EFFECT, 0, presence_heard},
+    {TOPIC_CALLS, EFFECT, 0, call_heard},
     {0},
 };
 /* clang-format on */
 
 /* What was prescribed at a visit stands in its summary. */
-err_t prescription_hear(struct act *act)
+err_t prescription_heard(struct act *act)
 {
     const Telecura__V1__PrescriptionEvent *const heard = act->in;
 
@@ -33,7 +33,7 @@ static err_t seen(struct act *act, struct uuid visit, struct uuid person)
     return ERR_OK;
 }
 
-err_t presence_hear(struct act *act)
+err_t presence_heard(struct act *act)
 {
     const Telecura__V1__PresenceEvent *const heard = act->in;
 
@@ -41,10 +41,10 @@ err_t presence_hear(struct act *act)
                                                           pb_to_uuid(heard->person)) : ERR_OK;
 }
 
-err_t call_hear(struct act *act)
+err_t call_heard(struct act *act)
 {
     const Telecura__V1__CallEvent *const heard = act->in;
 
-    if (heard->kind != TELECURA__V1__CALL_EVENT__KIND__JOINED) return ERR_OK;
+    if (heard->kind != KIND_OF(CALL, JOINED)) return ERR_OK;
     return seen(act, pb_to_uuid(heard->visit), pb_to_uuid(heard->person));
 }

@@ -1,15 +1,12 @@
 #include "services/appointments/appointments.h"
 
+#define AT(member) offsetof(struct appointments_settings, member)
+
 static const struct setting settings[] = {
-    {"signing_key", SETTING_TEXT, offsetof(struct appointments_settings, signing_key), NULL, 0, 0,
+    {"signing_key", SETTING_TEXT, AT(signing_key), NULL, 0, 0,
      "File of the key that signs visit passes; made at the first start."},
     {0},
 };
-
-static err_t start(void)
-{
-    return pass_start(service_settings());
-}
 
 static const struct service appointments_service = {
     .name = "appointments",
@@ -21,7 +18,7 @@ static const struct service appointments_service = {
     .states = appointments_states,
     .migrations = appointments_migrations,
     .stmts = appointments_stmts,
-    .start = start,
+    .start = pass_start,
 };
 
 int main(int argc, char **argv)

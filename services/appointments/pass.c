@@ -6,8 +6,10 @@
 
 static struct signer *signer;
 
-err_t pass_start(const struct appointments_settings *settings)
+err_t pass_start(void)
 {
+    const struct appointments_settings *const settings = service_settings();
+
     signer = signer_new(settings->signing_key, settings->common.appointments_public);
     return signer ? ERR_OK : err_raise(ERR_UNAVAILABLE, "the key that signs passes cannot be used");
 }

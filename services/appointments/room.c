@@ -14,7 +14,7 @@ err_t room_check_in(struct act *act)
         .id = visit.row.id, .from = visit_from(&step), .if_match = act->if_match,
     };
     TRY(appointment_check_in(act, &update, &visit.row));
-    TRY(visit_tell(act, "check_in", TELECURA__V1__VISIT_EVENT__KIND__CHECKED_IN, &visit.row));
+    TRY(visit_tell(act, "check_in", KIND_OF(VISIT, CHECKED_IN), &visit.row));
     TRY(queue_find(act, &(struct queue_find){.id = visit.row.id}, &place));
     visit.visit_pass = pass_of_visit(act, &visit.row);
     return act_reply(act, 200, &visit_shape, &visit);
@@ -57,7 +57,7 @@ err_t room_admit(struct act *act)
         .id = visit.row.id, .from = visit_from(&step), .if_match = act->if_match,
     };
     TRY(appointment_admit(act, &update, &visit.row));
-    TRY(visit_tell(act, "admit", TELECURA__V1__VISIT_EVENT__KIND__ADMITTED, &visit.row));
+    TRY(visit_tell(act, "admit", KIND_OF(VISIT, ADMITTED), &visit.row));
     visit.visit_pass = pass_of_visit(act, &visit.row);
     return act_reply(act, 200, &visit_shape, &visit);
 }
@@ -74,7 +74,7 @@ err_t room_start(struct act *act)
         .id = visit.row.id, .from = visit_from(&step), .if_match = act->if_match,
     };
     TRY(appointment_start(act, &update, &visit.row));
-    TRY(visit_tell(act, "start", TELECURA__V1__VISIT_EVENT__KIND__STARTED, &visit.row));
+    TRY(visit_tell(act, "start", KIND_OF(VISIT, STARTED), &visit.row));
     visit.visit_pass = pass_of_visit(act, &visit.row);
     return act_reply(act, 200, &visit_shape, &visit);
 }
@@ -93,6 +93,6 @@ err_t room_end(struct act *act)
     };
     TRY(appointment_end(act, &update, &visit.row));
     TRY(summary_make(act, &visit.row, in->summary));
-    TRY(visit_tell(act, "end", TELECURA__V1__VISIT_EVENT__KIND__ENDED, &visit.row));
+    TRY(visit_tell(act, "end", KIND_OF(VISIT, ENDED), &visit.row));
     return act_reply(act, 200, &visit_shape, &visit);
 }

@@ -109,7 +109,7 @@ err_t visit_book(struct act *act)
     TRY(visit_seal(act, &visit.row, 1, &visit, &new.sealed));
     TRY(appointment_insert(act, &new, &visit.row));
     relation_keep(act, &visit.row, visit.row.ends_at_us + CARE_AFTER_US);
-    TRY(visit_tell(act, "book", TELECURA__V1__VISIT_EVENT__KIND__BOOKED, &visit.row));
+    TRY(visit_tell(act, "book", KIND_OF(VISIT, BOOKED), &visit.row));
     return act_reply(act, 201, &visit_shape, &visit);
 }
 
@@ -167,7 +167,7 @@ err_t visit_confirm(struct act *act)
     struct visit visit = {0};
 
     TRY(visit_step(act, "confirm", &visit));
-    TRY(visit_tell(act, "confirm", TELECURA__V1__VISIT_EVENT__KIND__CONFIRMED, &visit.row));
+    TRY(visit_tell(act, "confirm", KIND_OF(VISIT, CONFIRMED), &visit.row));
     return act_reply(act, 200, &visit_shape, &visit);
 }
 
@@ -176,7 +176,7 @@ static err_t cancel(struct act *act, struct visit *visit)
 {
     TRY(visit_step(act, "cancel", visit));
     relation_keep(act, &visit->row, act->now_us);
-    return visit_tell(act, "cancel", TELECURA__V1__VISIT_EVENT__KIND__CANCELLED, &visit->row);
+    return visit_tell(act, "cancel", KIND_OF(VISIT, CANCELLED), &visit->row);
 }
 
 /* POST /v1/appointments/{id}/cancel */
@@ -212,7 +212,7 @@ err_t visit_reschedule(struct act *act)
     };
     TRY(appointment_shift(act, &shift, &visit.row));
     relation_keep(act, &visit.row, visit.row.ends_at_us + CARE_AFTER_US);
-    TRY(visit_tell(act, "reschedule", TELECURA__V1__VISIT_EVENT__KIND__RESCHEDULED, &visit.row));
+    TRY(visit_tell(act, "reschedule", KIND_OF(VISIT, RESCHEDULED), &visit.row));
     return act_reply(act, 200, &visit_shape, &visit);
 }
 
@@ -225,7 +225,7 @@ static err_t miss(struct act *act, struct visit *visit)
         .id = act->path_id, .from = visit_from(&step), .if_match = act->if_match,
     };
     TRY(appointment_miss(act, &update, &visit->row));
-    return visit_tell(act, "no_show", TELECURA__V1__VISIT_EVENT__KIND__NO_SHOW, &visit->row);
+    return visit_tell(act, "no_show", KIND_OF(VISIT, NO_SHOW), &visit->row);
 }
 
 /* POST /v1/appointments/{id}/no_show */

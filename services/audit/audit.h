@@ -41,7 +41,7 @@ extern const struct shape proof_query_shape, events_query_shape, event_shape, ac
 extern const struct route audit_routes[];
 extern const struct hears audit_hears[];
 
-handler record_hear;
+handler record_heard;
 handler checkpoint_read, checkpoint_read_default, tile_read, tile_read_default, entries_read,
     entries_read_default, proof_read;
 handler event_read, events_about;

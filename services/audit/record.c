@@ -203,7 +203,7 @@ static err_t heartbeat_hear(struct act *act, const struct heard *heard)
     return ERR_OK;
 }
 
-err_t record_hear(struct act *act)
+err_t record_heard(struct act *act)
 {
     struct heard *const heard = ARENA_NEW(act->arena, struct heard);
 

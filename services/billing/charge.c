@@ -16,7 +16,7 @@ static err_t invoice_issue(struct act *act, struct uuid charge, const struct pri
     };
     posting_insert(act, &owed);
     act_resource(act, id, 1);
-    return bill_tell(act, id, TELECURA__V1__INVOICE_EVENT__KIND__ISSUED, &row);
+    return bill_tell(act, id, KIND_OF(INVOICE, ISSUED), &row);
 }
 
 /* By the price of the day on which the visit began. No price is no guess: the event is parked until

@@ -3,7 +3,7 @@
 /* Only a visit that was held costs: nobody pays for what was cancelled or missed. */
 /* clang-format off */
 const struct hears billing_hears[] = {
-    {TOPIC_VISITS, EFFECT, TELECURA__V1__VISIT_EVENT__KIND__ENDED, visit_charge, NULL, AUDIT_CHARGED},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), visit_charge, NULL, AUDIT_CHARGED},
     {0},
 };
 /* clang-format on */

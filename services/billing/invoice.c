@@ -112,7 +112,7 @@ err_t bill_pay(struct act *act)
     };
     payment_insert(act, &payment);
     posting_insert(act, &paid);
-    TRY(bill_tell(act, bill.row.id, TELECURA__V1__INVOICE_EVENT__KIND__PAID, &bill.row));
+    TRY(bill_tell(act, bill.row.id, KIND_OF(INVOICE, PAID), &bill.row));
     return bill_reply(act, 201, &bill);
 }
 
@@ -132,6 +132,6 @@ err_t bill_void(struct act *act)
         .amount_minor = bill.row.amount_minor,
     };
     posting_insert(act, &reversal);
-    TRY(bill_tell(act, bill.row.id, TELECURA__V1__INVOICE_EVENT__KIND__VOIDED, &bill.row));
+    TRY(bill_tell(act, bill.row.id, KIND_OF(INVOICE, VOIDED), &bill.row));
     return bill_reply(act, 200, &bill);
 }

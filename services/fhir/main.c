@@ -1,6 +1,7 @@
 #include "services/fhir/fhir.h"
 
 #define AT(member) offsetof(struct fhir_settings, member)
+
 static const struct setting settings[] = {
     {"patients", SETTING_TEXT, AT(patients), NULL, 0, 0, "host:port of patients"},
     {"appointments", SETTING_TEXT, AT(appointments), NULL, 0, 0, "host:port of appointments"},

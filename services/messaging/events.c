@@ -1,13 +1,11 @@
 #include "services/messaging/messaging.h"
 
-#define VISIT(kind) TELECURA__V1__VISIT_EVENT__KIND__##kind
-
 /* clang-format off */
 const struct hears messaging_hears[] = {
     {TOPIC_MESSAGES, WATCH, 0, NULL, message_heard},
-    {TOPIC_VISITS, EFFECT, VISIT(CANCELLED), channel_close},
-    {TOPIC_VISITS, EFFECT, VISIT(ENDED), channel_close},
-    {TOPIC_VISITS, EFFECT, VISIT(NO_SHOW), channel_close},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, CANCELLED), channel_close},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), channel_close},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, NO_SHOW), channel_close},
     {0},
 };
 /* clang-format on */

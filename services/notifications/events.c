@@ -4,19 +4,15 @@
 
 #define NEWS_US DAY_US /* a feed that is heard from its beginning tells old news to nobody */
 
-#define VISIT(kind) TELECURA__V1__VISIT_EVENT__KIND__##kind
-
 /* clang-format off */
 const struct hears notifications_hears[] = {
-    {TOPIC_VISITS, EFFECT, VISIT(BOOKED), visit_booked, NULL, AUDIT_NONE},
-    {TOPIC_VISITS, EFFECT, VISIT(RESCHEDULED), visit_moved, NULL, AUDIT_NONE},
-    {TOPIC_VISITS, EFFECT, VISIT(CANCELLED), visit_cancelled, NULL, AUDIT_NONE},
-    {TOPIC_VISITS, EFFECT, VISIT(NO_SHOW), visit_over, NULL, AUDIT_NONE},
-    {TOPIC_VISITS, EFFECT, VISIT(ENDED), visit_over, NULL, AUDIT_NONE},
-    {TOPIC_PRESCRIPTIONS, EFFECT, TELECURA__V1__PRESCRIPTION_EVENT__KIND__SENT, prescription_sent,
-     NULL, AUDIT_NONE},
-    {TOPIC_INVOICES, EFFECT, TELECURA__V1__INVOICE_EVENT__KIND__ISSUED, invoice_issued, NULL,
-     AUDIT_NONE},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, BOOKED), visit_booked},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, RESCHEDULED), visit_moved},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, CANCELLED), visit_cancelled},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, NO_SHOW), visit_over},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), visit_over},
+    {TOPIC_PRESCRIPTIONS, EFFECT, KIND_OF(PRESCRIPTION, SENT), prescription_sent},
+    {TOPIC_INVOICES, EFFECT, KIND_OF(INVOICE, ISSUED), invoice_issued},
     {0},
 };
 /* clang-format on */

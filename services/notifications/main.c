@@ -1,6 +1,7 @@
 #include "services/notifications/notifications.h"
 
 #define AT(member) offsetof(struct notifications_settings, member)
+
 static const struct setting settings[] = {
     {"smtp", SETTING_TEXT, AT(smtp), NULL, 0, 0,
      "host:port of the mail server; STARTTLS unless it is on loopback"},

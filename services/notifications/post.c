@@ -97,7 +97,7 @@ static err_t post_close(struct act *act)
     struct delivery_closed row;
 
     TRY(act_step(act, delivery_states, in->event, &step));
-    const bool sent = in->kind == TELECURA__V1__DELIVERY_EVENT__KIND__SENT;
+    const bool sent = in->kind == KIND_OF(DELIVERY, SENT);
     const struct delivery_close close = {
         .id = in->post->id,
         .version = in->post->version,
@@ -109,7 +109,7 @@ static err_t post_close(struct act *act)
     TRY(delivery_close(act, &close, &row));
     TRY(act_allow(act, row.patient_id));
     act_resource(act, row.id, row.version);
-    if (in->kind == TELECURA__V1__DELIVERY_EVENT__KIND__UNSPECIFIED) return ERR_OK;
+    if (in->kind == KIND_OF(DELIVERY, UNSPECIFIED)) return ERR_OK;
 
     Telecura__V1__DeliveryEvent event = TELECURA__V1__DELIVERY_EVENT__INIT;
     event.kind = in->kind;
@@ -130,12 +130,12 @@ static struct closing closing_of(const struct post *post, enum mail_result resul
     const int64_t now_us = clock_now_us();
 
     if (result == MAIL_SENT)
-        return (struct closing){post, "close", now_us, TELECURA__V1__DELIVERY_EVENT__KIND__SENT};
+        return (struct closing){post, "close", now_us, KIND_OF(DELIVERY, SENT)};
     if (result == MAIL_REFUSED || post->attempts >= ATTEMPTS_MAX)
         return (struct closing){post, "give_up", now_us,
-                                TELECURA__V1__DELIVERY_EVENT__KIND__FAILED};
+                                KIND_OF(DELIVERY, FAILED)};
     return (struct closing){post, "put_off", now_us + pause_us(post->attempts),
-                            TELECURA__V1__DELIVERY_EVENT__KIND__UNSPECIFIED};
+                            KIND_OF(DELIVERY, UNSPECIFIED)};
 }
 
 /* ---- one after the other ---- */
@@ -151,7 +151,7 @@ static enum mail_result post_send(const struct notifications_settings *settings,
 /* What was sent is put on record, however long PostgreSQL is away. */
 static void post_record(struct db *db, struct uuid org, const struct closing *closing)
 {
-    const bool sent = closing->kind == TELECURA__V1__DELIVERY_EVENT__KIND__SENT;
+    const bool sent = closing->kind == KIND_OF(DELIVERY, SENT);
     const enum audit_action audit = sent ? AUDIT_NOTIFICATION_SENT : AUDIT_NONE;
 
     while (err_is_fault(service_act(db, org, audit, post_close, closing)) && !service_stopping())

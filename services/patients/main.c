@@ -2,7 +2,6 @@
 
 static const struct service patients_service = {
     .name = "patients",
-    .settings_bytes = sizeof(struct common_settings),
     .routes = patients_routes,
     .migrations = patients_migrations,
     .stmts = patients_stmts,

@@ -8,7 +8,7 @@ static const ProtobufCMessage *event_of(struct act *act, const struct patient *r
     Telecura__V1__RecordEvent *const event = ARENA_NEW(act->arena, Telecura__V1__RecordEvent);
 
     telecura__v1__record_event__init(event);
-    event->kind = TELECURA__V1__RECORD_EVENT__KIND__PATIENT;
+    event->kind = KIND_OF(RECORD, PATIENT);
     event->patient = pb_uuid(act->arena, row->patient_id);
     event->state = pb_text(act->arena, STR("active"));
     event->sealed = pb_bytes(row->sealed);

@@ -9,9 +9,9 @@ static const struct {
     const char *word;
     record_event event;
 } kinds[] = {
-    [KIND_ALLERGY] = {"allergy", TELECURA__V1__RECORD_EVENT__KIND__ALLERGY},
-    [KIND_CONDITION] = {"condition", TELECURA__V1__RECORD_EVENT__KIND__CONDITION},
-    [KIND_MEDICINE] = {"medicine", TELECURA__V1__RECORD_EVENT__KIND__MEDICINE},
+    [KIND_ALLERGY] = {"allergy", KIND_OF(RECORD, ALLERGY)},
+    [KIND_CONDITION] = {"condition", KIND_OF(RECORD, CONDITION)},
+    [KIND_MEDICINE] = {"medicine", KIND_OF(RECORD, MEDICINE)},
 };
 
 static err_t record_tell(struct act *act, record_event kind, const struct record *row)
@@ -198,7 +198,7 @@ err_t record_remove(struct act *act)
 
     TRY(record_begin(act, &row));
     TRY(record_end(act, &end, &row));
-    TRY(record_tell(act, TELECURA__V1__RECORD_EVENT__KIND__REMOVED, &row));
+    TRY(record_tell(act, KIND_OF(RECORD, REMOVED), &row));
     act_resource(act, row.id, row.version);
     return ERR_OK;
 }

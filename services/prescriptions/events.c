@@ -2,15 +2,15 @@
 
 /* clang-format off */
 const struct hears prescriptions_hears[] = {
-    {TOPIC_VISITS, EFFECT, 0, visit_hear, NULL, AUDIT_NONE},
-    {TOPIC_RECORDS, EFFECT, TELECURA__V1__RECORD_EVENT__KIND__ALLERGY, allergy_hear, NULL, AUDIT_NONE},
-    {TOPIC_RECORDS, EFFECT, TELECURA__V1__RECORD_EVENT__KIND__REMOVED, record_remove, NULL, AUDIT_NONE},
+    {TOPIC_VISITS, EFFECT, 0, visit_heard},
+    {TOPIC_RECORDS, EFFECT, KIND_OF(RECORD, ALLERGY), allergy_heard},
+    {TOPIC_RECORDS, EFFECT, KIND_OF(RECORD, REMOVED), record_remove},
     {0},
 };
 /* clang-format on */
 
 /* A prescription names a visit; whose it was must be known here. */
-err_t visit_hear(struct act *act)
+err_t visit_heard(struct act *act)
 {
     const Telecura__V1__VisitEvent *const heard = act->in;
 
@@ -23,7 +23,7 @@ err_t visit_hear(struct act *act)
 }
 
 /* The blob stays as patients sealed it; a check opens it with the key of the chart. */
-err_t allergy_hear(struct act *act)
+err_t allergy_heard(struct act *act)
 {
     const Telecura__V1__RecordEvent *const heard = act->in;
 

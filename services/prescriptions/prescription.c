@@ -146,7 +146,7 @@ err_t rx_draft(struct act *act)
     new.state = step.to;
     TRY(rx_seal(act, &rx, 1, &new.sealed));
     TRY(prescription_insert(act, &new, &rx.row));
-    TRY(rx_tell(act, "draft", TELECURA__V1__PRESCRIPTION_EVENT__KIND__DRAFTED, &rx.row));
+    TRY(rx_tell(act, "draft", KIND_OF(PRESCRIPTION, DRAFTED), &rx.row));
     return rx_reply(act, 201, &rx);
 }
 
@@ -171,7 +171,7 @@ err_t rx_check(struct act *act)
     };
     TRY(rx_seal(act, &rx, rx.row.version + 1, &update.sealed));
     TRY(prescription_check(act, &update, &rx.row));
-    TRY(rx_tell(act, "check", TELECURA__V1__PRESCRIPTION_EVENT__KIND__DRAFTED, &rx.row));
+    TRY(rx_tell(act, "check", KIND_OF(PRESCRIPTION, DRAFTED), &rx.row));
     return rx_reply(act, 200, &rx);
 }
 
@@ -222,7 +222,7 @@ err_t rx_sign(struct act *act)
     signature_make(act, &rx, &update);
     TRY(rx_seal(act, &rx, rx.row.version + 1, &update.sealed));
     TRY(prescription_sign(act, &update, &rx.row));
-    TRY(rx_tell(act, "sign", TELECURA__V1__PRESCRIPTION_EVENT__KIND__SIGNED, &rx.row));
+    TRY(rx_tell(act, "sign", KIND_OF(PRESCRIPTION, SIGNED), &rx.row));
     return rx_reply(act, 200, &rx);
 }
 
@@ -244,13 +244,13 @@ static err_t rx_move(struct act *act, const char *event, rx_event kind)
 /* POST /v1/prescriptions/{id}/send */
 err_t rx_send(struct act *act)
 {
-    return rx_move(act, "send", TELECURA__V1__PRESCRIPTION_EVENT__KIND__SENT);
+    return rx_move(act, "send", KIND_OF(PRESCRIPTION, SENT));
 }
 
 /* POST /v1/prescriptions/{id}/cancel */
 err_t rx_cancel(struct act *act)
 {
-    return rx_move(act, "cancel", TELECURA__V1__PRESCRIPTION_EVENT__KIND__CANCELLED);
+    return rx_move(act, "cancel", KIND_OF(PRESCRIPTION, CANCELLED));
 }
 
 static err_t fills_read(struct act *act, struct rx *rx)
@@ -273,7 +273,7 @@ err_t rx_fill(struct act *act)
     const struct prescription_fill update = {.id = rx.row.id, .from = {step.from, step.n}};
     TRY(prescription_fill(act, &update, &rx.row));
     fill_insert(act, &(struct fill_insert){rx.row.id, rx.row.fills_used});
-    TRY(rx_tell(act, "fill", TELECURA__V1__PRESCRIPTION_EVENT__KIND__FILLED, &rx.row));
+    TRY(rx_tell(act, "fill", KIND_OF(PRESCRIPTION, FILLED), &rx.row));
     TRY(fills_read(act, &rx));
     return rx_reply(act, 201, &rx);
 }

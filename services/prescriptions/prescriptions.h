@@ -64,7 +64,7 @@ extern const struct fsm_row rx_states[];
 /* ---- handlers ---- */
 
 handler rx_draft, rx_check, rx_sign, rx_send, rx_cancel, rx_fill, rx_read, rx_list, formulary_list;
-handler visit_hear, allergy_hear, record_remove;
+handler visit_heard, allergy_heard, record_remove;
 
 /* ---- shared by handlers ---- */
 

@@ -1,12 +1,10 @@
 #include "services/signaling/signaling.h"
 
-#define VISIT(kind) TELECURA__V1__VISIT_EVENT__KIND__##kind
-
 /* clang-format off */
 const struct hears signaling_hears[] = {
-    {TOPIC_VISITS, EFFECT, VISIT(CANCELLED), call_end},
-    {TOPIC_VISITS, EFFECT, VISIT(ENDED), call_end},
-    {TOPIC_VISITS, EFFECT, VISIT(NO_SHOW), call_end},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, CANCELLED), call_end},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), call_end},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, NO_SHOW), call_end},
     {0},
 };
 /* clang-format on */
@@ -21,7 +19,7 @@ err_t call_end(struct act *act)
     TRY(call_close(act, &(struct call_close){.visit_id = act->event->key}, &row, &found));
     if (!found) return ERR_OK;
 
-    event.kind = TELECURA__V1__CALL_EVENT__KIND__CLOSED;
+    event.kind = KIND_OF(CALL, CLOSED);
     event.visit = pb_uuid(act->arena, act->event->key);
     event.state = pb_text(act->arena, STR("closed"));
     return act_emit(act, TOPIC_CALLS, row.id, row.version, &event.base);
