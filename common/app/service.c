@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/base/version.h"
 #include "common/io/health.h"
 #include "common/io/metrics.h"
 #include "common/io/relay.h"
@@ -289,7 +290,9 @@ static void inner_take(struct http_call *call)
         http_reply(
             call, self.ready ? 200 : 503, "application/json",
             str_bytes(arena_printf(
-                arena, "{\"status\":\"%s\",\"clock_skew_ms\":%lld,\"queued\":%zu,\"sessions\":%zu}",
+                arena,
+                "{\"status\":\"%s\",\"version\":\"" TELECURA_VERSION
+                "\",\"clock_skew_ms\":%lld,\"queued\":%zu,\"sessions\":%zu}",
                 self.ready ? "ready" : "not ready", (long long)self.skew_us / 1000,
                 workers_queued(), session_count())),
             NULL, 0);
