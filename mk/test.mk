@@ -20,7 +20,7 @@ test: packages tidy
 packages: ; @$(UP) packages
 tests: $(UNIT) $(INTEGRATION)
 # One run a folder: its services and its people are its own, and so are the names of its files.
-SUITES := $(sort $(dir $(wildcard tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py tests/hostile/test_*.py)))
+SUITES := $(sort $(dir $(wildcard tests/unit/test_*.py tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py tests/hostile/test_*.py)))
 pytest: $(SUITES:%/=%.pytest)
 $(SUITES:%/=%.pytest): %.pytest: ; @echo '$*:' && $(PYTEST) $(wildcard $*/test_*.py)
 # The suite on ports and in a folder of its own; one that runs is left alone.
