@@ -44,7 +44,6 @@ const words = {
     no_visit: ['You have no visit ahead.', 'Sie haben keinen Termin.'],
     upcoming: ['Later', 'Später'],
     past: ['Past visits', 'Vergangene Termine'],
-    visits: ['Visits', 'Termine'],
     with: ['with {0}', 'bei {0}'],
     your_clinician: ['your clinician', 'Ihrer Ärztin oder Ihrem Arzt'],
     go_wait: ['Check in', 'Einchecken'],
