@@ -78,4 +78,4 @@ def well(request):
     yield
     if "parts" in request.fixturenames:
         made = request.getfixturevalue("parts")
-        until(made.all_well, "a suite that is well", 90)
+        until(made.all_well, "a suite that is well", all_parts.WELL_S_MAX)

@@ -5,15 +5,17 @@ import pathlib
 import signal
 import subprocess
 import time
+import uuid
 
 import database
 import doctor
+import login
 import suite
-from door import until
+from door import Refused, until
 from place import WITH_DATABASE
 
 UP = pathlib.Path(doctor.__file__).with_name("up.py")
-UP_S_MAX, WELL_S_MAX = 400, 90
+UP_S_MAX, END_S_MAX, WELL_S_MAX = 400, 60, 300
 
 
 def up(run, *words):
@@ -26,6 +28,18 @@ def up(run, *words):
 def run_up(run, *words):
     return subprocess.run(["/usr/bin/python3", UP, "--run", run, *words], capture_output=True,
                           text=True, timeout=UP_S_MAX)
+
+
+def patiently(ask, seconds=30):
+    """Asks until it is not refused with "try again", as a client does after a fault."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except (Refused, login.LoginError) as refused:
+            if time.monotonic() > end or getattr(refused, "status", 503) != 503:
+                raise
+        time.sleep(0.1)
 
 
 class Parts:
@@ -48,7 +62,7 @@ class Parts:
         """It is down, and stays down, until the block ends; then it is well again."""
         up(self.place.run, "hold", name)
         try:
-            until(lambda: self.row(name)["state"] == "held", f"{name} to end", 30)
+            until(lambda: self.row(name)["state"] == "held", f"{name} to end", END_S_MAX)
             yield
         finally:
             up(self.place.run, "release", name)
@@ -80,8 +94,10 @@ class Parts:
         return int(self.rows(service, f"SELECT count(*) FROM {table} WHERE {where}")[0][0])
 
     def waiting(self, table="outbox"):
-        """Rows of that table in all services together."""
-        return sum(self.count(service, table) for service in WITH_DATABASE)
+        """Rows of that table in all services together, but those about no organisation: these
+        are in no organisation's log."""
+        return sum(self.count(service, table, f"org <> '{uuid.UUID(int=0)}'")
+                   for service in WITH_DATABASE)
 
     def all_arrived(self, seconds=60):
         """Every event has left, and every audited act has its receipt."""
