@@ -17,8 +17,9 @@ export const hooks = { second_factor: null, signed_out: null };
 /* A problem document (RFC 9457). `code` is what to switch on. */
 export class Refused extends Error {
     constructor(status, problem) {
-        super(problem.title ?? `refused with ${status}`);
+        super(problem.title ?? problem.code ?? `refused with ${status}`);
         this.status = status;
+        this.retryable = problem.retryable === true;
         this.code = problem.code ?? 'unavailable';
         this.request_id = problem.request_id;
     }

@@ -20,11 +20,12 @@ import { token } from './signin.js';
 
 const FIRST_MS = 200, LAST_MS = 8_000;
 const REFRESH_EARLY_MS = 90_000;
+const REFUSALS_MAX = 3;
 const LEFT = 1000, GRANT_ENDED = 4504, STAY_OUT = 4500;
 
 export class Socket {
     #path; #visit; #on; #ws = null; #last_id = 0; #waiting = new Map();
-    #tries = 0; #timer = null; #refresh = null; #closed = false; #refused = null;
+    #tries = 0; #timer = null; #refresh = null; #closed = false; #refused = null; #refusals = 0;
 
     constructor(path, visit_id, on) {
         this.#path = path;
@@ -54,11 +55,14 @@ export class Socket {
                 const reply = await this.ask('connect', hello);
                 this.#tries = 0;
                 this.#refused = null;
+                this.#refusals = 0;
                 this.#on.opened?.(reply);
                 this.#on.state?.('open');
                 this.#refresh_before(reply.ends_at);
             } catch (error) {
-                if (error.code !== 'connection_lost') this.#refused = error;
+                if (error.code === 'connection_lost') return;
+                this.#refused = error;
+                if (!error.retryable) this.#refusals++;
             }
         };
         ws.onmessage = ({ data }) => this.#heard(JSON.parse(data));
@@ -81,9 +85,9 @@ export class Socket {
         this.#waiting.clear();
         this.#ws = null;
         if (this.#closed) return;
-        /* A refused connect may be cured by a new grant, once. */
-        const again_once = code === 4500 && this.#refused && this.#tries === 0;
-        if (code < STAY_OUT && code !== LEFT || code === GRANT_ENDED || again_once) this.#again();
+        /* What was refused may be over in a moment, or be cured by a new grant. */
+        const may_again = code === STAY_OUT && this.#refused && this.#refusals < REFUSALS_MAX;
+        if (code < STAY_OUT && code !== LEFT || code === GRANT_ENDED || may_again) this.#again();
         else this.#end(this.#refused ?? new Refused(403, { code: `closed_${code}`, title: reason }));
     }
 
