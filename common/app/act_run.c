@@ -25,11 +25,6 @@ void run_set_service(const char *name, struct keys *keys)
     service_key_store = keys;
 }
 
-const char *run_service(void)
-{
-    return service_name;
-}
-
 struct keys *run_keys(void)
 {
     return service_key_store;

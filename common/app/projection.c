@@ -73,22 +73,22 @@ static void revocation_heard(const struct event *event)
 
     revoked_hear(event);
     if (!ev) return;
-    if (ev->kind == TELECURA__V1__REVOCATION_EVENT__KIND__MEMBER_CHANGED ||
-        ev->kind == TELECURA__V1__REVOCATION_EVENT__KIND__PERSON_DISABLED)
+    if (ev->kind == KIND_OF(REVOCATION, MEMBER_CHANGED) ||
+        ev->kind == KIND_OF(REVOCATION, PERSON_DISABLED))
         auth_forget();
-    if (ev->kind == TELECURA__V1__REVOCATION_EVENT__KIND__ERASED && run_keys())
+    if (ev->kind == KIND_OF(REVOCATION, ERASED) && run_keys())
         keys_drop(run_keys(), pb_to_uuid(ev->patient));
     session_revoke();
 }
 
 const struct hears projection_hears[] = {
-    {TOPIC_PEOPLE, EFFECT, 0, person_heard, NULL, AUDIT_NONE},
-    {TOPIC_RELATIONS, EFFECT, 0, relation_heard, NULL, AUDIT_NONE},
-    {TOPIC_CONSENTS, EFFECT, 0, consent_heard, NULL, AUDIT_NONE},
-    {.topic = TOPIC_NONE},
+    {TOPIC_PEOPLE, EFFECT, 0, person_heard},
+    {TOPIC_RELATIONS, EFFECT, 0, relation_heard},
+    {TOPIC_CONSENTS, EFFECT, 0, consent_heard},
+    {0},
 };
 
 const struct hears revocation_hears[] = {
-    {TOPIC_REVOCATIONS, WATCH, 0, NULL, revocation_heard, AUDIT_NONE},
-    {.topic = TOPIC_NONE},
+    {TOPIC_REVOCATIONS, WATCH, 0, NULL, revocation_heard},
+    {0},
 };

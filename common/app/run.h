@@ -86,7 +86,6 @@ err_t run_subject(struct act *act, struct uuid patient);
 /* HMAC key of this service, from keyd, fetched once: body hashes and cursors. */
 err_t run_mac_key(struct bytes *ret_key);
 void run_set_service(const char *name, struct keys *keys);
-const char *run_service(void);
 struct keys *run_keys(void);
 /* A committed act left something to relay. */
 void run_poke_relay(void);

@@ -3,6 +3,8 @@
  *
  * The list locks nothing; every act guards its own row's state, so replicas may find the same row
  * and one of them acts. A tick that finds the former one still running is left out.
+ *
+ * Threads  timers_start(): main, before loop_run(); ticks: loop; lists and acts: workers.
  */
 #pragma once
 

@@ -38,7 +38,7 @@ err_t presence_tell(struct act *act, struct uuid person, struct uuid visit, cons
     struct presence row;
 
     TRY(presence_set(act, &set, &row));
-    event.kind = TELECURA__V1__PRESENCE_EVENT__KIND__CHANGED;
+    event.kind = KIND_OF(PRESENCE, CHANGED);
     event.person = pb_uuid(act->arena, person);
     event.visit = pb_uuid(act->arena, visit);
     event.state = pb_text(act->arena, str_of(state));

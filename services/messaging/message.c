@@ -34,7 +34,7 @@ static err_t message_emit(struct act *act, const struct message *row, struct uui
 {
     Telecura__V1__MessageEvent event = TELECURA__V1__MESSAGE_EVENT__INIT;
 
-    event.kind = TELECURA__V1__MESSAGE_EVENT__KIND__SENT;
+    event.kind = KIND_OF(MESSAGE, SENT);
     event.channel = pb_uuid(act->arena, act->grant->channel);
     event.visit = pb_uuid(act->arena, act->grant->visit);
     event.patient = pb_uuid(act->arena, act->grant->patient);

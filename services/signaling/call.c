@@ -19,7 +19,7 @@ static err_t joined_emit(struct act *act, const struct call *call)
 {
     Telecura__V1__CallEvent event = TELECURA__V1__CALL_EVENT__INIT;
 
-    event.kind = TELECURA__V1__CALL_EVENT__KIND__JOINED;
+    event.kind = KIND_OF(CALL, JOINED);
     event.visit = pb_uuid(act->arena, call->visit_id);
     event.person = pb_uuid(act->arena, act->who.person);
     event.state = pb_text(act->arena, STR("open"));

@@ -312,7 +312,7 @@ static err_t leaving_record(struct act *act)
     act_resource(act, seating->call, left ? row.version : 0);
     if (!left) return ERR_OK;
 
-    event.kind = TELECURA__V1__CALL_EVENT__KIND__LEFT;
+    event.kind = KIND_OF(CALL, LEFT);
     event.visit = pb_uuid(act->arena, seating->visit);
     event.person = pb_uuid(act->arena, seating->actor.person);
     event.state = pb_text(act->arena, STR("open"));
