@@ -191,7 +191,7 @@ static err_t db_open(struct db *db, int64_t deadline_us)
     }
     if (state != PGRES_POLLING_OK) {
         const err_t err = err_raise(
-            ERR_UNAVAILABLE, "PostgreSQL at %s port %s does not let %s in: does it run, is db right?",
+            ERR_UNAVAILABLE, "PostgreSQL at %s port %s lets %s not in: does it run, is db right?",
             PQhost(db->conn), PQport(db->conn), db->application);
         db_close(db);
         return err;
