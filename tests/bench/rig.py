@@ -24,8 +24,15 @@ for folder in ("tests/harness", "deploy/local"):
 CALM_S = float(os.environ.get("BENCH_CALM_S", "30"))
 CALM_CORES = 0.3
 TICKS = os.sysconf("SC_CLK_TCK")
-# What a run leaves behind is ended by whoever started it, also when make is interrupted.
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _stop(*_):
+    """Once: a second signal would cut short the ending of what was started."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
+signal.signal(signal.SIGTERM, _stop)
 
 
 def note(text):
