@@ -14,6 +14,7 @@ import pytest
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TREE / folder) for folder in ("tests/faults", "tests/e2e", "deploy/local")]
 
+import mainjob                      # noqa: E402
 import parts as all_parts           # noqa: E402
 import visit as visits              # noqa: E402
 from door import Door, Refused, until   # noqa: E402
@@ -60,6 +61,7 @@ def clinic(place, parts):
     made.people += [made.ben, made.dr_roy]
     for person in made.people:
         person.get("/v1/me")
+    mainjob.close_what_is_open(made)    # Dr Lee has time now
     for doctor in (made.dr_lee, made.dr_roy):
         visits.offer_hours(doctor)
     for patient in (made.ana, made.ben):

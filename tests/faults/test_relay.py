@@ -48,17 +48,21 @@ class Clients(threading.Thread):
             self.acknowledged.append(("visit_cancelled", booked["id"]))
 
     def surely(self, path, body):
-        """The answer to a POST, however often it takes."""
+        """The answer to a POST, however often it takes. Only what creates is answered again in
+        the same words; a cancellation that was done, and not answered, is a bad state then."""
         headers = {"Authorization": f"Bearer {self.patient.token}", "Accept": "application/json",
                    "Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+        unanswered = False
         while not self.given_up.is_set():
             try:
                 status, _, text = self.door.request("POST", path, headers, json.dumps(body))
             except (OSError, http.client.HTTPException):
                 status = AGAIN[0]
             if status not in AGAIN:
-                assert status < 300, (status, text)
+                was_done = unanswered and path.endswith("/cancel") and b'"bad_state"' in text
+                assert status < 300 or was_done, (status, text)
                 return json.loads(text)
+            unanswered = True
             self.given_up.wait(AGAIN_S)
         raise TimeoutError("no answer until the end")
 

@@ -103,8 +103,8 @@ def test_without_kafka(place, parts, clinic, grants):
     parts.all_arrived()
     mails = clinic.door.mails_to(clinic.ana).keys()
     with parts.without("kafka"):
-        later = book(clinic.ana, clinic.dr_lee)
         path, own = enter(clinic.ana, clinic.dr_lee)
+        later = book(clinic.ana, clinic.dr_lee)
         with clinic.ana.stream(own[0]) as ana, clinic.dr_lee.stream(own[1]) as dr_lee:
             say(ana, "It itches")
             hears(dr_lee, "It itches")
