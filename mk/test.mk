@@ -17,7 +17,7 @@ test: packages tidy
 	@$(MAKE) --no-print-directory -j2 integration unit pytest
 	@$(MAKE) --no-print-directory e2e
 	@echo 'make test: style, unit, integration, end to end: all ran'
-packages: ; @$(UP) packages
+packages: ; @$(UP) packages test
 tests: $(UNIT) $(INTEGRATION)
 # One run a folder: its services and its people are its own, and so are the names of its files.
 SUITES := $(sort $(dir $(wildcard tests/unit/test_*.py tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py tests/hostile/test_*.py)))

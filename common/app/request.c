@@ -159,7 +159,8 @@ static err_t input_of(const struct route *route, const struct h1_head *head, str
     if (head->query.n) return ERR_BAD_QUERY;
     if (!in)
         return body.n == 0 || (body.n == 2 && memcmp(body.p, "{}", 2) == 0) ? ERR_OK : ERR_BAD_BODY;
-    if (!is_json(h1_header(head, "content-type"))) return ERR_BAD_MEDIA;
+    if (body.n == 0) body = str_bytes(STR("{}")); /* nothing sent is nothing said */
+    else if (!is_json(h1_header(head, "content-type"))) return ERR_BAD_MEDIA;
 
     return json_decode(route->body, body, arena, in, fault);
 }

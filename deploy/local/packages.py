@@ -16,6 +16,9 @@ TO_BUILD = ["build-essential", "pkg-config", "librdkafka-dev", "libpq-dev", "lib
             "libssl-dev", "libprotobuf-c-dev", "protobuf-c-compiler", "protobuf-compiler",
             "libhiredis-dev", "libwslay-dev", "libargon2-dev", "libcmocka-dev",
             "libcurl4-openssl-dev"]
+TO_TEST = ["python3-pytest", "python3-cryptography", "strace", "kcat", "clang", "docker-compose",
+           "golang-go", "golang-golang-x-mod-dev", "chromium", "chromium-driver",
+           "python3-selenium", "git"]
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 

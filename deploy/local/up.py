@@ -8,7 +8,7 @@
   up.py logs [PART...]    follow the logs
   up.py doctor            ask every part whether it is well
   up.py keys              fetch the identity provider's keys again (after a rotation)
-  up.py packages          install (root) or name what Debian has to provide, compilers included
+  up.py packages [test]   install (root) or name what Debian has to provide, compilers included
   up.py selftest          sign in as each kind of person through the gateway
 
 Options stand before the command: --run FOLDER (.run), --ports BASE (18000), --bin FOLDER,
@@ -266,8 +266,9 @@ def command_keys(place, _):
     return 0
 
 
-def command_packages(place, _):
-    absent = packages.missing(packages.TO_RUN + packages.TO_BUILD)
+def command_packages(place, names):
+    more = packages.TO_TEST if "test" in names else []
+    absent = packages.missing(packages.TO_RUN + packages.TO_BUILD + more)
     if absent and os.geteuid() != 0:
         print(f"✗ {len(absent)} packages are missing\n    Fix (as root): {packages.line(absent)}")
         return 1
