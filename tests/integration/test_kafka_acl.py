@@ -7,8 +7,10 @@ Runs the suite's own Kafka and bin/topics on ports of its own. Say where the pro
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -48,15 +50,17 @@ class Kafka:
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory):
-    run = tmp_path_factory.mktemp("kafka")
-    for folder in (run, *run.parents[:2]):
-        folder.chmod(0o755)     # parts run under numbers of their own
+def kafka():
+    run = pathlib.Path(tempfile.mkdtemp(prefix="tc-acl-", dir="/tmp"))
+    run.chmod(0o755)            # parts run under numbers of their own
     up = [sys.executable, str(TREE / "deploy/local/up.py"), "--run", str(run), "--ports", PORTS,
           "--bin", str(BIN)]
-    subprocess.run([*up, "up", "kafka", "topics"], check=True, timeout=240)
-    yield Kafka(run)
-    subprocess.run([*up, "down"], check=True, timeout=60)
+    try:
+        subprocess.run([*up, "up", "kafka", "topics"], check=True, timeout=240)
+        yield Kafka(run)
+    finally:
+        subprocess.run([*up, "down"], check=True, timeout=60)
+    shutil.rmtree(run)
 
 
 def rows():
