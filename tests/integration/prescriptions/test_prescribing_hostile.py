@@ -117,7 +117,7 @@ def test_a_body_out_of_shape(surgery, case, name):
     for body in wrong[:3]:
         assert ask(surgery, case, name, who, body=body if body else None,
                    **({} if body else {"raw": b"[]"})).status == 400, body
-    for raw in (b"", b"{", b'{"drug": null}', b"\xff"):
+    for raw in (b"{", b'{"drug": null}', b"\xff"):
         assert ask(surgery, case, name, who, raw=raw).status == 400, raw
     assert ask(surgery, case, name, who, raw=b'{"x":"' + b"a" * 300_000 + b'"}').status == 413
 
