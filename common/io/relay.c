@@ -25,6 +25,10 @@
 #define STOP_US (5 * SECOND_US)
 #define DB_US (5 * SECOND_US)
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
+/* Without a receipt a row is sent again. While receipts of others come the log is merely behind, and
+ * sending all again would keep it there. */
+#define SILENCE_S 10
+#define PATIENCE_S 60
 #define RECEIPTS_MAX 1024 /* what does not fit is sent again and receipted again */
 
 struct receipts {
@@ -40,6 +44,7 @@ struct relay {
     pthread_cond_t wake;
     bool poked;               /* under lock */
     struct receipts receipts; /* under lock */
+    int64_t receipt_us;       /* when the last came (monotonic); under lock */
     atomic_bool stopping;
     _Atomic int64_t stop_by_us;
     struct consumer *consumer; /* of receipts */
@@ -210,6 +215,7 @@ static void on_receipt(const struct event *event, void *user)
 
     if (!receipt || !str_is(str_of(relay->config.service), receipt->producer)) return;
     lock_begin(relay);
+    relay->receipt_us = clock_mono_us();
     if (receipts->n < RECEIPTS_MAX) {
         receipts->orgs[receipts->n] = event->org;
         receipts->ids[receipts->n++] = pb_to_uuid(receipt->event);
@@ -233,15 +239,24 @@ static err_t receipts_turn(struct relay *relay)
     return tx_commit(tx);
 }
 
+static int32_t patience_s(struct relay *relay)
+{
+    lock_begin(relay);
+    const bool silent = clock_mono_us() - relay->receipt_us > SILENCE_S * SECOND_US;
+    lock_end(relay);
+    return silent ? SILENCE_S : PATIENCE_S;
+}
+
 static err_t audit_turn(struct relay *relay, bool *ret_more)
 {
+    const struct audit_unsent ask = {patience_s(relay)};
     struct audit_numbered_rows rows = {0};
     struct tx *tx;
     err_t err;
 
     if (clock_mono_us() < relay->refused_until_us[TOPIC_AUDIT_EVENTS]) return ERR_OK;
     tx = begin(relay);
-    err = audit_unsent(tx, &rows);
+    err = audit_unsent(tx, &ask, &rows);
     tx_rollback(tx);
     if (err != ERR_OK || rows.n == 0) return err;
     struct sending *sendings = ARENA_ARRAY(relay->arena, struct sending, rows.n);

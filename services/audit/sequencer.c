@@ -313,7 +313,7 @@ static err_t log_turn(struct uuid org, bool *ret_more)
 
     TRY(log_find(org, false, &log));
     TRY(step_append(log, &n));
-    *ret_more |= n > 0;
+    *ret_more |= n == LOG_BATCH_MAX;
     return service_act(self.db, org, AUDIT_NONE, receipts_give, log);
 }
 
@@ -336,17 +336,28 @@ static err_t turn(bool *ret_more)
     return ERR_OK;
 }
 
+/* A turn costs a dozen fsyncs, whether for one leaf or 256: what comes meanwhile waits for the next. */
+static void pause_until(int64_t until_us)
+{
+    int64_t left_us;
+
+    while (!service_stopping() && (left_us = until_us - clock_mono_us()) > 0)
+        service_wait((unsigned)(left_us / MS_US) + 1);
+}
+
 void sequencer_run(void)
 {
     metrics_add(&leaves_logged);
     while (!service_stopping()) {
+        const int64_t began_us = clock_mono_us();
         bool more = false;
 
         arena_reset(self.arena);
         const err_t err = turn(&more);
         if (err == ERR_CORRUPT) _exit(EXIT_FORK); /* it has said what is damaged */
         if (err != ERR_OK) logs_forget(); /* whatever happened: the files and the head tell */
-        if (!more || err != ERR_OK) service_wait(err == ERR_OK ? TURN_MS : RETRY_MS);
+        if (!more || err != ERR_OK)
+            pause_until(began_us + (err == ERR_OK ? TURN_MS : RETRY_MS) * MS_US);
     }
     if (self.holds) lease_leave();
     logs_forget();

@@ -275,7 +275,7 @@ def test_the_auditor_finds_every_step_in_the_log(visit):
     Ana's record, and how it ended."""
     steps = {step.act: step for step in visit.audited_steps()}
     log = until(lambda: (log := visit.logged()).keys() >= steps.keys() and log,
-                "every step in the log", seconds=60)
+                "every step in the log", seconds=240)
     for act, step in steps.items():
         event = log[act]
         assert (event["actor"], event["action"], event["outcome"]) == step[:3], step

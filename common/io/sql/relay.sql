@@ -41,10 +41,10 @@ INSERT INTO audit_chain (org, seq, mac) VALUES (:log::uuid, :seq::int8, :mac::by
 ON CONFLICT (org) DO UPDATE SET seq = excluded.seq, mac = excluded.mac;
 
 -- audit_unsent  :many audit_numbered
--- Never sent, or sent 10 s ago and still without a receipt.
+-- Never sent, or sent so long ago and still without a receipt.
 -- all orgs: as above
 SELECT org, id, act, at, epoch, seq, prev_mac, leaf, mac, mac_key FROM audit_outbox
-WHERE seq IS NOT NULL AND (sent_at IS NULL OR sent_at < :now - interval '10 s')
+WHERE seq IS NOT NULL AND (sent_at IS NULL OR sent_at < :now - :patience_s::int4 * interval '1 second')
 ORDER BY org, seq LIMIT 200;
 
 -- audit_sent  :exec
