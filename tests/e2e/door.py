@@ -152,6 +152,8 @@ class Person:
         is_json = "json" in answer.get("Content-Type", "")
         said = json.loads(text) if is_json else text.decode()
         if status < 400:
+            if is_json and said.get("data") == []:
+                return said     # an empty list tells of nobody, and its record names nobody
             self.acts.append((method, path.split("?")[0], None, answer["Request-Id"]))
             return said
         problem = said if is_json else {}

@@ -274,8 +274,7 @@ def test_the_auditor_finds_every_step_in_the_log(visit):
     """Every request above, also the refused ones, by the id that its answer bore: who did what to
     Ana's record, and how it ended."""
     steps = {step.act: step for step in visit.audited_steps()}
-    log = until(lambda: (log := visit.logged()).keys() >= steps.keys() and log,
-                "every step in the log", seconds=240)
+    log = visit.logged_when(steps)
     for act, step in steps.items():
         event = log[act]
         assert (event["actor"], event["action"], event["outcome"]) == step[:3], step

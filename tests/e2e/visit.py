@@ -4,6 +4,7 @@ import datetime
 import pathlib
 import secrets
 import subprocess
+import time
 
 import door as doors
 
@@ -107,6 +108,15 @@ class Visit:
         """{act: event} of all that the log has about Ana."""
         return {event["act"]: event for event in self.aud.pages(
             f"/v1/audit/patients/{self.patient}/events", limit=200)}
+
+    def logged_when(self, steps, seconds=60):
+        """The log, once it has all @steps. Each look is itself logged, as a read about Ana: so there
+        are few of them."""
+        end = time.monotonic() + seconds
+        while missing := [step for act, step in steps.items() if act not in (log := self.logged())]:
+            assert time.monotonic() < end, f"not in the log after {seconds} s: {missing}"
+            time.sleep(1)
+        return log
 
     @property
     def vkey(self):
