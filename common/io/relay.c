@@ -25,8 +25,8 @@
 #define STOP_US (5 * SECOND_US)
 #define DB_US (5 * SECOND_US)
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
-/* Without a receipt a row is sent again. While receipts of others come the log is merely behind, and
- * sending all again would keep it there. */
+/* Without a receipt a row is sent again. While receipts of others come the log is merely behind,
+ * and sending all again would keep it there. */
 #define SILENCE_S 10
 #define PATIENCE_S 60
 #define RECEIPTS_MAX 1024 /* what does not fit is sent again and receipted again */

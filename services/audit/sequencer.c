@@ -336,7 +336,7 @@ static err_t turn(bool *ret_more)
     return ERR_OK;
 }
 
-/* A turn costs a dozen fsyncs, whether for one leaf or 256: what comes meanwhile waits for the next. */
+/* A turn costs a dozen fsyncs, whether for one leaf or 256: what comes meanwhile waits. */
 static void pause_until(int64_t until_us)
 {
     int64_t left_us;
