@@ -1,6 +1,5 @@
 """coturn takes the credentials that a call is given, and no others; data is relayed."""
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -45,9 +44,12 @@ def test_a_call_s_credentials_relay_data_and_others_do_not(coturn, visit, join):
     assert shutil.which("turnutils_uclient"), "apt-get install coturn"
     _, answer = join(visit, visit.patient)
     (server,) = answer["ice_servers"]
-    done = relayed(coturn, server["username"], server["credential"])
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert re.search(r"tot_send_msgs=5, tot_recv_msgs=5", done.stdout), done.stdout[-2000:]
+    for _ in range(3):      # UDP: a busy machine may drop a datagram, and one whole run is enough
+        done = relayed(coturn, server["username"], server["credential"])
+        if done.returncode == 0 and "tot_send_msgs=5, tot_recv_msgs=5" in done.stdout:
+            break
+    else:
+        raise AssertionError(done.stdout[-2000:])
 
     wrong = relayed(coturn, server["username"], server["credential"][::-1])
     assert "Cannot complete Allocation" in wrong.stdout + wrong.stderr
