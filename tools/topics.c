@@ -13,8 +13,10 @@
 #include "common/io/kafka.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #define ANSWER_MS 30000
+#define ASK_AGAIN_MS 50
 #define RULES_MAX 512
 #define SERVICES_MAX 32
 
@@ -271,39 +273,72 @@ static void rules_create(void)
     rd_kafka_AclBinding_destroy_array(bindings, rule_count);
 }
 
-static bool rule_given(const rd_kafka_AclBinding_t *found)
+static const struct rule *rule_of(const rd_kafka_AclBinding_t *found)
 {
     for (size_t i = 0; i < rule_count; i++) {
         if (rules[i].type == rd_kafka_AclBinding_restype(found) &&
             rules[i].operation == rd_kafka_AclBinding_operation(found) &&
             strcmp(rules[i].name, rd_kafka_AclBinding_name(found)) == 0 &&
             strcmp(rules[i].principal, rd_kafka_AclBinding_principal(found)) == 0) {
-            return true;
+            return &rules[i];
         }
     }
-    return false;
+    return NULL;
 }
 
-static void rules_compare(void)
+static rd_kafka_event_t *rules_read(void)
 {
     char why[256];
-    size_t n;
     rd_kafka_AclBindingFilter_t *all = rd_kafka_AclBindingFilter_new(
         RD_KAFKA_RESOURCE_ANY, NULL, RD_KAFKA_RESOURCE_PATTERN_ANY, NULL, NULL,
         RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why, sizeof why);
 
     rd_kafka_DescribeAcls(admin, all, NULL, queue);
     rd_kafka_event_t *event = answer("reading rights");
+    rd_kafka_AclBinding_destroy(all);
+    return event;
+}
+
+static size_t rules_in_force(const rd_kafka_AclBinding_t **found, size_t n)
+{
+    size_t given = 0;
+
+    for (size_t i = 0; i < n; i++) given += rule_of(found[i]) != NULL;
+    return given;
+}
+
+/* The controller answers before its brokers have heard: a service that started now would be
+ * refused for life. Kafka tells nobody when a broker knows, so it is asked. */
+static rd_kafka_event_t *rules_await(void)
+{
+    const struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1000000L};
+    size_t n;
+
+    for (int asked = 0; asked < ANSWER_MS / ASK_AGAIN_MS; asked++) {
+        rd_kafka_event_t *event = rules_read();
+        const rd_kafka_AclBinding_t **found =
+            rd_kafka_DescribeAcls_result_acls(rd_kafka_event_DescribeAcls_result(event), &n);
+        if (rules_in_force(found, n) == rule_count) return event;
+        rd_kafka_event_destroy(event);
+        nanosleep(&pause, NULL);
+    }
+    fail("%s does not know its rights after %d s", set.kafka, ANSWER_MS / 1000);
+}
+
+static void rules_compare(void)
+{
+    size_t n;
+    rd_kafka_event_t *event = rules_await();
     const rd_kafka_AclBinding_t **found =
         rd_kafka_DescribeAcls_result_acls(rd_kafka_event_DescribeAcls_result(event), &n);
+
     for (size_t i = 0; i < n; i++) {
-        if (rule_given(found[i])) continue;
+        if (rule_of(found[i])) continue;
         differs(rd_kafka_AclBinding_name(found[i]), rd_kafka_AclBinding_principal(found[i]),
                 rd_kafka_AclOperation_name(rd_kafka_AclBinding_operation(found[i])),
                 "in topics.def");
     }
     rd_kafka_event_destroy(event);
-    rd_kafka_AclBinding_destroy(all);
 }
 
 /* ---- the program ---- */
