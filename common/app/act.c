@@ -54,21 +54,47 @@ err_t act_settle(struct act *act)
     return act->own->tx ? tx_flush(act->own->tx) : ERR_OK;
 }
 
-err_t run_subject(struct act *act, struct uuid patient)
+static bool is_known(const struct act_own *own, struct uuid patient)
+{
+    for (const struct patient_node *at = own->patients; at; at = at->next) {
+        if (uuid_equal(at->patient, patient)) return true;
+    }
+    return false;
+}
+
+static err_t patient_add(struct act *act, struct uuid patient, bool shown)
 {
     struct act_own *own = act->own;
 
-    for (const struct patient_node *at = own->patients; at; at = at->next) {
-        if (uuid_equal(at->patient, patient)) return ERR_OK;
-    }
+    if (is_known(own, patient)) return ERR_OK;
     if (own->patient_count == PATIENTS_MAX)
         return err_raise(ERR_INTERNAL, "an act about more than %d patients", PATIENTS_MAX);
 
     struct patient_node *node = ARENA_NEW(act->arena, struct patient_node);
-    *node = (struct patient_node){patient, own->patients};
+    *node = (struct patient_node){patient, shown, own->patients};
     own->patients = node;
     own->patient_count++;
     return ERR_OK;
+}
+
+err_t run_subject(struct act *act, struct uuid patient)
+{
+    return patient_add(act, patient, false);
+}
+
+bool run_asked(const struct act *act, struct uuid patient)
+{
+    return act->who.role == ROLE_SERVICE || act->own->listed || is_known(act->own, patient);
+}
+
+err_t run_shown(struct act *act, struct uuid patient)
+{
+    if (run_asked(act, patient)) return patient_add(act, patient, act->own->listed);
+
+    act->own->leaked = true;
+    TRY(patient_add(act, patient, false));
+    return err_raise(ERR_NOT_VISIBLE, "%s shows a patient of whom it has not asked",
+                     act->own->run->resource);
 }
 
 /* The relation words that a reach opens, as an SQL array. */
@@ -110,6 +136,24 @@ err_t act_allow_none(struct act *act)
     return ERR_OK;
 }
 
+/* ANY is not about one patient; whom its lists may show is the organisation's affair, as SITE's. */
+static unsigned list_reach(const struct act *act)
+{
+    const enum role role = act->who.role;
+
+    return role < ROLES ? permission_info(act->own->run->may)->reach[role] : ANY;
+}
+
+void run_guard_shown(struct act *act, struct uuid patient)
+{
+    const unsigned reach = list_reach(act);
+    const struct guard_allow guard = {.patient_id = patient,
+                                      .kinds = kinds_of(act->arena, reach),
+                                      .site = (reach & (SITE | ANY)) != 0};
+
+    guard_allow(act_tx(act), &guard);
+}
+
 static struct str kinds_text(struct arena *arena, unsigned reach)
 {
     const struct strs kinds = kinds_of(arena, reach);
@@ -123,8 +167,7 @@ static struct str kinds_text(struct arena *arena, unsigned reach)
 
 err_t act_allow_list(struct act *act)
 {
-    const enum role role = act->who.role;
-    const unsigned reach = role < ROLES ? permission_info(act->own->run->may)->reach[role] : ANY;
+    const unsigned reach = list_reach(act);
     const struct guard_list scope = {.kinds = kinds_text(act->arena, reach),
                                      .site = (reach & (SITE | ANY)) ? STR("t") : STR("f")};
 

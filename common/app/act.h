@@ -58,8 +58,9 @@ typedef err_t handler(struct act *act);
 err_t act_allow(struct act *act, struct uuid patient);
 /* The same for another permission than the route's. */
 err_t act_allow_for(struct act *act, enum permission permission, struct uuid patient);
-/* Lists: the statement joins the view `visible` (org, patient); every PATIENT-marked id of the
- * reply is audited. */
+/* Lists: the statement joins the view `visible` (org, patient). Of every PATIENT-marked id of the
+ * reply it is asked once more, in the flush that commits, by which relation it is visible: that one
+ * is audited, and a page with somebody who is not visible is a fault that shows nothing. */
 err_t act_allow_list(struct act *act);
 /* For acts about no patient (slots, own profile): says so; the audit row names none. */
 err_t act_allow_none(struct act *act);
@@ -113,7 +114,8 @@ void act_resource(struct act *act, struct uuid id, int64_t version);
 /* Encodes now, leaves after COMMIT. A member `version` of the shape becomes the ETag, a member `id`
  * with status 201 the idempotency row. */
 err_t act_reply(struct act *act, int status, const struct shape *shape, const void *row);
-/* {"data": [...], "next_cursor": ...}; next may be STR_NONE. Audits every PATIENT-marked id. */
+/* {"data": [...], "next_cursor": ...}; next may be STR_NONE. Every PATIENT-marked id is audited; it
+ * must be one that act_allow() has passed or, after act_allow_list(), one that is visible. */
 err_t act_reply_list(struct act *act, const struct shape *shape, const void *rows, size_t count,
                      struct str next_cursor);
 /* Bytes of another type (FHIR, tiles, portal files). Headers may be NULL. */

@@ -43,7 +43,7 @@ err_t act_reply(struct act *act, int status, const struct shape *shape, const vo
     return ERR_OK;
 }
 
-/* One audit row a patient that the page shows. */
+/* One audit row a patient that the page shows, and the same question as in act_allow(). */
 static err_t subjects_add(struct act *act, const struct shape *shape, const void *row)
 {
     for (const struct field *field = shape->fields; field->name; field++) {
@@ -51,7 +51,7 @@ static err_t subjects_add(struct act *act, const struct shape *shape, const void
 
         if (!(field->flags & PATIENT) || field->type != UUID) continue;
         memcpy(&patient, member_at(row, field), sizeof patient);
-        if (!uuid_is_nil(patient)) TRY(run_subject(act, patient));
+        if (!uuid_is_nil(patient)) TRY(run_shown(act, patient));
     }
     return ERR_OK;
 }

@@ -84,8 +84,10 @@ static void audit_rows(struct act *act, struct tx *tx, const struct run_input *i
 
     if (own->run->audit == AUDIT_NONE) return;
     if (!own->patients) audit_row(act, tx, input, err, NULL);
-    for (const struct patient_node *at = own->patients; at; at = at->next)
+    for (const struct patient_node *at = own->patients; at; at = at->next) {
+        if (at->shown && err == ERR_OK) run_guard_shown(act, at->patient);
         audit_row(act, tx, input, err, &at->patient);
+    }
 }
 
 /* A body may be guessable, so its hash is keyed. The path's id is part of what was asked: the same
@@ -126,7 +128,8 @@ static err_t finish(struct act *act, const struct run_input *input)
     struct tx *tx = own->tx;
     own->tx = NULL;
     const err_t err = tx_commit(tx);
-    own->raced = tx_retryable(tx);
+    own->leaked = own->listed && err == ERR_NOT_FOUND; /* a guard's: a list queues nothing else */
+    own->raced = tx_retryable(tx) || own->leaked;      /* a relation may have ended in between */
     if (err != ERR_OK) return err;
 
     if (own->forgets) auth_forget();
@@ -208,6 +211,15 @@ static err_t record_refusal(struct act *act, const struct run_input *input, err_
     return err;
 }
 
+/* Faults are logged and not audited, but for this one: whom it would have shown is on record. */
+static err_t leak_record(struct act *act, const struct run_input *input, err_t err)
+{
+    if (err == ERR_NOT_FOUND)
+        err = err_raise(ERR_NOT_VISIBLE, "%s shows patients whom its asker may not see",
+                        act->own->run->resource);
+    return record_refusal(act, input, err);
+}
+
 /* ---- replay: the key names what was done already ---- */
 
 static err_t replay(struct act *act, const struct run_input *input, struct db *db,
@@ -277,7 +289,10 @@ err_t run_act(const struct run *run, const struct run_input *input, struct db *d
     }
     if (err != ERR_OK && !input->tx) {
         abandon(act);
-        if (!err_is_fault(err)) err = settle_refusal(act, input, db, err);
+        if (act->own->leaked)
+            err = leak_record(act, input, err);
+        else if (!err_is_fault(err))
+            err = settle_refusal(act, input, db, err);
     }
     log_act(UUID_NIL);
     return err;

@@ -95,21 +95,10 @@ static err_t unseal_one(struct act *act, struct unseal *item)
     return pb_unpack(kinds[item->kind].message, bytes_of(plain, n), act->arena, &item->message);
 }
 
-/* Lists are about whom `visible` shows, which the reply puts on record. */
-static bool was_asked(const struct act *act, struct uuid patient)
-{
-    if (act->who.role == ROLE_SERVICE || act->own->listed || uuid_is_nil(patient)) return true;
-
-    for (const struct patient_node *at = act->own->patients; at; at = at->next) {
-        if (uuid_equal(at->patient, patient)) return true;
-    }
-    return false;
-}
-
 err_t act_unseal(struct act *act, struct unseal *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!was_asked(act, items[i].patient))
+        if (!uuid_is_nil(items[i].patient) && !run_asked(act, items[i].patient))
             return err_raise(ERR_INTERNAL, "%s opens what it has not asked for",
                              act->own->run->resource);
     }

@@ -20,6 +20,7 @@
 
 struct patient_node { /* whom the audit row is about */
     struct uuid patient;
+    bool shown; /* by a list, which no guard has asked about yet */
     struct patient_node *next;
 };
 
@@ -32,6 +33,7 @@ struct act_own {
     bool raced;                 /* the COMMIT's flush ended in a deadlock */
     bool decided;               /* act_allow*() was called */
     bool listed;                /* act_allow_list(): the statement shows only whom one may see */
+    bool leaked;                /* it has shown somebody else */
     bool page_lost;             /* there is a next page, and its cursor could not be made */
     struct patient_node *patients;
     size_t patient_count;
@@ -82,6 +84,12 @@ err_t run_act(const struct run *run, const struct run_input *input, struct db *d
 
 /* One more patient for the audit row. */
 err_t run_subject(struct act *act, struct uuid patient);
+/* A patient whom a list shows; ERR_NOT_VISIBLE if this act is about others. */
+err_t run_shown(struct act *act, struct uuid patient);
+/* Asks of a patient whom a list has shown what act_allow() would have asked before. */
+void run_guard_shown(struct act *act, struct uuid patient);
+/* Has the act asked for this patient? */
+bool run_asked(const struct act *act, struct uuid patient);
 
 /* HMAC key of this service, from keyd, fetched once: body hashes and cursors. */
 err_t run_mac_key(struct bytes *ret_key);
