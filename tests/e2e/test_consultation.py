@@ -159,12 +159,10 @@ def test_they_call_each_other(visit):
         assert dr_lee.push("signal")["data"] == "v=0 answered"
 
         with relay(ana) as hers, relay(dr_lee) as his:
-            hers.permit(his.relayed)
-            his.permit(hers.relayed)
-            hers.send(b"a frame of Ana's", his.relayed)
-            assert his.receive() == (b"a frame of Ana's", hers.relayed)
-            his.send(b"a frame of Dr Lee's", hers.relayed)
-            assert hers.receive() == (b"a frame of Dr Lee's", his.relayed)
+            hers.permit(his)
+            his.permit(hers)
+            assert hers.carry(b"a frame of Ana's", his) == hers.relayed
+            assert his.carry(b"a frame of Dr Lee's", hers) == his.relayed
 
 
 def relay(call):

@@ -68,10 +68,9 @@ def call_goes_on(patient, clinician, grants):
         his.send("signal", to=patient.id, type="offer", gen=0, seq=1, data="v=0")
         assert hers.push("signal")["data"] == "v=0"
         with relay(hers) as one, relay(his) as other:
-            one.permit(other.relayed)
-            other.permit(one.relayed)
-            one.send(b"a frame", other.relayed)
-            assert other.receive() == (b"a frame", one.relayed)
+            one.permit(other)
+            other.permit(one)
+            assert one.carry(b"a frame", other) == one.relayed
 
 
 def relay(call):

@@ -1,17 +1,20 @@
 """A TURN client (RFC 8656 over UDP): an allocation, and data relayed through it.
 
     with Allocation(uri, username, password) as here, Allocation(...) as there:
-        here.permit(there.relayed)
-        there.permit(here.relayed)
-        here.send(b"frame", there.relayed)
-        assert there.receive() == (b"frame", here.relayed)
+        here.permit(there)
+        there.permit(here)
+        assert here.carry(b"frame", there) == here.relayed
+
+A datagram may be lost, so whatever is sent is sent again until what it asks for has come.
 """
 import hashlib
 import hmac
 import os
 import re
+import select
 import socket
 import struct
+import time
 
 COOKIE = 0x2112A442
 ALLOCATE, REFRESH, CREATE_PERMISSION = 0x003, 0x004, 0x008     # methods
@@ -20,6 +23,7 @@ SEND_INDICATION, DATA_INDICATION = 0x006 | INDICATION, 0x007 | INDICATION
 USERNAME, INTEGRITY, ERROR_CODE, PEER, DATA = 0x006, 0x008, 0x009, 0x012, 0x013
 REALM, NONCE, RELAYED, TRANSPORT, LIFETIME = 0x014, 0x015, 0x016, 0x019, 0x00D
 UDP = bytes([17, 0, 0, 0])
+WAITS_S = (0.5, 1, 2, 4, 8, 16, 8)      # RFC 8489 section 6.2.1: RTO 500 ms, Rc 7, Rm 16
 
 
 class TurnError(Exception):
@@ -28,6 +32,10 @@ class TurnError(Exception):
 
 def attribute(kind, value):
     return struct.pack(">HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+
+def kind_of(packet):
+    return struct.unpack_from(">H", packet)[0]
 
 
 def attributes_of(packet):
@@ -52,11 +60,10 @@ def address_of(value):
 
 
 class Allocation:
-    def __init__(self, uri, username, password, timeout_s=5):
+    def __init__(self, uri, username, password):
         host, port = re.match(r"turn:([0-9.]+):(\d+)", uri).groups()
+        self.server = host, int(port)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(timeout_s)
-        self.socket.connect((host, int(port)))
         self.username, self.password = username, password
         self.realm = self.nonce = None
         answer = self._ask(ALLOCATE, attribute(TRANSPORT, UDP))
@@ -72,19 +79,15 @@ class Allocation:
             self.socket.close()
 
     def permit(self, peer):
-        self._ask(CREATE_PERMISSION, attribute(PEER, xor_address(peer)))
+        self._ask(CREATE_PERMISSION, attribute(PEER, xor_address(peer.relayed)))
 
-    def send(self, data, peer):
-        body = attribute(PEER, xor_address(peer)) + attribute(DATA, data)
-        self.socket.send(self._packet(SEND_INDICATION, body))
-
-    def receive(self):
-        """(data, from whose relayed address)."""
-        while True:
-            packet = self.socket.recv(65536)
-            if struct.unpack_from(">H", packet)[0] == DATA_INDICATION:
-                found = attributes_of(packet)
-                return found[DATA], address_of(found[PEER])
+    def carry(self, data, peer):
+        """Until @peer has the data; returns from which address."""
+        def arrived(packet):
+            return kind_of(packet) == DATA_INDICATION and attributes_of(packet)[DATA] == data
+        body = attribute(PEER, xor_address(peer.relayed)) + attribute(DATA, data)
+        packet = self._send(self._packet(SEND_INDICATION, body), peer, arrived)
+        return address_of(attributes_of(packet)[PEER])
 
     def _packet(self, kind, body, extra=0):
         return struct.pack(">HHI", kind, len(body) + extra, COOKIE) + os.urandom(12) + body
@@ -98,16 +101,31 @@ class Allocation:
         packet = self._packet(kind, body, extra=24)
         return packet + attribute(INTEGRITY, hmac.digest(key.digest(), packet, "sha1"))
 
+    def _send(self, packet, at, wanted):
+        """Until a wanted packet has come in @at; returns that."""
+        for wait_s in WAITS_S:
+            self.socket.sendto(packet, self.server)
+            came = at._receive(wanted, wait_s)
+            if came:
+                return came
+        raise TurnError("the relay does not answer")
+
+    def _receive(self, wanted, wait_s):
+        end = time.monotonic() + wait_s
+        while (left_s := end - time.monotonic()) > 0:
+            if select.select([self.socket], [], [], left_s)[0]:
+                packet = self.socket.recv(65536)
+                if wanted(packet):
+                    return packet
+        return None
+
     def _ask(self, method, body):
         """The first answer without credentials names realm and nonce; then once more with them."""
         for _ in range(2):
-            sent = self._signed(method | REQUEST, body)
-            self.socket.send(sent)
-            packet = self.socket.recv(65536)
-            while packet[4:20] != sent[4:20]:
-                packet = self.socket.recv(65536)
-            found, kind = attributes_of(packet), struct.unpack_from(">H", packet)[0]
-            if kind == method | SUCCESS:
+            asked = self._signed(method | REQUEST, body)
+            packet = self._send(asked, self, lambda came, id=asked[4:20]: came[4:20] == id)
+            found = attributes_of(packet)
+            if kind_of(packet) == method | SUCCESS:
                 return found
             code = found[ERROR_CODE][2] * 100 + found[ERROR_CODE][3]
             if code not in (401, 438):
