@@ -18,6 +18,9 @@ PROBLEM = {"type": "object", "required": ["type", "title", "status", "code"], "p
         "pointer": {"type": "string"}, "code": {"type": "string"}}}}}}
 
 NO_TOKEN = {"PERMISSION_NONE", "SERVICE_ONLY"}
+CHOICES = (  # who acts, for a sign-in that is several; needless for all others
+    ("Telecura-Org", "The organisation to act in.", {"type": "string", "format": "uuid"}),
+    ("Telecura-Role", "The role to act in.", {"type": "string"}))
 
 
 def describe_all(folder):
@@ -45,6 +48,9 @@ def parameters_of(route, schemas):
     shape = schemas.get(route.get("query"), {})
     rows += [{"name": name, "in": "query", "required": name in shape.get("required", []), "schema": schema}
              for name, schema in shape.get("properties", {}).items()]
+    if route["permission"] not in NO_TOKEN | {"BIND_SELF"}:
+        rows += [{"name": name, "in": "header", "required": False, "description": about, "schema": schema}
+                 for name, about, schema in CHOICES]
     if route["idempotent"]:
         rows.append({"name": "Idempotency-Key", "in": "header", "required": True,
                      "schema": {"type": "string", "minLength": 1, "maxLength": 255}})

@@ -41,7 +41,7 @@ struct act {
     struct uuid path_id;           /* {id} of the path; nil when there is none */
     struct str path_rest;          /* what a trailing * of the path matched */
     int64_t if_match;              /* version of If-Match; -1 when absent */
-    struct str token, org_header;  /* the bearer token and Telecura-Org as they came, for PASS_ON */
+    struct sign_in sign_in;        /* as it came, for PASS_ON */
     const struct event *event;     /* events */
     session_id session;            /* frames */
     const struct grant *grant;     /* frames: what the connection was opened with */

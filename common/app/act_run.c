@@ -156,8 +156,7 @@ static void act_fill(struct act *act, const struct run *run, const struct run_in
         .path_id = input->path_id,
         .path_rest = input->path_rest,
         .if_match = input->if_match,
-        .token = input->token,
-        .org_header = input->org_header,
+        .sign_in = input->sign_in,
         .event = input->event,
         .session = input->session,
         .grant = input->grant,
@@ -182,6 +181,7 @@ static err_t first_no(struct act *act, err_t err)
 
 static err_t try_once(struct act *act, const struct run_input *input)
 {
+    TRY(input->refused);
     TRY(auth_may(&act->who, act->own->run->may, act->now_us));
     const err_t err = act->own->run->handler(act);
     return err == ERR_OK ? finish(act, input) : first_no(act, err);
@@ -258,7 +258,7 @@ static err_t replay(struct act *act, const struct run_input *input, struct db *d
 static err_t settle_refusal(struct act *act, const struct run_input *input, struct db *db,
                             err_t err)
 {
-    if (act->own->run->creates && input->idempotency_key.p) {
+    if (act->own->run->creates && input->idempotency_key.p && input->refused == ERR_OK) {
         bool replayed = false;
         const err_t found = replay(act, input, db, &replayed);
 
@@ -272,6 +272,13 @@ static err_t settle_refusal(struct act *act, const struct run_input *input, stru
         return err; /* asked again: not the last word */
 
     return record_refusal(act, input, err);
+}
+
+bool run_takes(const struct actor *actor, err_t refused)
+{
+    const bool is_member = !uuid_is_nil(actor->org) && err_info(refused)->status != 401;
+
+    return refused == ERR_OK || (is_member && !err_is_fault(refused));
 }
 
 err_t run_act(const struct run *run, const struct run_input *input, struct db *db,

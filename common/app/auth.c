@@ -17,7 +17,7 @@
 #define KEYS_FILE_BYTES_MAX (256 * 1024)
 
 struct cached {
-    struct hash token; /* of token and organisation header */
+    struct hash token; /* of token, organisation and role as they came */
     struct actor actor;
     int64_t until_us; /* monotonic */
     unsigned generation;
@@ -158,26 +158,34 @@ static void cache_put(struct auth *auth, const struct hash *token, const struct 
     pthread_mutex_unlock(&auth->cache_lock);
 }
 
-/* Which of the person's memberships acts: the one that the header names, or the only one. */
-static err_t member_choose(const struct member_row_rows *rows, struct str org_header,
+/* Which of the person's memberships acts: the only one that is meant. A refused choice stands on
+ * record in the organisation that was meant, or in one of theirs: @ret_row is NULL only for nobody.
+ */
+static err_t member_choose(const struct member_row_rows *rows, const struct sign_in *sign_in,
                            const struct member_row **ret_row)
 {
     struct uuid org = UUID_NIL;
-
-    if (org_header.p && !uuid_parse(org_header, &org)) return ERR_BAD_REQUEST;
+    const bool sound = !sign_in->org.p || uuid_parse(sign_in->org, &org);
+    int best = 0, meant = 0;
 
     *ret_row = NULL;
     for (size_t i = 0; i < rows->n; i++) {
-        if (org_header.p && !uuid_equal(rows->p[i].org, org)) continue;
-        if (*ret_row) return ERR_FORBIDDEN; /* several: name one */
+        const struct member_row *row = &rows->p[i];
+        const bool here = sound && (!sign_in->org.p || uuid_equal(row->org, org));
+        const bool this = here && (!sign_in->role.p || str_equal(row->role, sign_in->role));
+        const int rank = 1 + here + this;
 
-        *ret_row = &rows->p[i];
+        meant += this;
+        if (rank <= best) continue;
+        best = rank;
+        *ret_row = row;
     }
-    return *ret_row ? ERR_OK : ERR_FORBIDDEN;
+    if (!sound) return ERR_BAD_REQUEST;
+    return meant == 1 ? ERR_OK : ERR_FORBIDDEN;
 }
 
 static err_t member_find(struct db *db, struct arena *arena, const struct jws_claims *claims,
-                         struct str org_header, struct actor *ret_actor)
+                         const struct sign_in *sign_in, struct actor *ret_actor)
 {
     const struct tx_frame frame = {
         .now_us = clock_now_us(), .arena = arena, .deadline_us = clock_mono_us() + 2 * SECOND_US};
@@ -190,30 +198,39 @@ static err_t member_find(struct db *db, struct arena *arena, const struct jws_cl
     const err_t err = member_sign_in(tx, &who, &rows);
     tx_rollback(tx);
     TRY(err);
-    TRY(member_choose(&rows, org_header, &row));
-    if (!role_parse(row->role, &role)) return ERR_FORBIDDEN;
+    const err_t chosen = member_choose(&rows, sign_in, &row);
+    if (!row || !role_parse(row->role, &role)) return ERR_FORBIDDEN;
 
-    *ret_actor = (struct actor){
-        .role = role, .person = row->person, .org = row->org, .patient = row->patient_id};
-    return ERR_OK;
+    *ret_actor = (struct actor){.role = role,
+                                .person = row->person,
+                                .org = row->org,
+                                .patient = row->patient_id,
+                                .acr = claims->acr,
+                                .auth_time_us = claims->auth_time_s * SECOND_US,
+                                .token_ends_us = claims->exp_s * SECOND_US};
+    return chosen;
 }
 
-err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena, struct str token,
-                 struct str org_header, struct actor *ret_actor)
+static struct hash sign_in_hash(const struct sign_in *sign_in)
+{
+    const struct hash chosen = hash_sha256_3(str_bytes(sign_in->org), bytes_of("\n", 1),
+                                             str_bytes(sign_in->role));
+
+    return hash_sha256_2(str_bytes(sign_in->token), bytes_of(chosen.b, sizeof chosen.b));
+}
+
+err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena,
+                 const struct sign_in *sign_in, struct actor *ret_actor)
 {
     const unsigned asked_at = atomic_load(&generation);
     struct jws_claims claims;
 
-    if (!token.p) return ERR_UNAUTHENTICATED;
+    if (!sign_in->token.p) return ERR_UNAUTHENTICATED;
 
-    const struct hash key =
-        hash_sha256_3(str_bytes(token), bytes_of("\n", 1), str_bytes(org_header));
+    const struct hash key = sign_in_hash(sign_in);
     if (!cache_find(auth, &key, ret_actor)) {
-        TRY(auth_claims(auth, token, &claims));
-        TRY(member_find(db, arena, &claims, org_header, ret_actor));
-        ret_actor->acr = claims.acr;
-        ret_actor->auth_time_us = claims.auth_time_s * SECOND_US;
-        ret_actor->token_ends_us = claims.exp_s * SECOND_US;
+        TRY(auth_claims(auth, sign_in->token, &claims));
+        TRY(member_find(db, arena, &claims, sign_in, ret_actor));
         cache_put(auth, &key, ret_actor, asked_at);
     }
     return revoked_person(ret_actor->person) ? ERR_UNAUTHENTICATED : ERR_OK;

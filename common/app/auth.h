@@ -2,7 +2,8 @@
  * auth - from a token to an actor, and what the actor's role reaches.
  *
  * The token says who (iss, sub, acr, auth_time). Person, role and organisation come from the
- * table `member`, fed by access; the header Telecura-Org chooses where a person has several.
+ * table `member`, fed by access; the headers Telecura-Org and Telecura-Role choose where a person
+ * has several. Nobody acts in two at a time.
  * Resolved actors are cached for 30 s by the token's hash; every hit asks the revocation set.
  *
  * Threads  any.
@@ -55,6 +56,12 @@ struct actor {
     int64_t auth_time_us, token_ends_us;
 };
 
+struct sign_in { /* as it came; absent ones are STR_NONE */
+    struct str token; /* bearer */
+    struct str org;   /* Telecura-Org */
+    struct str role;  /* Telecura-Role */
+};
+
 struct auth;
 
 struct auth_config {
@@ -67,10 +74,10 @@ struct auth *auth_free(struct auth *auth);
 
 /* The token alone: claims of somebody who may not be a member of anything yet. */
 err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_claims);
-/* Token -> actor. @org_header: Telecura-Org, or STR_NONE. A person who is a member of several
- * organisations and names none, or of none, is ERR_FORBIDDEN. */
-err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena, struct str token,
-                 struct str org_header, struct actor *ret_actor);
+/* Sign-in -> actor. Who is nobody, or several and does not say which, is ERR_FORBIDDEN: then
+ * @ret_actor is one of their memberships, if there is one, for the record. */
+err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena,
+                 const struct sign_in *sign_in, struct actor *ret_actor);
 /* A membership changed somewhere: forget every cached actor. */
 void auth_forget(void);
 /* Role and factor; ERR_FORBIDDEN, ERR_STEP_UP. */

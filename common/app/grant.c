@@ -49,6 +49,7 @@ static const struct field grant_fields[] = {
     ID(grant, id), ID(grant, org), ID(grant, person), ID(grant, patient), ID(grant, provider),
     ID(grant, visit), ID(grant, channel), WORD(grant, role), WORD(grant, rights),
     AT(grant, minted_at), AT(grant, ends_at),
+    {"as", TEXT, IN(grant, as), 0, 1, 64},
     {0},
 };
 static const struct shape grant_shape = {"Grant", sizeof(struct grant), grant_fields};

@@ -23,6 +23,7 @@ struct grant {
     struct uuid id, org, person, patient, provider, visit;
     struct uuid channel; /* of the visit's chat; call id equals it */
     struct str role;     /* "patient" or "clinician": the seat */
+    struct str as;       /* the person's role in the organisation, of those they may have there */
     struct str rights;   /* "chat call" */
     int64_t minted_at_us, ends_at_us;
 };

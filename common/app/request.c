@@ -88,10 +88,10 @@ static err_t stranger_of(struct arena *arena, struct str token, struct actor *re
 }
 
 static err_t actor_of(struct worker *worker, const struct request *request,
-                      const struct route *route, struct actor *ret_actor)
+                      const struct sign_in *sign_in, struct actor *ret_actor)
 {
-    const struct h1_head *head = http_head(request->call);
-    const struct str peer = http_peer(request->call), token = bearer_of(head);
+    const struct route *route = &config.service->routes[request->route];
+    const struct str peer = http_peer(request->call);
 
     *ret_actor = (struct actor){.role = ROLE_GUEST};
     switch (route->may) {
@@ -105,11 +105,10 @@ static err_t actor_of(struct worker *worker, const struct request *request,
     case PASS_ON:
     case BIND_SELF:
         if (!peer_carries_tokens(peer)) return ERR_UNAUTHENTICATED;
-        return stranger_of(worker->arena, token, ret_actor);
+        return stranger_of(worker->arena, sign_in->token, ret_actor);
     default:
         if (!peer_carries_tokens(peer)) return ERR_UNAUTHENTICATED;
-        return auth_actor(config.auth, worker->db, worker->arena, token,
-                          h1_header(head, "telecura-org"), ret_actor);
+        return auth_actor(config.auth, worker->db, worker->arena, sign_in, ret_actor);
     }
 }
 
@@ -211,19 +210,20 @@ static void request_run(struct worker *worker, struct job *job)
         .actor = &actor,
         .path_id = request->path_id,
         .path_rest = request->path_rest,
-        .token = bearer_of(head),
-        .org_header = h1_header(head, "telecura-org"),
+        .sign_in = {bearer_of(head), h1_header(head, "telecura-org"),
+                    h1_header(head, "telecura-role")},
         .remote = http_remote(request->call),
         .body = http_body(request->call),
         .may_wait = config.waits && !request->last,
     };
     struct act act = {.id = UUID_NIL};
 
-    err_t err = actor_of(worker, request, route, &actor);
+    err_t err = actor_of(worker, request, &input.sign_in, &actor);
     if (err == ERR_OK) err = if_match_of(route, head, &input.if_match);
     if (err == ERR_OK) err = key_of(route, head, &input.idempotency_key);
     if (err == ERR_OK) err = input_of(route, head, input.body, worker->arena, &input.in, &fault);
-    if (err == ERR_OK)
+    input.refused = err;
+    if (run_takes(&actor, err))
         err = run_act(&runs[request->route], &input, worker->db, worker->arena, &act);
 
     if (err == ERR_OK) return answer(request, &act);

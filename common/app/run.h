@@ -66,7 +66,8 @@ struct run_input {
     const struct actor *actor;  /* NULL: the service itself */
     const void *in;
     struct uuid path_id;
-    struct str path_rest, token, org_header, remote;
+    struct str path_rest, remote;
+    struct sign_in sign_in;
     int64_t if_match;
     struct str idempotency_key; /* p NULL: none */
     struct bytes body;          /* for its hash */
@@ -75,12 +76,17 @@ struct run_input {
     const struct grant *grant;
     struct tx *tx;              /* events: the transaction to act in */
     bool may_wait;              /* a consent's no is asked again: leave it off the record */
+    err_t refused;              /* before the act began: it is recorded and nothing is run */
 };
 
 /* Runs to the end, with retries, replay and the refusal's audit row. @act is filled in for its
  * reply; what it points to lives in @arena. */
 err_t run_act(const struct run *run, const struct run_input *input, struct db *db,
               struct arena *arena, struct act *act);
+
+/* What was refused before the act began (run_input.refused) is for run_act() all the same when it
+ * was a member's: it goes on record. Strangers are only counted. */
+bool run_takes(const struct actor *actor, err_t refused);
 
 /* One more patient for the audit row. */
 err_t run_subject(struct act *act, struct uuid patient);

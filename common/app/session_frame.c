@@ -157,32 +157,32 @@ static err_t grant_fits(const struct frame_job *job)
     return service_caught_up() || grant->minted_at_us >= started_us ? ERR_OK : ERR_UNAVAILABLE;
 }
 
-/* Token and grant of a connect or refresh. The grant names the organisation; the token must be its
- * person's. *ret_grant is what is wrong with the grant of somebody whom we know: that goes on
- * record, while strangers are only counted. */
+/* Token and grant of a connect or refresh. The grant names the organisation and the role in it; the
+ * token must be its person's. */
 static err_t credentials_check(struct worker *worker, struct frame_job *job,
-                               const struct shape *shape, const void *body, err_t *ret_grant)
+                               const struct shape *shape, const void *body)
 {
     const struct common_settings *settings = service_settings();
-    const struct str token = member_text(shape, body, "token");
+    struct sign_in sign_in = {.token = member_text(shape, body, "token")};
     struct grant *grant = &job->new_grant;
     char org[UUID_TEXT + 1];
 
-    *ret_grant = grant_check(worker->arena, settings->access_public,
-                             member_text(shape, body, "grant"), clock_now_us(), grant);
-    if (err_is_fault(*ret_grant)) return *ret_grant;
-
+    const err_t granted = grant_check(worker->arena, settings->access_public,
+                                      member_text(shape, body, "grant"), clock_now_us(), grant);
+    if (err_is_fault(granted)) return granted;
+    if (granted == ERR_OK) {
+        sign_in.org = str_of(uuid_format(grant->org, org));
+        sign_in.role = grant->as;
+    }
     job->new_actor = job->actor;
-    if (token.p || !job->open)
-        TRY(auth_actor(auth, worker->db, worker->arena, token,
-                       *ret_grant == ERR_OK ? str_of(uuid_format(grant->org, org)) : STR_NONE,
-                       &job->new_actor));
-    if (*ret_grant == ERR_OK && !rights_known(grant->rights, &grant->rights))
-        *ret_grant = ERR_GRANT_REQUIRED;
-    if (*ret_grant == ERR_OK) *ret_grant = grant_fits(job);
-    if (*ret_grant != ERR_OK) return err_is_fault(*ret_grant) ? *ret_grant : ERR_OK;
+    if (sign_in.token.p || !job->open)
+        TRY(auth_actor(auth, worker->db, worker->arena, &sign_in, &job->new_actor));
+    TRY(granted);
+    if (!rights_known(grant->rights, &grant->rights)) return ERR_GRANT_REQUIRED;
+    TRY(grant_fits(job));
 
     grant->role = str_of(str_is(grant->role, "patient") ? "patient" : "clinician");
+    grant->as = str_of(role_word(job->new_actor.role));
     job->took_grant = true;
     return ERR_OK;
 }
@@ -234,15 +234,6 @@ static void frame_reply(struct frame_job *job, const char *type, struct str body
     job->reply = text_keep(text.p, text.n);
 }
 
-/* A connect that is refused before its handler is an act all the same. */
-static _Thread_local err_t refusal;
-
-static err_t refuse(struct act *act)
-{
-    (void)act;
-    return refusal;
-}
-
 static err_t frame_act(struct worker *worker, struct frame_job *job, struct act *act)
 {
     const struct frame *frame = &service->frames[job->pending->frame];
@@ -262,10 +253,10 @@ static err_t frame_act(struct worker *worker, struct frame_job *job, struct act 
     memcpy(&input.in, (const char *)decoded + outer_fields[job->pending->frame + 1].offset,
            sizeof input.in);
     if (credentials) {
-        TRY(credentials_check(worker, job, frame->body, input.in, &refusal));
+        input.refused = credentials_check(worker, job, frame->body, input.in);
         input.actor = &job->new_actor;
         input.grant = &job->new_grant;
-        if (refusal != ERR_OK) job->run.handler = refuse;
+        if (!run_takes(input.actor, input.refused)) return input.refused;
     }
     return run_act(&job->run, &input, worker->db, worker->arena, act);
 }

@@ -276,6 +276,7 @@ static const struct {
     {"idempotency-key", NULL},
     {"if-match", NULL},
     {"telecura-org", NULL},
+    {"telecura-role", NULL},
 };
 
 static int meaning_check(struct h1_head *head, unsigned *seen)

@@ -33,7 +33,7 @@ struct page {
 };
 
 struct person {
-    struct uuid id; /* the person; a person has one role in an organisation */
+    struct uuid id; /* the person as who they are here: each of their roles has its own */
     struct uuid org, patient_id;
     struct str role, state, language, display_name, email, phone;
     bool bound; /* has signed in once */

@@ -57,7 +57,7 @@ static const struct shape firsts_shape = {"Firsts", sizeof(struct firsts), first
 static err_t first_insert(struct act *act)
 {
     const struct first *in = act->in;
-    const struct member_known known = {in->issuer, in->subject};
+    const struct member_known known = {in->issuer, in->subject, in->role};
     const struct organisation_put org = {in->org_name};
     struct newcomer new = {
         .person = in->person_id,

@@ -101,6 +101,7 @@ static struct grant_view grant_view(struct act *act, const struct visit_grant *r
         .visit = row->visit_id,
         .channel = row->channel_id,
         .role = row->seat,
+        .as = str_of(role_word(act->who.role)),
         .rights = STR("chat call"),
         .minted_at_us = row->minted_at_us,
         .ends_at_us = row->ends_at_us,

@@ -62,13 +62,23 @@ static size_t download_write(char *from, size_t size, size_t count, void *user)
 
 static struct curl_slist *headers_of(struct act *act)
 {
+    const struct {
+        const char *name;
+        struct str value;
+    } headers[] = {
+        {"Authorization: Bearer ", act->sign_in.token},
+        {"Telecura-Org: ", act->sign_in.org},
+        {"Telecura-Role: ", act->sign_in.role},
+    };
     struct curl_slist *list = NULL;
 
-    list = curl_slist_append(
-        list, arena_printf(act->arena, "Authorization: Bearer " STR_FMT, STR_ARG(act->token)).p);
-    if (act->org_header.p)
-        list = curl_slist_append(
-            list, arena_printf(act->arena, "Telecura-Org: " STR_FMT, STR_ARG(act->org_header)).p);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        const struct str value = headers[i].value;
+
+        if (value.p)
+            list = curl_slist_append(
+                list, arena_printf(act->arena, "%s" STR_FMT, headers[i].name, STR_ARG(value)).p);
+    }
     return list;
 }
 

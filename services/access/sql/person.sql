@@ -22,7 +22,8 @@ FROM member WHERE org = :org AND person = :person::uuid;
 
 -- member_known  :maybe member
 SELECT org, id, person, role, state, patient AS patient_id, language, issuer, subject, sealed, version
-FROM member WHERE org = :org AND issuer = :issuer::text AND subject = :subject::text;
+FROM member
+WHERE org = :org AND issuer = :issuer::text AND subject = :subject::text AND role = :role::text;
 
 -- members_list  :many member
 -- Staff, and the patients whom the actor may see. An outsider sees the clinicians and themselves.
@@ -73,13 +74,15 @@ RETURNING person;
 UPDATE member AS m SET issuer = :issuer::text, subject = :subject::text, version = m.version + 1
 WHERE m.org = :org AND m.person = :person::uuid AND m.state = 'active' AND m.issuer IS NULL
   AND NOT EXISTS (SELECT FROM member AS other WHERE other.org = :org AND other.issuer = :issuer
-                  AND other.subject = :subject)
+                  AND other.subject = :subject AND other.role = m.role)
 RETURNING m.org, m.id, m.person, m.role, m.state, m.patient AS patient_id, m.language, m.issuer,
           m.subject, m.sealed, m.version;
 
 -- member_not_bound  :one refusal
-SELECT CASE WHEN EXISTS (SELECT FROM member AS other WHERE other.org = :org
-                         AND other.issuer = :issuer::text AND other.subject = :subject::text)
+SELECT CASE WHEN EXISTS (SELECT FROM member AS other, member AS m
+                         WHERE m.org = :org AND m.person = :person::uuid AND other.org = :org
+                         AND other.issuer = :issuer::text AND other.subject = :subject::text
+                         AND other.role = m.role)
             THEN 'conflict' ELSE 'code_invalid' END AS code;
 
 -- organisation_put  :exec
