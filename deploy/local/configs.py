@@ -158,6 +158,7 @@ EXTRAS = {
         "base": f"{place.gateway_url}/fhir/R4",
     },
     "audit": lambda place: {
+        "db_head": database.conninfo(place, "audit_head", "audit"),
         "log_dir": place.folder("audit/log", "audit", 0o750),
         "log_key": place.run / "audit/log.key",
     },

@@ -1,7 +1,8 @@
 """database - the PostgreSQL cluster: made once, with one database and two roles per service.
 
 <svc>_owner owns the database and runs the migrations; <svc> may only connect: what it may touch,
-the migrations grant. No role may connect to another's database.
+the migrations grant. No role may connect to another's database. audit has a third role, by which
+it moves the head of a log and does nothing else.
 """
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 from place import WITH_DATABASE
 
 MAJOR = "15"
+MORE_ROLES = {"audit_head": "audit"}    # role: database
 PROGRAMS = f"/usr/lib/postgresql/{MAJOR}/bin"
 
 
@@ -58,10 +60,11 @@ def make_all(place):
     have = {row[0] for row in psql(place, "SELECT 'role ' || rolname FROM pg_roles UNION ALL "
                                           "SELECT 'database ' || datname FROM pg_database")}
     sql = [f"CREATE ROLE {role} LOGIN PASSWORD '{place.secret('db-' + role)}';"
-           for role in sorted({*owners.values(), *WITH_DATABASE}) if f"role {role}" not in have]
+           for role in sorted({*owners.values(), *WITH_DATABASE, *MORE_ROLES}) if f"role {role}" not in have]
     for database, owner in owners.items():
         if f"database {database}" not in have:
             sql.append(f"CREATE DATABASE {database} OWNER {owner};")
         sql.append(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;")
         sql.append(f"GRANT CONNECT ON DATABASE {database} TO {database};")
+    sql += [f"GRANT CONNECT ON DATABASE {database} TO {role};" for role, database in MORE_ROLES.items()]
     psql(place, "\n".join(sql))

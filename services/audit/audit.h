@@ -4,7 +4,7 @@
  *
  *   record.c     a producer's record: MAC, chain, staged as an `entry` row     (consumer thread)
  *   sequencer.c  staged leaves become the next signed tree, then receipts      (effects thread)
- *   log.c        one log: stage, publish, mend, check         store.c stage.c: its files
+ *   log.c        one log: stage, publish, mend, check         store.c stage.c heads.c: its files
  *   public.c     checkpoint, tiles, entries, proofs           report.c: what stands in an event
  *   merkle.c note.c checkpoint.c tiles.c                      the formats, without I/O
  */
@@ -16,7 +16,7 @@
 
 struct audit_settings {
     struct common_settings common;
-    const char *log_dir, *log_key, *default_org;
+    const char *db_head, *log_dir, *log_key, *default_org;
 };
 
 /* ---- what is asked and answered ---- */
@@ -38,6 +38,7 @@ extern const struct shape proof_query_shape, events_query_shape, event_shape, ac
 
 /* ---- tables and handlers ---- */
 
+extern const struct setting audit_setting_rows[];
 extern const struct route audit_routes[];
 extern const struct hears audit_hears[];
 

@@ -1,6 +1,7 @@
 #include "services/audit/log.h"
 
 #include "services/audit/audit.h"
+#include "services/audit/heads.h"
 #include "services/audit/stage.h"
 #include "services/audit/store.h"
 
@@ -196,12 +197,20 @@ static err_t frontier_load(struct log *log, const struct checkpoint *at)
     return ERR_OK;
 }
 
-err_t log_publish(struct log *log, struct arena *arena)
+static bool same_tree(const struct checkpoint *a, const struct checkpoint *b)
+{
+    return a->size == b->size && hash_equal(&a->root, &b->root);
+}
+
+err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *arena)
 {
     struct stage *const stage = ARENA_NEW(arena, struct stage);
-    struct checkpoint next;
+    struct checkpoint found;
 
-    TRY(staged(log, arena, stage, &next));
+    TRY(staged(log, arena, stage, &found));
+    if (!same_tree(&found, next))
+        return err_raise(ERR_CORRUPT, "%s/" STAGING ": somebody else writes this log", log->dir);
+    TRY(heads_add(log->dir, next, arena));
     for (size_t i = 0; i < stage->count; i++)
         TRY(store_write(log->dir, arena_cstr(arena, stage->files[i].name), stage->files[i].bytes));
     for (size_t i = 0; i < stage->count; i++) {
@@ -210,7 +219,7 @@ err_t log_publish(struct log *log, struct arena *arena)
         if (tiles_parse(stage->files[i].name, &tile)) store_tile_prune(log->dir, tile);
     }
     TRY(store_remove(log->dir, STAGING));
-    return frontier_load(log, &next);
+    return frontier_load(log, next);
 }
 
 /* ---- after a crash ---- */
@@ -224,29 +233,41 @@ static err_t staging_settle(struct log *log, const struct checkpoint *head, stru
 
     if (err == ERR_NOT_FOUND) return ERR_OK;
     if (err != ERR_OK) return err;
-    if (next.size == head->size && hash_equal(&next.root, &head->root))
-        return log_publish(log, arena);
+    if (same_tree(&next, head)) return log_publish(log, head, arena);
     return stage->old_size <= head->size ? store_remove(log->dir, STAGING) : ERR_OK;
 }
 
-static err_t sides_compare(const struct log *log, const struct checkpoint *head,
-                           const struct checkpoint *published)
+static err_t behind(const struct log *log, const char *what, uint64_t has, const char *other,
+                    uint64_t knows, const char *mend)
 {
+    return err_raise(ERR_CORRUPT,
+                     "%s: %s of %" PRIu64 " entries where %s of %" PRIu64 ": %s", log->dir, what,
+                     has, other, knows, mend);
+}
+
+/* All three name one tree, or which of them is of an older backup. */
+static err_t sides_compare(const struct log *log, const struct checkpoint *head,
+                           const struct checkpoint *published, const struct checkpoint *grown)
+{
+    const char *const database = "the database knows", *const files = "the checkpoint is",
+                      *const heads = "the file heads knows";
+
     if (published->size > head->size)
-        return err_raise(ERR_CORRUPT,
-                         "%s: the signed checkpoint has %" PRIu64 " entries, the database knows of "
-                         "%" PRIu64
-                         ": the database is older than the log; restore a newer backup of it",
-                         log->dir, published->size, head->size);
+        return behind(log, database, head->size, files, published->size,
+                      "the database is older than the log; restore a newer backup of it");
+    if (grown->size > head->size)
+        return behind(log, database, head->size, heads, grown->size,
+                      "database and files are older than the log; restore newer ones of both");
     if (published->size < head->size)
+        return behind(log, files, published->size, database, head->size,
+                      "the files are older than the database; restore a newer copy of them");
+    if (grown->size < head->size)
+        return behind(log, heads, grown->size, database, head->size,
+                      "the file heads was cut or is an older one; restore it, or let "
+                      "`audit fsck --repair` add what is missing");
+    if (!same_tree(published, head) || !same_tree(grown, head))
         return err_raise(ERR_CORRUPT,
-                         "%s: the database knows of %" PRIu64 " entries, the signed checkpoint has "
-                         "%" PRIu64
-                         ": the files are older than the database; restore a newer copy of them",
-                         log->dir, head->size, published->size);
-    if (!hash_equal(&published->root, &head->root))
-        return err_raise(ERR_CORRUPT,
-                         "%s: checkpoint and database name different trees of %" PRIu64
+                         "%s: database, checkpoint and heads name different trees of %" PRIu64
                          " entries: the log was forked",
                          log->dir, head->size);
     return ERR_OK;
@@ -254,7 +275,7 @@ static err_t sides_compare(const struct log *log, const struct checkpoint *head,
 
 err_t log_load(struct log *log, const struct head *row, bool deep, struct arena *arena)
 {
-    struct checkpoint head = {str_of(log->origin), (uint64_t)row->size, {{0}}}, published;
+    struct checkpoint head = {str_of(log->origin), (uint64_t)row->size, {{0}}}, published, grown;
     struct str note;
 
     if (row->root.n != HASH_BYTES) return err_raise(ERR_CORRUPT, "%s: a root of no hash", log->dir);
@@ -262,7 +283,12 @@ err_t log_load(struct log *log, const struct head *row, bool deep, struct arena 
     log->at_us = row->at_us;
     TRY(staging_settle(log, &head, arena));
     TRY(log_published(log->dir, &log->key, arena, &note, &published));
-    TRY(sides_compare(log, &head, &published));
+    const err_t err = heads_last(log->dir, arena, &grown);
+    if (err == ERR_NOT_FOUND)
+        grown = (struct checkpoint){.root = hash_sha256(BYTES_NONE)};
+    else if (err != ERR_OK)
+        return err;
+    TRY(sides_compare(log, &head, &published, &grown));
     TRY(frontier_load(log, &head));
     return deep ? log_check(log->dir, &head, arena) : ERR_OK;
 }

@@ -4,11 +4,12 @@
  *
  *   log_stage()    bundles, tiles and the signed checkpoint go into one synced file
  *   (the caller's compare-and-swap of the head in PostgreSQL: from here on it counts)
- *   log_publish()  tiles, then the checkpoint; then the staging file goes
+ *   log_publish()  a line of `heads`, tiles, then the checkpoint; then the staging file goes
  *
  * log_load() mends a crash at any of these lines: what PostgreSQL's head names is published again,
- * what it does not name is dropped. It refuses a database that is older than the signed checkpoint,
- * files that are older than the database, and tiles that do not hash up to the head.
+ * what it does not name is dropped. Head, checkpoint and `heads` then name one tree; where one of
+ * them is behind, it is of an older backup, and log_load() refuses and says which. It refuses tiles
+ * that do not hash up to the head, too.
  *
  * Threads  one.
  * Errors   ERR_CORRUPT names the damage, for an operator; ERR_UNAVAILABLE is worth another try.
@@ -44,8 +45,8 @@ err_t log_load(struct log *log, const struct head *head, bool deep, struct arena
 /* The next checkpoint. @log stays as it is. */
 err_t log_stage(const struct log *log, const struct bytes *leaves, size_t n, struct arena *arena,
                 struct checkpoint *ret_next);
-/* What is staged; then @log stands at its end. */
-err_t log_publish(struct log *log, struct arena *arena);
+/* What is staged, which must be @next; then @log stands at its end. */
+err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *arena);
 
 /* Every entry and every tile of the tree of @checkpoint: ERR_CORRUPT names the first file that does
  * not fit. */

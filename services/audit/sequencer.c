@@ -2,8 +2,8 @@
  * The one writer of all logs: a lease says which replica it is, the compare-and-swap of each log's
  * head holds even against one that thinks it still has it.
  *
- *   staged rows -> staging file, synced -> head moves (one transaction with the leaves' places)
- *               -> tiles, checkpoint -> receipts
+ *   staged rows -> staging file, synced -> leaves get their places -> head moves, under a role of
+ *               its own -> heads, tiles, checkpoint -> receipts
  *
  * Killed after any of these, the next holder of the lease loads the log and goes on from there:
  * log_load() knows whether the head moved, and a leaf without receipt stays a row until it has one.
@@ -36,8 +36,8 @@
 #define EXIT_FORK 70
 
 static struct {
-    struct db *db;
-    struct arena *arena; /* of one turn */
+    struct db *db, *heads; /* the service's role; the one that moves heads */
+    struct arena *arena;   /* of one turn */
     struct uuid holder;
     int64_t epoch, kept_us;
     bool holds;
@@ -110,38 +110,96 @@ static void lease_leave(void)
 
 /* ---- loading ---- */
 
-static err_t head_make(struct act *act)
+static struct lease_fence fence_now(void)
 {
-    const struct head *const head = act->in;
-    const struct head_insert row = {
-        .origin = head->origin, .root = head->root, .at_us = head->at_us};
+    return (struct lease_fence){STR("sequencer"), self.holder, self.epoch};
+}
 
-    head_insert(act, &row);
-    return ERR_OK;
+/* Until @tx ends nobody else can become the writer. ERR_BUSY: somebody is already. */
+static err_t fence(struct tx *tx)
+{
+    const struct lease_fence ask = fence_now();
+    struct lease_held held;
+    bool ours = false;
+
+    TRY(lease_fence(tx, &ask, &held, &ours));
+    return ours ? ERR_OK : ERR_BUSY;
+}
+
+/* One statement of the head's own role, in a transaction of its own. */
+static err_t head_write(struct uuid org, const struct stmt *stmt, const void *args)
+{
+    const struct tx_frame frame = frame_now(org);
+    struct tx *const tx = tx_begin(self.heads, &frame);
+    struct head head;
+    const err_t err = tx_one(tx, stmt, args, &head);
+
+    if (err == ERR_OK) return tx_commit(tx);
+    tx_rollback(tx);
+    return err;
+}
+
+static err_t head_fenced(struct tx *tx, struct head *ret, bool *ret_found)
+{
+    struct tree_signed last;
+
+    TRY(fence(tx));
+    TRY(tx_maybe(tx, &head_find_stmt, NULL, ret, ret_found));
+    if (*ret_found) {
+        TRY(tx_one(tx, &head_signed_stmt, &(struct head_signed){ret->origin}, &last));
+        if (last.size != ret->size)
+            return err_raise(ERR_CORRUPT,
+                             STR_FMT ": heads.log says %lld entries, heads.tree has signed %lld: "
+                                     "the head was set back; restore a newer backup",
+                             STR_ARG(ret->origin), (long long)ret->size, (long long)last.size);
+    }
+    const struct leaves_displace beyond = {*ret_found ? ret->size : 0};
+    tx_queue(tx, &leaves_displace_stmt, &beyond);
+    return tx_flush(tx);
 }
 
 /* Without a row, files that are there are a log that the database has forgotten: log_load() says
- * so. */
+ * so. What was placed behind the head is placed anew. */
 static err_t head_read(struct uuid org, struct head *ret)
 {
-    static const struct hash none = {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14,
-                                      0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
-                                      0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c,
-                                      0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}};
     const struct tx_frame frame = frame_now(org);
     struct tx *tx = tx_begin(self.db, &frame);
-    char *const origin = arena_alloc(self.arena, LOG_ORIGIN_MAX);
     bool found = false;
-    const err_t err = tx_maybe(tx, &head_find_stmt, NULL, ret, &found);
+    const err_t err = head_fenced(tx, ret, &found);
 
-    tx_rollback(tx);
-    if (err != ERR_OK || found) return err;
+    if (err != ERR_OK) {
+        tx_rollback(tx);
+        return err;
+    }
+    TRY(tx_commit(tx));
+    if (found) return ERR_OK;
+
+    struct hash *const none = ARENA_NEW(self.arena, struct hash);
+    char *const origin = arena_alloc(self.arena, LOG_ORIGIN_MAX);
+    *none = hash_sha256(BYTES_NONE);
     log_origin(org, clock_real_us(), origin);
     *ret = (struct head){.org = org,
                          .origin = str_of(origin),
-                         .root = bytes_of(none.b, HASH_BYTES),
+                         .root = bytes_of(none->b, HASH_BYTES),
                          .at_us = clock_real_us()};
     return ERR_OK;
+}
+
+/* A row for each leaf, or the tables are of an older backup than the heads. */
+static err_t rows_check(const struct log *log)
+{
+    const int64_t size = (int64_t)log->frontier.size;
+    const struct tx_frame frame = frame_now(log->org);
+    struct tx *tx = tx_begin(self.db, &frame);
+    struct leaves_known known;
+    const err_t err = tx_one(tx, &leaves_count_stmt, NULL, &known);
+
+    tx_rollback(tx);
+    if (err != ERR_OK || known.count == size) return err;
+    return err_raise(ERR_CORRUPT,
+                     "%s: table entry has %lld leaves where the log has %lld: they are of different "
+                     "backups; restore the database, or see what `audit fsck` says",
+                     log->dir, (long long)known.count, (long long)size);
 }
 
 static err_t vkey_publish(const struct log *log)
@@ -162,11 +220,14 @@ static err_t log_begin(struct log *log, bool deep)
     memcpy(log->origin, head.origin.p, head.origin.n);
     log->key = log_key_of(log->origin);
     TRY(log_load(log, &head, deep, self.arena));
+    if (deep) TRY(rows_check(log));
     if (head.size > 0) return ERR_OK;
     if (mkdir(log->dir, 0750) != 0 && errno != EEXIST)
         return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", log->dir, strerror(errno));
     TRY(vkey_publish(log));
-    return service_act(self.db, log->org, AUDIT_NONE, head_make, &head);
+    const struct head_first first = {head.origin, head.root, head.at_us};
+    const err_t err = head_write(log->org, &head_first_stmt, &first);
+    return err == ERR_CONFLICT ? ERR_OK : err; /* it was there, empty */
 }
 
 static err_t log_find(struct uuid org, bool deep, struct log **ret)
@@ -199,14 +260,31 @@ struct step {
     int64_t at_us;
 };
 
-static err_t step_commit(struct act *act)
+static err_t step_place(struct act *act)
 {
     const struct step *const step = act->in;
-    const struct log *const log = step->log;
     const size_t n = step->leaves->n;
     struct str *const producers = ARENA_ARRAY(act->arena, struct str, n);
     struct uuid *const events = ARENA_ARRAY(act->arena, struct uuid, n);
-    const struct lease_fence fence = {STR("sequencer"), self.holder, self.epoch};
+
+    for (size_t i = 0; i < n; i++) {
+        producers[i] = step->leaves->p[i].producer;
+        events[i] = step->leaves->p[i].event_id;
+    }
+    TRY(fence(act_tx(act)));
+    const struct leaves_place place = {
+        .first = (int64_t)step->log->frontier.size,
+        .producers = {producers, n},
+        .events = {events, n},
+    };
+    leaves_place(act, &place);
+    return ERR_OK;
+}
+
+/* The lease is held until the head has moved: whoever takes it next finds it moved or not. */
+static err_t head_advance(const struct step *step)
+{
+    const struct log *const log = step->log;
     const struct head_move move = {
         .size = (int64_t)step->next.size,
         .root = bytes_of(step->next.root.b, HASH_BYTES),
@@ -215,24 +293,13 @@ static err_t step_commit(struct act *act)
         .old_size = (int64_t)log->frontier.size,
         .old_root = bytes_of(log->root.b, HASH_BYTES),
     };
-    struct lease_held held;
-    struct head head;
-    bool ours = false;
+    const struct tx_frame frame = frame_now(log->org);
+    struct tx *const held = tx_begin(self.db, &frame);
+    err_t err = fence(held);
 
-    for (size_t i = 0; i < n; i++) {
-        producers[i] = step->leaves->p[i].producer;
-        events[i] = step->leaves->p[i].event_id;
-    }
-    TRY(lease_fence(act_tx(act), &fence, &held, &ours));
-    if (!ours) return ERR_BUSY;
-    TRY(head_move(act, &move, &head));
-    const struct leaves_place place = {
-        .first = move.old_size,
-        .producers = {producers, n},
-        .events = {events, n},
-    };
-    leaves_place(act, &place);
-    return ERR_OK;
+    if (err == ERR_OK) err = head_write(log->org, &head_move_stmt, &move);
+    tx_rollback(held);
+    return err;
 }
 
 static void __attribute__((noreturn)) die(const char *why, const struct log *log)
@@ -267,11 +334,12 @@ static err_t step_append(struct log *log, size_t *ret_n)
     struct bytes *const leaves = ARENA_ARRAY(self.arena, struct bytes, rows.n);
     for (size_t i = 0; i < rows.n; i++) leaves[i] = rows.p[i].leaf;
     TRY(log_stage(log, leaves, rows.n, self.arena, &step.next));
-    const err_t err = service_act(self.db, log->org, AUDIT_NONE, step_commit, &step);
+    TRY(service_act(self.db, log->org, AUDIT_NONE, step_place, &step));
+    const err_t err = head_advance(&step);
     if (err == ERR_CONFLICT) die("somebody else has moved the log's head", log);
     if (err != ERR_OK) return err;
     log->at_us = step.at_us;
-    TRY(log_publish(log, self.arena));
+    TRY(log_publish(log, &step.next, self.arena));
     metrics_count(&leaves_logged, (int64_t)rows.n);
     return ERR_OK;
 }
@@ -361,6 +429,7 @@ void sequencer_run(void)
     }
     if (self.holds) lease_leave();
     logs_forget();
+    db_free(self.heads);
     db_free(self.db);
     arena_free(self.arena);
     log_key_close();
@@ -403,6 +472,7 @@ err_t sequencer_start(void)
     self.holder = uuid_v4();
     self.arena = arena_new(ARENA_BYTES_MAX);
     self.db = db_new(settings()->common.db, "sequencer");
+    self.heads = db_new(settings()->db_head, "sequencer");
     TRY(lease_keep());
     return self.holds ? logs_check() : ERR_OK; /* whoever holds it has checked */
 }

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TAIL_BYTES_MAX 4096
+
 struct path {
     char text[STORE_PATH_MAX];
 };
@@ -100,11 +102,8 @@ static err_t folders_make(const char *dir, struct path path)
     return ERR_OK;
 }
 
-static err_t write_synced(const char *path, struct bytes from)
+static err_t write_all(int fd, const char *path, struct bytes from)
 {
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-
-    if (fd < 0) return trouble("cannot write", path);
     for (size_t at = 0; at < from.n;) {
         const ssize_t n = write(fd, from.p + at, from.n - at);
 
@@ -112,6 +111,13 @@ static err_t write_synced(const char *path, struct bytes from)
         if (n > 0) at += (size_t)n;
     }
     return fsync(fd) == 0 ? ERR_OK : trouble("cannot sync", path);
+}
+
+static err_t write_synced(const char *path, struct bytes from)
+{
+    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+
+    return fd < 0 ? trouble("cannot write", path) : write_all(fd, path, from);
 }
 
 err_t store_write(const char *dir, const char *name, struct bytes from)
@@ -124,6 +130,53 @@ err_t store_write(const char *dir, const char *name, struct bytes from)
     if (rename(new.text, path.text) != 0) return trouble("cannot put in place", path.text);
     *strrchr(path.text, '/') = '\0';
     return folder_sync(path.text);
+}
+
+err_t store_append(const char *dir, const char *name, struct bytes line)
+{
+    struct path path = path_of(dir, name);
+    struct stat is;
+    char last = '\n';
+
+    TRY(folders_make(dir, path));
+    AUTO_CLOSE int fd =
+        open(path.text, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
+    if (fd < 0 || fstat(fd, &is) != 0) return trouble("cannot write", path.text);
+    if (is.st_size > 0 && pread(fd, &last, 1, is.st_size - 1) != 1)
+        return trouble("cannot read", path.text);
+    if (last != '\n') TRY(write_all(fd, path.text, bytes_of("\n", 1)));
+    TRY(write_all(fd, path.text, line));
+    *strrchr(path.text, '/') = '\0';
+    return is.st_size > 0 ? ERR_OK : folder_sync(path.text);
+}
+
+/* Of what was read from the middle of a file: from the first line that begins there to the last
+ * that ends there. */
+static struct str whole_lines(struct str text, bool from_the_begin)
+{
+    const char *const first = from_the_begin ? text.p : memchr(text.p, '\n', text.n);
+    const char *const end = memrchr(text.p, '\n', text.n);
+
+    if (!first || !end) return STR("");
+    const char *const begin = from_the_begin ? first : first + 1;
+    return end < begin ? STR("") : (struct str){begin, (size_t)(end - begin) + 1};
+}
+
+err_t store_tail(const char *dir, const char *name, struct arena *arena, struct str *ret)
+{
+    const struct path path = path_of(dir, name);
+    AUTO_CLOSE int fd = open(path.text, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat is;
+
+    if (fd < 0) return errno == ENOENT ? ERR_NOT_FOUND : trouble("cannot open", path.text);
+    if (fstat(fd, &is) != 0) return trouble("cannot read", path.text);
+    const off_t from = is.st_size > TAIL_BYTES_MAX ? is.st_size - TAIL_BYTES_MAX : 0;
+    const size_t bytes = (size_t)(is.st_size - from);
+    uint8_t *const to = arena_alloc(arena, TAIL_BYTES_MAX);
+    if (lseek(fd, from, SEEK_SET) != from) return trouble("cannot read", path.text);
+    TRY(read_all(fd, path.text, to, bytes));
+    *ret = whole_lines((struct str){(const char *)to, bytes}, from == 0);
+    return ERR_OK;
 }
 
 err_t store_remove(const char *dir, const char *name)

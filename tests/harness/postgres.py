@@ -80,16 +80,19 @@ class Postgres:
             return int(f.readline())
 
     def database(self, service):
-        """One database a service, with a role that may change tables and one that may not."""
+        """One database a service, with a role that may change tables and one that may not; and the
+        one by which audit alone moves the head of a log."""
         owner = f"{service}_owner"
+        if service == "audit":
+            self.execute("postgres", "CREATE ROLE audit_head LOGIN")
         self.execute("postgres", f'CREATE ROLE "{owner}" LOGIN; CREATE ROLE "{service}" LOGIN')
         self.execute("postgres", f'CREATE DATABASE "{service}" OWNER "{owner}"')
         self.execute(service, f'REVOKE ALL ON SCHEMA public FROM PUBLIC; '
                               f'GRANT ALL ON SCHEMA public TO "{owner}"; '
                               f'GRANT USAGE ON SCHEMA public TO "{service}"')
 
-    def conninfo(self, service, owner=False):
-        role = f"{service}_owner" if owner else service
+    def conninfo(self, service, owner=False, role=None):
+        role = role or (f"{service}_owner" if owner else service)
         return f"host={self.socket} dbname={service} user={role}"
 
     def rows(self, database, query):

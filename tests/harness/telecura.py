@@ -169,6 +169,8 @@ class Service(Client):
         super().__init__(suite, port)
         cert, key = suite.authority.leaf(name)
         own = {k: v.format(dir=suite.folder) for k, v in OWN_SETTINGS.get(name, {}).items()}
+        if name == "audit":
+            own["db_head"] = suite.secret("audit.db_head", suite.postgres.conninfo(name, role="audit_head"))
         self.settings = {
             "listen": f"127.0.0.1:{port}", "inner": f"127.0.0.1:{self.inner}",
             "db": suite.secret(f"{name}.db", suite.postgres.conninfo(name)),

