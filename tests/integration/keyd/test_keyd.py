@@ -139,6 +139,17 @@ def test_a_mac_key_is_its_producers_own(peer):
     assert peer("messaging").seal("mac", mine, ZEROS).status == 403
 
 
+@pytest.mark.parametrize("name", ("gateway", "topics", "admin", "greetings", "keyd2"))
+def test_a_certificate_that_is_no_services_gets_no_key(peer, name):
+    """Our CA signs others too: the gateway, the tool that makes topics, people's tools."""
+    for use in ("seal", "open"):
+        for domain, patient, org in (("audit", None, ORG), ("mac", producer(name), ZEROS)):
+            ask = peer(name)
+            reply = ask.seal(domain, patient, org) if use == "seal" else \
+                ask.open(domain, str(uuid.uuid4()), patient, org)
+            assert reply.status in (401, 403) and "key" not in reply.json, (name, use, domain)
+
+
 def test_what_is_destroyed_is_gone_for_ever(suite, keyd, peer, patient):
     visit = peer("appointments").seal("visit", patient).json["dek_id"]
     chart = peer("patients").seal("chart", patient).json["dek_id"]

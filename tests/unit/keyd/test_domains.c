@@ -10,9 +10,12 @@ static const struct uuid patient = {{7}};
 static const char *const services[] = {
     "access",    "patients",      "appointments",  "signaling",
     "messaging", "notifications", "prescriptions", "billing",
-    "fhir",      "audit",         "keyd",          "gateway",
+    "fhir",      "audit",         "keyd",
+    /* others whose certificates our CA signs, or might */
+    "gateway",   "topics",        "*",             "access audit",
     "",
 };
+#define OURS 11
 
 /* What each service may, written here a second time: s seal, o open. Others may nothing. */
 static const struct {
@@ -68,12 +71,13 @@ static void whose_key_it_is_must_fit_the_domain(void **state)
     assert_int_equal(domain_may("access", USE_SEAL, STR("audit"), patient), ERR_FORBIDDEN);
 }
 
-static void everybody_seals_audit_leaves_and_only_audit_opens_them(void **state)
+static void every_service_seals_audit_leaves_and_only_audit_opens_them(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < sizeof services / sizeof *services - 1; s++) {
+    for (size_t s = 0; s < sizeof services / sizeof *services; s++) {
         const bool audit = strcmp(services[s], "audit") == 0;
-        assert_int_equal(domain_may(services[s], USE_SEAL, STR("audit"), UUID_NIL), ERR_OK);
+        assert_int_equal(domain_may(services[s], USE_SEAL, STR("audit"), UUID_NIL),
+                         s < OURS ? ERR_OK : ERR_FORBIDDEN);
         assert_int_equal(domain_may(services[s], USE_OPEN, STR("audit"), UUID_NIL),
                          audit ? ERR_OK : ERR_FORBIDDEN);
     }
@@ -104,6 +108,17 @@ static void a_mac_key_is_its_producers_and_audits(void **state)
     assert_int_equal(domain_may("audit", USE_OPEN, STR("mac"), billing), ERR_OK);
 }
 
+static void a_mac_key_is_for_services_alone(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < sizeof services / sizeof *services; s++) {
+        const struct uuid own = domain_producer(services[s]);
+        const err_t expected_err = s < OURS ? ERR_OK : ERR_FORBIDDEN;
+        assert_int_equal(domain_may(services[s], USE_SEAL, STR("mac"), own), expected_err);
+        assert_int_equal(domain_may(services[s], USE_OPEN, STR("mac"), own), expected_err);
+    }
+}
+
 static void who_shows_no_certificate_gets_nothing(void **state)
 {
     (void)state;
@@ -116,7 +131,8 @@ int main(void)
         cmocka_unit_test(every_cell_of_patients_domains_is_as_expected),
         cmocka_unit_test(every_kind_has_a_domain),
         cmocka_unit_test(whose_key_it_is_must_fit_the_domain),
-        cmocka_unit_test(everybody_seals_audit_leaves_and_only_audit_opens_them),
+        cmocka_unit_test(every_service_seals_audit_leaves_and_only_audit_opens_them),
+        cmocka_unit_test(a_mac_key_is_for_services_alone),
         cmocka_unit_test(only_patients_has_blind_indexes),
         cmocka_unit_test(a_mac_key_is_its_producers_and_audits),
         cmocka_unit_test(who_shows_no_certificate_gets_nothing),
