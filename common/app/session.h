@@ -35,8 +35,6 @@ void session_close(struct session *session, unsigned code, const char *why);
 
 /* From any thread. */
 void session_end(session_id id, unsigned code, const char *why);
-/* For the effects thread: the service stops and no session is left, or one has taken too long. */
-bool session_drained(void);
 /* Runs fn on the loop. */
 void session_loop(void (*fn)(void *), void *user);
 /* From a frame's handler: runs fn(session, user) on the loop after COMMIT, behind the reply. What

@@ -1,6 +1,6 @@
 /*
- * session_own - what session.c (connections, their table and end) and session_frame.c (frames: from
- * the socket to an act and back) share. For nobody else.
+ * session_own - what session.c (connections, their table and end), session_frame.c (frames: from
+ * the socket to an act and back) and session_records.c (what ended) share. For nobody else.
  */
 #pragma once
 
@@ -40,6 +40,8 @@ struct session {
 /* Ends what has lost its ground. */
 void session_check(struct session *session);
 bool session_grant_revoked(const struct grant *grant);
+/* The service stops, and no session is left or one has taken too long; for the effects thread. */
+bool session_drained(void);
 
 void frames_init(const struct service *service, struct auth *auth);
 void frame_take(struct ws *ws, struct str text, void *user); /* ws_events.message */

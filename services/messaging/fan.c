@@ -8,16 +8,13 @@
  */
 #include "services/messaging/messaging.h"
 
-#include "common/base/clock.h"
+#include "common/app/session_records.h"
 #include "common/base/secret.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #define BUCKETS 1024
-#define ARENA_BYTES_MAX (8u * 1024 * 1024)
-#define POLL_MS 1000
 
 struct channel {
     struct channel *next;
@@ -29,7 +26,6 @@ struct channel {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* all below */
 static struct channel *buckets[BUCKETS];
 static size_t channel_count;
-static struct seat *ended; /* whose closing is not on record yet */
 
 static struct channel **place_of(struct uuid id)
 {
@@ -121,23 +117,13 @@ void fan_join(struct session *session, const struct seat *given)
     if (behind) service_poke_effects();
 }
 
-static void ended_add(struct seat *seat)
-{
-    seat->channel = NULL;
-    seat->next = ended;
-    ended = seat;
-}
-
 void fan_forget(const struct seat *given)
 {
     struct seat *seat = seat_copy(given);
 
     seat->gone = true;
     seat->last = 0; /* it was sent nothing */
-    pthread_mutex_lock(&lock);
-    ended_add(seat);
-    pthread_mutex_unlock(&lock);
-    service_poke_effects();
+    session_ended(seat->org, seat);
 }
 
 void fan_leave(struct session *session)
@@ -163,9 +149,8 @@ void fan_leave(struct session *session)
         free(channel);
         channel_count--;
     }
-    ended_add(seat);
     pthread_mutex_unlock(&lock);
-    service_poke_effects();
+    session_ended(seat->org, seat);
 }
 
 /* ---- messages ---- */
@@ -348,50 +333,13 @@ static err_t closing_record(struct act *act)
     return seat->gone ? presence_tell(act, seat->actor.person, seat->visit, "gone") : ERR_OK;
 }
 
-/* What could not be recorded is tried again with the next round. */
-static void closings_record(struct db *db)
-{
-    pthread_mutex_lock(&lock);
-    struct seat *list = ended, *next;
-    ended = NULL;
-    pthread_mutex_unlock(&lock);
-
-    for (struct seat *seat = list; seat; seat = next) {
-        next = seat->next;
-        if (service_act(db, seat->org, AUDIT_CHANNEL_CLOSED, closing_record, seat) == ERR_OK) {
-            free(seat);
-            continue;
-        }
-        pthread_mutex_lock(&lock);
-        ended_add(seat);
-        pthread_mutex_unlock(&lock);
-    }
-}
-
-/* ---- the thread ---- */
-
 void fan_run(void)
 {
-    const struct common_settings *settings = service_settings();
-    struct db *db = db_new(settings->db, "messaging fan");
-    struct arena *arena = arena_new(ARENA_BYTES_MAX);
-    int64_t polled_us = 0;
-    bool last;
+    static const struct session_records records = {.name = "messaging fan",
+                                                   .poll = table_poll,
+                                                   .round = all_catch_up,
+                                                   .audit = AUDIT_CHANNEL_CLOSED,
+                                                   .record = closing_record};
 
-    do {
-        last = session_drained();
-        if (clock_mono_us() - polled_us >= POLL_MS * MS_US) {
-            polled_us = clock_mono_us();
-            table_poll(db, arena);
-        }
-        all_catch_up(db, arena);
-        closings_record(db);
-        arena_reset(arena);
-        if (service_stopping())
-            poll(NULL, 0, last ? 0 : 20); /* sessions close on the loop, which says nothing of it */
-        else
-            service_wait(POLL_MS);
-    } while (!last);
-    arena_free(arena);
-    db_free(db);
+    session_records_run(&records);
 }

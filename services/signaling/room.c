@@ -7,15 +7,13 @@
  */
 #include "services/signaling/signaling.h"
 
+#include "common/app/session_records.h"
 #include "common/base/clock.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #define BUCKETS 1024
-#define ARENA_BYTES_MAX (8u * 1024 * 1024)
-#define POLL_MS 1000
 
 struct addressee {
     struct uuid person;
@@ -33,7 +31,6 @@ struct room {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* all below */
 static struct room *buckets[BUCKETS];
 static size_t room_count;
-static struct seating *ended; /* whose leaving is not on record yet */
 
 static struct uuid replica;
 
@@ -95,13 +92,6 @@ static struct seating *seating_copy(const struct seating *from)
     if (!seating) abort();
     *seating = *from;
     return seating;
-}
-
-static void ended_add(struct seating *seating)
-{
-    seating->room = NULL;
-    seating->next = ended;
-    ended = seating;
 }
 
 static void unseat(struct seating *seating)
@@ -223,10 +213,7 @@ void room_join(struct session *session, const struct seating *given)
 
 void room_forget(const struct seating *given)
 {
-    pthread_mutex_lock(&lock);
-    ended_add(seating_copy(given));
-    pthread_mutex_unlock(&lock);
-    service_poke_effects();
+    session_ended(given->org, seating_copy(given));
 }
 
 void room_leave(struct session *session)
@@ -243,9 +230,8 @@ void room_leave(struct session *session)
             peer_tell(other, seating, "left");
         room_tidy(room, clock_mono_us());
     }
-    ended_add(seating);
     pthread_mutex_unlock(&lock);
-    service_poke_effects();
+    session_ended(seating->org, seating);
 }
 
 /* ---- each second: who holds the calls that we hold ---- */
@@ -319,47 +305,12 @@ static err_t leaving_record(struct act *act)
     return act_emit(act, TOPIC_CALLS, seating->call, row.version, &event.base);
 }
 
-/* What could not be recorded is tried again with the next round. */
-static void leavings_record(struct db *db)
-{
-    pthread_mutex_lock(&lock);
-    struct seating *list = ended, *next;
-    ended = NULL;
-    pthread_mutex_unlock(&lock);
-
-    for (struct seating *seating = list; seating; seating = next) {
-        next = seating->next;
-        if (service_act(db, seating->org, AUDIT_CALL_LEFT, leaving_record, seating) == ERR_OK) {
-            free(seating);
-            continue;
-        }
-        pthread_mutex_lock(&lock);
-        ended_add(seating);
-        pthread_mutex_unlock(&lock);
-    }
-}
-
 void room_run(void)
 {
-    const struct common_settings *settings = service_settings();
-    struct db *db = db_new(settings->db, "signaling rooms");
-    struct arena *arena = arena_new(ARENA_BYTES_MAX);
-    int64_t polled_us = 0;
-    bool last;
+    static const struct session_records records = {.name = "signaling rooms",
+                                                   .poll = table_poll,
+                                                   .audit = AUDIT_CALL_LEFT,
+                                                   .record = leaving_record};
 
-    do {
-        last = session_drained();
-        if (clock_mono_us() - polled_us >= POLL_MS * MS_US) {
-            polled_us = clock_mono_us();
-            table_poll(db, arena);
-        }
-        leavings_record(db);
-        arena_reset(arena);
-        if (service_stopping())
-            poll(NULL, 0, last ? 0 : 20); /* sessions close on the loop, which says nothing of it */
-        else
-            service_wait(POLL_MS);
-    } while (!last);
-    arena_free(arena);
-    db_free(db);
+    session_records_run(&records);
 }

@@ -1,0 +1,26 @@
+/*
+ * session_records - the effects thread of a service that holds sessions: what ended goes on record.
+ *
+ * A socket closes on the loop, where no act can run. So the service says session_ended() with what
+ * it knew of the session, and this thread runs one act for each, again and again until it commits
+ * (the database may be away). Besides, each second and after each service_poke_effects(), it does
+ * what the service wants done off the loop. When the service stops it goes on until the sessions
+ * are gone and on record.
+ *
+ * Threads    session_ended: any. session_records_run: the effects thread (service.effects).
+ * Ownership  what is given to session_ended() comes from malloc; it is freed when it is on record.
+ */
+#pragma once
+
+#include "common/app/service.h"
+
+struct session_records {
+    const char *name;                                  /* of the database connection */
+    void (*poll)(struct db *db, struct arena *arena);  /* each second */
+    void (*round)(struct db *db, struct arena *arena); /* each round; or NULL */
+    enum audit_action audit;
+    handler *record;             /* an act of the service; in = what session_ended() was given */
+};
+
+void session_ended(struct uuid org, void *of_the_service);
+void session_records_run(const struct session_records *records);
