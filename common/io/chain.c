@@ -53,16 +53,16 @@ static struct logs logs_open(const struct chain *chain, struct arena *arena,
                              const struct audit_entry_rows *rows)
 {
     struct logs logs = {ARENA_ARRAY(arena, struct log, rows->n), 0};
-    struct uuid failed = UUID_NIL;
+    const struct uuid *failed = NULL;
 
     for (size_t i = 0; i < rows->n; i++) {
         const struct uuid org = rows->p[i].org;
         const struct key_name name = {.org = org, .patient = UUID_NIL, .domain = "audit"};
         struct log *log = &logs.p[logs.n];
-        if (uuid_equal(org, failed) || log_find(&logs, org)) continue;
-        failed = org;
+        if ((failed && uuid_equal(org, *failed)) || log_find(&logs, org)) continue;
+        failed = &rows->p[i].org;
         if (keys_to_seal(chain->keys, &name, &log->key) != ERR_OK) continue;
-        failed = UUID_NIL;
+        failed = NULL;
         log->org = org;
         logs.n++;
     }

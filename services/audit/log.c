@@ -17,8 +17,8 @@ void log_origin(struct uuid org, int64_t now_us, char ret[LOG_ORIGIN_MAX])
     struct tm day;
 
     gmtime_r(&now_s, &day);
-    snprintf(ret, LOG_ORIGIN_MAX, "audit.%s/%dh%d", UUID_ARG(org), day.tm_year + 1900,
-             day.tm_mon < 6 ? 1 : 2);
+    snprintf(ret, LOG_ORIGIN_MAX, "audit.%s/%dh%d", uuid_is_nil(org) ? "suite" : UUID_ARG(org),
+             day.tm_year + 1900, day.tm_mon < 6 ? 1 : 2);
 }
 
 /* ---- what is published ---- */

@@ -18,11 +18,11 @@ WHERE o.org = gone.org AND o.id = gone.id;
 
 -- audit_unnumbered  :many audit_entry
 -- No high-water mark: a transaction that commits late is not skipped. What concerns no organisation
--- (the installation's own keys) is in no organisation's log: it stays here, and holds up nothing.
+-- (the installation's own keys, who tried a sign-in code) goes to the suite's own log, of org nil.
 -- all orgs: as above
 SELECT org, id, act, at, action, outcome, error, actor, role, acr, remote, patient, resource,
        resource_id, resource_version, relation, consent
-FROM audit_outbox WHERE seq IS NULL AND org <> '00000000-0000-0000-0000-000000000000'
+FROM audit_outbox WHERE seq IS NULL
 ORDER BY at, id LIMIT 200;
 
 -- audit_number  :exec

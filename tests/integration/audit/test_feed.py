@@ -23,6 +23,7 @@ from telecura import ORG, OTHER_ORG, bin_folder
 from conftest import Log
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
+NIL = str(uuid.UUID(int=0))  # the suite itself
 
 
 class Kafka:
@@ -169,6 +170,30 @@ def test_reads_by_auditors_are_logged_too(feed):
     assert feed.api.get(f"/v1/audit/events/{event}", who=auditor).status == 200
     feed.api.wait_for("SELECT count(*) > 0 FROM producer WHERE name = 'audit' AND seq > 0")
     feed.api.wait_for("SELECT count(*) = 0 FROM audit_outbox")
+
+
+def test_what_concerns_no_organisation_is_in_the_suites_own_log(go_reader):
+    """keyd's rows of the installation's keys; and no organisation's auditor reads them."""
+    kafka, suite = Kafka(), telecura.Suite()
+    keyd = suite.service("keyd", kafka=kafka.address)
+    try:
+        feed = Feed(suite, kafka)
+        feed.act()
+        feed.receipted()
+        keyd.wait_for("SELECT count(*) = 0 FROM audit_outbox", 30)
+        own = Log(suite, org=NIL)
+        own.settle()
+        assert own.vkey().startswith("audit.suite/")
+        sealed = "SELECT seq FROM producer WHERE name = 'keyd' AND org"
+        assert own.verified(go_reader) == feed.api.value(f"{sealed} = {quote(NIL)}") > 0
+        assert feed.api.value(f"{sealed} = {quote(ORG)}") > 0, "an organisation's own keys"
+        assert feed.api.rows("SELECT * FROM incident") == []
+        assert feed.api.get(f"/v1/audit/{NIL}/checkpoint").status == 200
+        auditor = suite.person("auditor")
+        assert feed.api.get(f"/v1/audit/{NIL}/tile/entries/000", who=auditor).status == 404
+    finally:
+        suite.close()
+        kafka.stop()
 
 
 def test_pages_newest_first(feed):
