@@ -123,7 +123,7 @@ struct http_header;
 err_t act_reply_raw(struct act *act, int status, const char *content_type, struct bytes body,
                     const struct http_header *headers, size_t header_count);
 
-/* Keyset cursors: opaque, authenticated, bound to actor and route. */
+/* Keyset cursors: opaque, authenticated, bound to actor, route and filters. */
 struct cursor {
     int64_t at_us;
     struct uuid id;

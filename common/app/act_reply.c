@@ -108,14 +108,35 @@ err_t act_reply_raw(struct act *act, int status, const char *content_type, struc
 #define CURSOR_MAC 16
 #define CURSOR_BYTES (CURSOR_PLAIN + CURSOR_MAC)
 
-/* Bound to who asks and to the route, so that a cursor opens nothing for anybody else. */
+/* The query but for where the page begins and how long it is. */
+static struct str filters_of(struct act *act)
+{
+    const struct shape *shape = act->own->run->filters;
+
+    if (!shape) return STR("");
+    char *query = arena_alloc(act->arena, shape->size);
+    memcpy(query, act->in, shape->size);
+    for (const struct field *field = shape->fields; field->name; field++) {
+        if (strcmp(field->name, "cursor") == 0)
+            memset(query + field->offset, 0, sizeof(struct str));
+        else if (strcmp(field->name, "limit") == 0)
+            memset(query + field->offset, 0, sizeof(int64_t));
+    }
+    return json_encode(act->arena, shape, query);
+}
+
+/* Bound to who asks and to what is asked, so that a cursor opens nothing for anybody else, and no
+ * page of another list. */
 static err_t cursor_mac(struct act *act, const uint8_t *plain, struct hash *ret_mac)
 {
+    const struct str filters = filters_of(act);
     struct bytes key;
 
     TRY(run_mac_key(&key));
-    const struct str bound = arena_printf(act->arena, "%s\n%s\n%s", act->own->run->resource,
-                                          UUID_ARG(act->org), UUID_ARG(act->who.person));
+    const struct str bound =
+        arena_printf(act->arena, "%s\n%s\n%s\n%s\n%s\n" STR_FMT, act->own->run->resource,
+                     UUID_ARG(act->path_id), UUID_ARG(act->org), UUID_ARG(act->who.person),
+                     role_word(act->who.role), STR_ARG(filters));
     *ret_mac = hash_hmac_2(key, str_bytes(bound), bytes_of(plain, CURSOR_PLAIN));
     return ERR_OK;
 }

@@ -40,9 +40,13 @@ void requests_init(const struct requests *given)
     for (size_t i = 0; i < n; i++) {
         char *label = NULL;
 
-        runs[i] = (struct run){routes[i].may, routes[i].audit, routes[i].path,
-                               routes[i].ms,  routes[i].run,   routes[i].again != NULL,
-                               NULL};
+        runs[i] = (struct run){.may = routes[i].may,
+                               .audit = routes[i].audit,
+                               .resource = routes[i].path,
+                               .ms = routes[i].ms,
+                               .handler = routes[i].run,
+                               .filters = routes[i].method == GET ? routes[i].body : NULL,
+                               .creates = routes[i].again != NULL};
         for (size_t j = 0; routes[i].again && j < n; j++) {
             if (routes[j].run == routes[i].again) runs[i].again = &runs[j];
         }

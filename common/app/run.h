@@ -57,6 +57,7 @@ struct run { /* which row of which table this act comes from */
     const char *resource;       /* route template, topic, timer: never an id */
     unsigned ms;
     handler *handler;
+    const struct shape *filters; /* what a list is asked by: its cursors are bound to it */
     bool creates;               /* idempotent by key; replays through @again */
     const struct run *again;
 };

@@ -38,8 +38,8 @@ struct log {
     struct log *next;
 };
 
-/* The name of a log that begins now: audit.<org>/<year>h<half>; audit.suite/… is of org nil, for what
- * concerns no organisation. */
+/* The name of a log that begins now: audit.<org>/<year>h<half>; audit.suite/... is org nil's, for
+ * what concerns no organisation. */
 void log_origin(struct uuid org, int64_t now_us, char ret[LOG_ORIGIN_MAX]);
 /* @log: org, dir and key are set. @deep: hashes every entry again, not just the last tiles. */
 err_t log_load(struct log *log, const struct head *head, bool deep, struct arena *arena);

@@ -148,3 +148,50 @@ def test_a_page_of_many_is_asked_in_one_flush(ward):
     assert time.monotonic() - began < 2
     rows = ward.audit("access", actor=doctor.id)
     assert len(rows) == 60 and {row["relation"] for row in rows} == {"treating"}
+
+
+# A cursor goes on with the list that it came from, and no other.
+
+@pytest.fixture(scope="module")
+def paged(ward):
+    """A clinician with three patients in care; (who, a patient's id)."""
+    doctor = ward.person("clinician")
+    for who in ward.patients(3):
+        ward.relation(doctor, who.patient, "treating")
+    return doctor, who.patient
+
+
+@pytest.mark.parametrize("more,status", [
+    ("&limit=1", 200), ("&limit=2", 200),                       # how long a page is may change
+    ("&patient_id={patient}", 400), ("&person_id={doctor}", 400),
+    ("&limit=1&patient_id={patient}&person_id={doctor}", 400),
+])
+def test_a_cursor_is_bound_to_its_filters(ward, paged, more, status):
+    (doctor, patient), access = paged, ward.service("access")
+    more = more.format(patient=patient, doctor=doctor.id)
+    first = access.get("/v1/relations?limit=1", who=doctor).json
+    reply = access.get(f"/v1/relations?cursor={first['next_cursor']}{more}", who=doctor)
+    assert reply.status == status, reply
+    if status == 400:
+        assert reply.code == "bad_query"
+
+
+def test_a_cursor_of_filters_serves_these_and_not_none(ward, paged):
+    (doctor, patient), access = paged, ward.service("access")
+    path = f"/v1/relations?person_id={doctor.id}&limit=1"
+    first = access.get(path, who=doctor).json
+    assert access.get(f"{path}&cursor={first['next_cursor']}", who=doctor).json["data"] != first["data"]
+    assert access.get(f"/v1/relations?limit=1&cursor={first['next_cursor']}", who=doctor).status == 400
+
+
+def test_a_cursor_of_one_patients_chart_opens_no_others(ward):
+    """The path is part of what was asked."""
+    patients, nurse, coded = ward.service("patients"), ward.person("nurse"), {"text": "Latex"}
+    one, other = registered(ward)[0], registered(ward)[0]
+    for patient in (one, one, other):
+        made = patients.post(f"/v1/patients/{patient}/allergies", coded, who=nurse)
+        assert made.status == 201, made
+    page = patients.get(f"/v1/patients/{one}/allergies?limit=1", who=nurse).json
+    follow = f"allergies?limit=1&cursor={page['next_cursor']}"
+    assert patients.get(f"/v1/patients/{one}/{follow}", who=nurse).status == 200
+    assert patients.get(f"/v1/patients/{other}/{follow}", who=nurse).status == 400

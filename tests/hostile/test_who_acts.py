@@ -43,17 +43,18 @@ def nurse(suite, patients):
 
 
 def test_two_roles_in_one_organisation_act_in_one_at_a_time(suite, nurse):
-    access, stranger = suite.service("access"), suite.patient()
+    access, stranger, own = suite.service("access"), suite.patient().patient, nurse.as_patient.patient
 
-    def seen(role):
-        reply = access.get("/v1/relations?limit=200", who=nurse, headers=acting(role))
+    def sees(role, patient):
+        reply = access.get(f"/v1/relations?patient_id={patient}", who=nurse, headers=acting(role))
         assert reply.status == 200, reply
-        return {row["patient_id"] for row in reply.json["data"]}
+        return {row["patient_id"] for row in reply.json["data"]} == {patient}
 
-    assert {stranger.patient, nurse.as_patient.patient} <= seen("nurse")
-    assert seen("patient") == {nurse.as_patient.patient}
+    assert sees("nurse", stranger) and sees("nurse", own)
+    assert sees("patient", own) and not sees("patient", stranger)
     rows = suite.audit("access", actor=nurse.as_patient.id)
-    assert [(row["role"], row["relation"]) for row in rows] == [("patient", "self")]
+    assert [(row["role"], row["patient"], row["relation"]) for row in rows] == [
+        ("patient", own, "self"), ("patient", None, None)]
 
 
 def test_a_role_reaches_nothing_of_the_other(suite, patients, nurse):
