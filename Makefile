@@ -45,8 +45,8 @@ $B/bin/$(1): $(call objs,clients/$(1)/*.c) $B/libcommon.a
 endef
 $(foreach c,$(CLIENTS),$(eval $(call client,$c)))
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $B/libcommon.a
-# Only these two speak to others' servers; the rest shall not carry what libcurl brings along.
-$B/bin/notifications $B/bin/fhir $(UNIT) $(INTEGRATION): LDLIBS += $(shell pkg-config --libs libcurl)
+# Only these speak to others' servers; the rest shall not carry what libcurl brings along.
+$B/bin/notifications $B/bin/fhir $B/bin/telectl $(UNIT) $(INTEGRATION): LDLIBS += $(shell pkg-config --libs libcurl)
 $(UNIT) $(INTEGRATION): $B/%: $B/%.o $(SERVICES:%=$B/lib%.a) $(patsubst %.c,$B/%.o,$(wildcard tests/harness/*.c)) $B/libcommon.a
 $(UNIT) $(INTEGRATION): LDLIBS += -lcmocka
 

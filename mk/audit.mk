@@ -12,9 +12,19 @@ audit-verify: $B/bin/audit-verify
 	@test -n "$(DIR)" || { echo 'name an exported log: make audit-verify DIR=…' >&2; exit 64; }
 	@$< "$(DIR)" --vkey "$(or $(VKEY),$$(/usr/bin/python3 -c '$(VKEY_OF_LOG)' $(RUN)/endpoints.json))"
 
+# For other people's machines: one file, static, of the sources that a verifier reads in an evening.
+VERIFIER := $(wildcard clients/audit-verify/*.c) $(patsubst %,services/audit/%.c,merkle note tiles checkpoint)
+VERIFIER_LINES_MAX := 1000
+audit-verify-static: $B/audit-verify-static
+$B/audit-verify-static: $(VERIFIER) $(wildcard common/base/*.[ch]) | $(GENERATED)
+	@lines=$$(cat $(VERIFIER) | wc -l); [ $$lines -lt $(VERIFIER_LINES_MAX) ] || { echo "audit-verify: $$lines lines" >&2; exit 1; }
+	@mkdir -p $(@D) && $(CC) -std=gnu17 $(CPPFLAGS) $(WARN) -O2 -static -Wl,--no-warnings -o $@ \
+	  $(VERIFIER) $(wildcard common/base/*.c) $(patsubst %,common/crypto/%.c,hash sign inside) -lcrypto -pthread
+	@echo "$@: $$(cat $(VERIFIER) | wc -l) lines of source, static"
+
 $B/tests/mock/kafka: $B/tests/mock/kafka.o $B/libcommon.a
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 tests: $B/tests/mock/kafka
 
-.PHONY: audit-export audit-verify
+.PHONY: audit-export audit-verify audit-verify-static

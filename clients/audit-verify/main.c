@@ -1,7 +1,8 @@
 /*
  * audit-verify - checks an exported audit log without network, database or trust in us.
  *
- *   audit-verify DIR --vkey VKEY
+ *   audit-verify DIR --vkey VKEY             a whole log
+ *   audit-verify --proof FILE --vkey VKEY    one entry, by its c2sp.org/tlog-proof
  *
  * DIR is a c2sp.org/tlog-tiles folder: checkpoint, tile/<level>/..., tile/entries/.... It is sound
  * if the checkpoint is signed by VKEY and by nobody that cannot be checked, every entry of every
@@ -10,6 +11,7 @@
  *
  * Prints what is wrong, one line each, and exits with 1; with 2 if it was called wrongly.
  */
+#include "clients/audit-verify/verify.h"
 #include "common/base/arena.h"
 #include "services/audit/checkpoint.h"
 #include "services/audit/merkle.h"
@@ -280,19 +282,21 @@ static int verify(char *dir, const struct note_key *key)
 int main(int argc, char **argv)
 {
     struct note_key key;
+    const bool proof = argc == 5 && strcmp(argv[1], "--proof") == 0;
 
-    if (argc != 4 || strcmp(argv[2], "--vkey") != 0) {
-        fprintf(stderr, "usage: audit-verify DIR --vkey VKEY\n");
+    if ((!proof && argc != 4) || strcmp(argv[argc - 2], "--vkey") != 0) {
+        fprintf(stderr, "usage: audit-verify DIR --vkey VKEY\n"
+                        "       audit-verify --proof FILE --vkey VKEY\n");
         return 2;
     }
-    if (!note_key_parse(str_of(argv[3]), &key)) {
+    if (!note_key_parse(str_of(argv[argc - 1]), &key)) {
         fprintf(stderr, "audit-verify: not a verifying key\n");
         return 2;
     }
     for (size_t n = strlen(argv[1]); n > 1 && argv[1][n - 1] == '/'; n--) {
         argv[1][n - 1] = '\0'; /* so that paths below it start after one slash */
     }
-    const int status = verify(argv[1], &key);
+    const int status = proof ? proof_verify(argv[2], &key) : verify(argv[1], &key);
     sign_key_free(key.key);
     return status;
 }

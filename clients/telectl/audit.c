@@ -1,18 +1,21 @@
-/* The verification of an export: audit-export and audit-verify, which lie beside this program. */
+/* The log as files: exported, proved, verified. The checking is audit-verify's, which lies beside
+ * this program and needs nothing of the suite. */
 #include "clients/telectl/files.h"
 #include "clients/telectl/telectl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARENA_BYTES_MAX (4 * 1024 * 1024)
 #define OPEN_FILES_MAX 16
+#define WORDS_MAX 8
 
 struct audit_log {
     struct str vkey, url;
@@ -20,6 +23,14 @@ struct audit_log {
 
 struct endpoints {
     const struct audit_log *audit_log;
+};
+
+struct bundle_link {
+    struct str relation, url;
+};
+
+struct bundle {
+    struct list link;
 };
 
 /* clang-format off */
@@ -39,10 +50,21 @@ static const struct field endpoints_fields[] = {
 static const struct shape endpoints_shape = {
     "Endpoints", sizeof(struct endpoints), endpoints_fields,
 };
+
+static const struct field link_fields[] = {
+    {"relation", TEXT, IN(bundle_link, relation), REQUIRED, 1, 64},
+    {"url", TEXT, IN(bundle_link, url), REQUIRED, 1, 2048},
+    {0},
+};
+static const struct shape link_shape = {"Link", sizeof(struct bundle_link), link_fields};
+static const struct field bundle_fields[] = {
+    {"link", LIST, IN(bundle, link), REQUIRED, 0, 8, &link_shape},
+    {0},
+};
+static const struct shape bundle_shape = {"Bundle", sizeof(struct bundle), bundle_fields};
 /* clang-format on */
 
-/* Runs a program that lies beside this one; its exit code, or UNWELL after saying why. */
-static int beside(struct arena *arena, const char *name, const char *const *words)
+int beside(struct arena *arena, const char *name, const char *const *words)
 {
     char self[4096];
     pid_t pid;
@@ -53,9 +75,10 @@ static int beside(struct arena *arena, const char *name, const char *const *word
     char *slash = strrchr(self, '/');
     if (slash) *slash = '\0';
     const char *path = arena_cstr(arena, arena_printf(arena, "%s/%s", self, name));
-    char *argv[6] = {arena_cstr(arena, str_of(name))};
+    char *argv[WORDS_MAX] = {arena_cstr(arena, str_of(name))};
     for (size_t i = 0; words[i]; i++) argv[i + 1] = arena_cstr(arena, str_of(words[i]));
 
+    fflush(stdout);
     const int error = posix_spawn(&pid, path, NULL, NULL, argv, environ);
     if (error)
         return trouble("cannot start %s: %s", "make (it is built beside telectl)", path,
@@ -65,10 +88,123 @@ static int beside(struct arena *arena, const char *name, const char *const *word
     return WEXITSTATUS(status);
 }
 
-static int verify(struct arena *arena, const char *dir, const char *vkey)
+static bool running_log(const struct call *call, struct audit_log *ret)
+{
+    struct endpoints endpoints = {0};
+
+    if (file_decode(call->arena, call->with[WITH_RUN], "endpoints.json", &endpoints_shape,
+                    &endpoints) != WELL)
+        return false;
+    *ret = *endpoints.audit_log;
+    return true;
+}
+
+/* --vkey, or the running suite's; NULL after saying why. */
+static const char *vkey_of(const struct call *call)
+{
+    struct audit_log log;
+
+    if (call->with[WITH_VKEY]) return call->with[WITH_VKEY];
+    return running_log(call, &log) ? arena_cstr(call->arena, log.vkey) : NULL;
+}
+
+/* ---- export ---- */
+
+static int log_copy(const struct call *call, const char *dir)
+{
+    struct audit_log log;
+
+    if (!running_log(call, &log)) return UNWELL;
+    const char *const url = arena_cstr(call->arena, log.url), *const org = strrchr(url, '/');
+    const struct str from = arena_printf(call->arena, "%s/audit/log/%s", call->with[WITH_RUN],
+                                         org ? org + 1 : url);
+    const char *const words[] = {arena_cstr(call->arena, from), dir, NULL};
+    if (beside(call->arena, "audit-export", words) == WELL) return WELL;
+    return trouble("the log cannot be exported from " STR_FMT, "run it as who started the suite",
+                   STR_ARG(from));
+}
+
+/* Bundle after Bundle as they come, a line each; the suite's `next` link leads to the next. */
+static int fhir_copy(const struct call *call, FILE *to)
+{
+    struct str path = arena_printf(call->arena, "/fhir/R4/AuditEvent" STR_FMT,
+                                   STR_ARG(ask_query(call, STR_NONE)));
+
+    while (path.n) {
+        struct bundle bundle = {{NULL, 0}};
+        struct bytes body;
+
+        if (!ask(call, path, &body)) return UNWELL;
+        if (json_decode_lenient(&bundle_shape, body, call->arena, &bundle, NULL) != ERR_OK)
+            return trouble("the suite's answer is no Bundle", "make down up");
+        fprintf(to, "%.*s\n", (int)body.n, (const char *)body.p);
+        const struct bundle_link *const links = bundle.link.p;
+        path = STR_NONE;
+        for (size_t i = 0; i < bundle.link.n; i++) {
+            const char *const url = arena_cstr(call->arena, links[i].url);
+            const char *const found = strstr(url, "/fhir/R4/AuditEvent");
+
+            if (str_is(links[i].relation, "next") && found) path = str_of(found);
+        }
+    }
+    return WELL;
+}
+
+static int fhir_export(const struct call *call)
+{
+    const struct str name = arena_printf(call->arena, "%s/AuditEvent.ndjson", call->operand);
+
+    if (mkdir(call->operand, 0700) != 0 && errno != EEXIST)
+        return trouble("cannot make %s: %s", "name another folder", call->operand, strerror(errno));
+    FILE *const to = fopen(arena_cstr(call->arena, name), "wxe");
+    if (!to)
+        return trouble("cannot write " STR_FMT ": %s", "name another folder", STR_ARG(name),
+                       strerror(errno));
+    const int result = fhir_copy(call, to);
+    if (fclose(to) != 0 && result == WELL)
+        return trouble("cannot write " STR_FMT ": %s", "df", STR_ARG(name), strerror(errno));
+    return result;
+}
+
+int audit_export(const struct call *call)
+{
+    return call->with[WITH_FHIR] ? fhir_export(call) : log_copy(call, call->operand);
+}
+
+/* ---- prove ---- */
+
+static int file_write(const char *name, struct bytes text)
+{
+    const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const bool written = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n;
+
+    if (!written) trouble("cannot write %s: %s", "name another file: --out", name, strerror(errno));
+    if (fd >= 0) close(fd);
+    return written ? WELL : UNWELL;
+}
+
+int audit_prove(const struct call *call)
+{
+    const struct str path =
+        arena_printf(call->arena, "/v1/audit/proof?event=%s", call->operand);
+    const struct str own = arena_printf(call->arena, "%s.tlog-proof", call->operand);
+    const char *const name = call->with[WITH_OUT] ? call->with[WITH_OUT]
+                                                  : arena_cstr(call->arena, own);
+    const char *const vkey = vkey_of(call);
+    struct bytes proof;
+
+    if (!vkey || !ask(call, path, &proof) || file_write(name, proof) != WELL) return UNWELL;
+    const char *const words[] = {"--proof", name, "--vkey", vkey, NULL};
+    if (beside(call->arena, "audit-verify", words) == WELL) return WELL;
+    return trouble("%s proves nothing", "keep it, and make audit-verify DIR=… on an export", name);
+}
+
+/* ---- verify ---- */
+
+static int verify(const struct call *call, const char *dir, const char *vkey)
 {
     const char *const words[] = {dir, "--vkey", vkey, NULL};
-    const int code = beside(arena, "audit-verify", words);
+    const int code = beside(call->arena, "audit-verify", words);
 
     if (code == WELL) return WELL;
     return trouble("the audit log under %s is not sound (%d)",
@@ -83,40 +219,23 @@ static int file_delete(const char *path, const struct stat *st, int kind, struct
 }
 
 /* The log of the running suite, by a copy that goes again. */
-static int verify_running(struct arena *arena, const char *run, const struct audit_log *log,
-                          const char *vkey)
+static int verify_running(const struct call *call, const char *vkey)
 {
     char dir[] = "/tmp/telectl-audit-XXXXXX";
-    const char *org = strrchr(arena_cstr(arena, log->url), '/');
 
-    if (!org || !mkdtemp(dir))
+    if (!mkdtemp(dir))
         return trouble("no folder for the export: %s", "df /tmp", strerror(errno));
-
-    const struct str from = arena_printf(arena, "%s/audit/log/%s", run, org + 1);
-    const char *const words[] = {arena_cstr(arena, from), dir, NULL};
-    int result = beside(arena, "audit-export", words);
-    if (result != WELL)
-        trouble("the log cannot be exported from " STR_FMT, "run it as who started the suite",
-                STR_ARG(from));
-    else
-        result = verify(arena, dir, vkey);
+    int result = log_copy(call, dir);
+    if (result == WELL) result = verify(call, dir, vkey);
     nftw(dir, file_delete, OPEN_FILES_MAX, FTW_DEPTH | FTW_PHYS);
     return result;
 }
 
-int audit_verify(const struct options *options)
+int audit_verify(const struct call *call)
 {
-    struct arena *arena = arena_new(ARENA_BYTES_MAX);
-    struct endpoints endpoints = {0};
-    const char *vkey = options->vkey;
-    int result = WELL;
+    const char *const vkey = vkey_of(call);
 
-    if (!vkey || !options->dir)
-        result = file_decode(arena, options->run, "endpoints.json", &endpoints_shape, &endpoints);
-    if (result == WELL && !vkey) vkey = arena_cstr(arena, endpoints.audit_log->vkey);
-    if (result == WELL)
-        result = options->dir ? verify(arena, options->dir, vkey)
-                              : verify_running(arena, options->run, endpoints.audit_log, vkey);
-    arena_free(arena);
-    return result;
+    if (!vkey) return UNWELL;
+    return call->with[WITH_DIR] ? verify(call, call->with[WITH_DIR], vkey)
+                                : verify_running(call, vkey);
 }

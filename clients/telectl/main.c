@@ -5,17 +5,37 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *noun, *verb;
-    int (*run)(const struct options *options);
-    const char *about;
-} commands[] = {
-    {"status", NULL, status_show, "the health and version of every service"},
-    {"audit", "verify", audit_verify,
-     "checks the audit log: --dir an exported one, else the suite's"},
-    {"policy", "matrix", policy_matrix, "who may do what, as the services decide it"},
-};
+#define ARENA_BYTES_MAX (64u * 1024 * 1024)
 #define COMMANDS (sizeof commands / sizeof *commands)
+
+/* clang-format off */
+static const struct command commands[] = {
+    {"status", NULL, NULL, status_show, NULL, "the health and version of every service"},
+    {"policy", "matrix", NULL, policy_matrix, NULL, "who may do what, as the services decide it"},
+
+    {"audit", "tail", NULL, list_show, &tail_listing, "the newest events"},
+    {"audit", "search", NULL, list_show, &search_listing,
+     "events by --person --patient --resource --address --action --outcome --from --to"},
+    {"audit", "prove", "EVENT", audit_prove, NULL,
+     "its proof (c2sp.org/tlog-proof) in EVENT.tlog-proof or --out, checked"},
+    {"audit", "export", "DIR", audit_export, NULL,
+     "the suite's log as files; --fhir: its events as FHIR, by the options of search"},
+    {"audit", "verify", NULL, audit_verify, NULL, "checks the log: --dir an exported one, else the suite's"},
+
+    {"report", "access", "PATIENT", list_show, &access_listing,
+     "who did what with a record, when and why: --from --to"},
+    {"breach", "scope", NULL, list_show, &breach_listing,
+     "whose data did a --person, --address or --key reach, --from --to"},
+};
+
+static const struct {
+    const char *word, *about;
+} words[] = {
+#define OPTION(name, word, in_query, about) {word, about},
+#include "clients/telectl/options.def"
+#undef OPTION
+};
+/* clang-format on */
 
 int trouble(const char *cause, const char *mend, ...)
 {
@@ -29,52 +49,61 @@ int trouble(const char *cause, const char *mend, ...)
     return UNWELL;
 }
 
+static const char *or_nothing(const char *text)
+{
+    return text ? text : "";
+}
+
 static int usage(void)
 {
-    fputs("usage: telectl COMMAND [--run FOLDER] [--dir FOLDER] [--vkey KEY]\n\n", stderr);
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(stderr, "  %-7s%-8s%s\n", commands[i].noun,
-                commands[i].verb ? commands[i].verb : "", commands[i].about);
-    fputs("\n--run is where the suite keeps its state (.run). Example: telectl status --run .run\n",
+    fputs("usage: telectl COMMAND [--OPTION VALUE]...\n\n", stderr);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const struct command *const c = &commands[i];
+
+        fprintf(stderr, "  %-14s%-12s%-8s %s\n", c->noun, or_nothing(c->verb),
+                or_nothing(c->operand), c->about);
+    }
+    fputs("\noptions\n", stderr);
+    for (int i = 0; i < OPTION_WORDS; i++)
+        fprintf(stderr, "  --%-12s%s\n", words[i].word, words[i].about + (*words[i].about == '-'));
+    fputs("\nWhat asks the suite does so with the access token in TELECURA_TOKEN. Example:\n"
+          "  TELECURA_TOKEN=$(deploy/local/login.py --acr 2 privacy) telectl audit tail\n",
           stderr);
     return WRONG_CALL;
 }
 
-static bool is_named(size_t i, int words, char *const *word)
+static bool is_named(const struct command *command, int count, char *const *word)
 {
-    const char *verb = commands[i].verb;
+    const int names = command->verb ? 2 : 1;
 
-    return words == (verb ? 2 : 1) && strcmp(word[0], commands[i].noun) == 0 &&
-           (!verb || strcmp(word[1], verb) == 0);
+    return count == names + (command->operand != NULL) && strcmp(word[0], command->noun) == 0 &&
+           (!command->verb || strcmp(word[1], command->verb) == 0);
+}
+
+static int call_run(struct call *call, int count, char *const *word)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (!is_named(&commands[i], count, word)) continue;
+        call->command = &commands[i];
+        call->operand = commands[i].operand ? word[count - 1] : NULL;
+        return commands[i].run(call);
+    }
+    return usage();
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"run", required_argument, NULL, 'r'},
-        {"dir", required_argument, NULL, 'd'},
-        {"vkey", required_argument, NULL, 'v'},
-        {0},
-    };
-    struct options options = {.run = ".run"};
+    struct option known[OPTION_WORDS + 1] = {{0}};
+    struct call call = {.with[WITH_RUN] = ".run"};
 
+    for (int i = 0; i < OPTION_WORDS; i++)
+        known[i] = (struct option){words[i].word, *words[i].about != '-', NULL, i};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        switch (c) {
-        case 'r':
-            options.run = optarg;
-            break;
-        case 'd':
-            options.dir = optarg;
-            break;
-        case 'v':
-            options.vkey = optarg;
-            break;
-        default:
-            return usage();
-        }
+        if (c < 0 || c >= OPTION_WORDS) return usage();
+        call.with[c] = optarg ? optarg : "";
     }
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (is_named(i, argc - optind, argv + optind)) return commands[i].run(&options);
-    }
-    return usage();
+    call.arena = arena_new(ARENA_BYTES_MAX);
+    const int result = call_run(&call, argc - optind, argv + optind);
+    arena_free(call.arena);
+    return result;
 }

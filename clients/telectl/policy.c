@@ -18,9 +18,9 @@ static const char *word_of(uint8_t reach)
     return "?";
 }
 
-int policy_matrix(const struct options *options)
+int policy_matrix(const struct call *call)
 {
-    (void)options;
+    (void)call;
     printf("%-20s", "");
     for (enum role role = 0; role < ROLES; role++) printf("%-12s", role_word(role));
     puts("factor");

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define ARENA_BYTES_MAX (4 * 1024 * 1024)
 #define SERVICES_MAX 64
 
 struct service {
@@ -73,18 +72,17 @@ static bool service_show(struct arena *arena, const struct service *service)
     return status == 200;
 }
 
-int status_show(const struct options *options)
+int status_show(const struct call *call)
 {
-    struct arena *arena = arena_new(ARENA_BYTES_MAX);
     struct parts parts = {0};
     size_t unwell = 0;
-    int result = file_decode(arena, options->run, "parts.json", &parts_shape, &parts);
+    const int result =
+        file_decode(call->arena, call->with[WITH_RUN], "parts.json", &parts_shape, &parts);
 
     const struct service *services = parts.services.p;
-    for (size_t i = 0; i < parts.services.n; i++) unwell += !service_show(arena, &services[i]);
-    if (unwell)
-        result = trouble("%zu of %zu services are not well", "make doctor names the cause; make up",
-                         unwell, parts.services.n);
-    arena_free(arena);
-    return result;
+    for (size_t i = 0; i < parts.services.n; i++)
+        unwell += !service_show(call->arena, &services[i]);
+    if (!unwell) return result;
+    return trouble("%zu of %zu services are not well", "make doctor names the cause; make up",
+                   unwell, parts.services.n);
 }

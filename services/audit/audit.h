@@ -5,7 +5,9 @@
  *   record.c     a producer's record: MAC, chain, staged as an `entry` row     (consumer thread)
  *   sequencer.c  staged leaves become the next signed tree, then receipts      (effects thread)
  *   log.c        one log: stage, publish, mend, check         store.c stage.c heads.c: its files
- *   public.c     checkpoint, tiles, entries, proofs           report.c: what stands in an event
+ *   timers.c     published leaves become the index by which they are found          (a timer)
+ *   public.c     checkpoint, tiles, entries, proofs
+ *   event.c      a leaf, opened              report.c: searches and what the law asks
  *   merkle.c note.c checkpoint.c tiles.c                      the formats, without I/O
  */
 #pragma once
@@ -25,7 +27,24 @@ struct proof_query { struct uuid event; };
 
 struct events_query {
     struct str cursor;
-    int64_t limit;
+    int64_t limit, from_us, to_us;
+};
+
+struct search_query {
+    struct uuid person, patient, thing;
+    struct str address, action, not_action, outcome, cursor;
+    int64_t limit, from_us, to_us;
+};
+
+struct breach_query {
+    struct uuid person, key;
+    struct str address, cursor;
+    int64_t limit, from_us, to_us;
+};
+
+struct touched {
+    struct uuid patient;
+    int64_t events, first_at_us, last_at_us;
 };
 
 struct audit_event {
@@ -34,18 +53,20 @@ struct audit_event {
     int64_t index, at_us, resource_version, acr;
 };
 
-extern const struct shape proof_query_shape, events_query_shape, event_shape, access_shape;
+extern const struct shape proof_query_shape, events_query_shape, search_query_shape,
+    breach_query_shape, event_shape, access_shape, touched_shape;
 
 /* ---- tables and handlers ---- */
 
 extern const struct setting audit_setting_rows[];
 extern const struct route audit_routes[];
 extern const struct hears audit_hears[];
+extern const struct timer audit_timers[];
 
-handler record_heard;
+handler record_heard, log_index;
 handler checkpoint_read, checkpoint_read_default, tile_read, tile_read_default, entries_read,
     entries_read_default, proof_read;
-handler event_read, events_about;
+handler event_read, events_find, events_about, breach_scope;
 
 /* ---- shared ---- */
 
@@ -61,6 +82,28 @@ err_t subject_of(struct act *act, struct uuid patient, struct bytes *ret);
 /* Opens a leaf under its organisation's key. ERR_NOT_FOUND: the key was destroyed. */
 struct leaf;
 err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__AuditPhi **ret);
+/* Under which word the index knows a person, patient, address or thing; nil for nothing. */
+#define OF_PERSON "person"
+#define OF_PATIENT_ID "patient"
+#define OF_ADDRESS "address"
+#define OF_THING "thing"
+err_t pseudonym_of(struct act *act, const char *what, struct str value, struct uuid *ret);
+err_t pseudonym_of_id(struct act *act, const char *what, struct uuid id, struct uuid *ret);
+
+/* The file that was read last, as neighbours lie in the same one. */
+struct bundle {
+    struct arena *arena;
+    struct bytes bytes;
+    uint64_t n;
+    unsigned width; /* 0: none is read */
+};
+struct bundle bundle_open(void);
+void bundle_close(struct bundle *bundle);
+/* Leaf @index of the act's organisation; as bytes, in the arena. */
+err_t entry_of(struct act *act, struct bundle *bundle, int64_t index, struct bytes *ret);
+/* The same, opened; it is event @id. */
+err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t index,
+                 struct audit_event *ret);
 err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size);
 
 /* Reads or makes the signing key, then checks every log against the database. */

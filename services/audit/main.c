@@ -6,6 +6,7 @@ static const struct service audit_service = {
     .settings_bytes = sizeof(struct audit_settings),
     .routes = audit_routes,
     .hears = audit_hears,
+    .timers = audit_timers,
     .migrations = audit_migrations,
     .stmts = audit_stmts,
     .start = sequencer_start,

@@ -104,10 +104,14 @@ err_t entries_read_default(struct act *act)
     return tile_reply(act, act->org, path_below(act, "tile/entries/"), true);
 }
 
-static struct str proof_text(struct arena *arena, uint64_t index, const struct hash *hashes,
-                             size_t n, struct str note)
+/* The entry itself is the extra data, so that the file needs no other. */
+static struct str proof_text(struct arena *arena, uint64_t index, struct bytes entry,
+                             const struct hash *hashes, size_t n, struct str note)
 {
-    struct str text = arena_printf(arena, "c2sp.org/tlog-proof@v1\nindex %" PRIu64 "\n", index);
+    char *const extra = arena_alloc(arena, BASE64_LEN(entry.n) + 1);
+    const int extra_n = (int)base64_encode(entry, extra);
+    struct str text = arena_printf(
+        arena, "c2sp.org/tlog-proof@v1\nextra %.*s\nindex %" PRIu64 "\n", extra_n, extra, index);
     char line[BASE64_LEN(HASH_BYTES)];
 
     for (size_t i = 0; i < n; i++) {
@@ -126,6 +130,7 @@ err_t proof_read(struct act *act)
     struct found_leaf leaf;
     struct head head;
     char dir[LOG_DIR_MAX];
+    struct bytes entry;
     struct str note;
     bool known = false;
     size_t n = 0;
@@ -142,6 +147,9 @@ err_t proof_read(struct act *act)
     const struct merkle_tree tree = log_tree(dir, checkpoint.size);
     TRY(merkle_inclusion(&tree, (uint64_t)leaf.leaf_index, hashes, &n));
     act_resource(act, in->event, 1);
-    const struct str text = proof_text(act->arena, (uint64_t)leaf.leaf_index, hashes, n, note);
+    __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
+    TRY(entry_of(act, &bundle, leaf.leaf_index, &entry));
+    const struct str text =
+        proof_text(act->arena, (uint64_t)leaf.leaf_index, entry, hashes, n, note);
     return act_reply_raw(act, 200, "text/plain; charset=utf-8", str_bytes(text), &fresh, 1);
 }

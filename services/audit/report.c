@@ -1,140 +1,128 @@
-/* What stands in the log, opened: for auditors and privacy officers, and for the patient whom it is
- * about. The leaf is read from the log itself; PostgreSQL only says which one. */
+/* What auditors, privacy officers and patients ask of the log. */
 #include "services/audit/audit.h"
 
-#include "common/io/leaf.h"
-#include "services/audit/store.h"
+#include "common/base/clock.h"
 
 #define PAGE_DEFAULT 50
+#define BREACH_PAGE_DEFAULT 100
+#define FOR_EVER_US (253402300799 * SECOND_US) /* the end of 9999 */
 
-/* One bundle at a time, as neighbours lie in the same one. */
-struct bundle {
-    struct arena *arena;
-    struct bytes bytes;
-    uint64_t n;
-    bool loaded;
-};
-
-static void bundle_close(struct bundle *bundle)
+static int64_t until_us(int64_t to_us)
 {
-    arena_free(bundle->arena);
+    return to_us ? to_us : FOR_EVER_US;
 }
 
-static err_t bundle_load(struct act *act, struct bundle *bundle, uint64_t index)
+/* The page's events, opened; the cursor of the next one, if there is any. Of whom an event tells
+ * beside @asked is asked of by the route's permission. */
+static err_t page_open(struct act *act, const struct found_event_rows *rows, struct uuid asked,
+                       int64_t limit, struct audit_event **ret, struct str *ret_next)
 {
-    const uint64_t n = index / TILES_WIDTH;
-    const struct tile tile = {TILES_ENTRIES, n, (unsigned)(index % TILES_WIDTH) + 1};
-    char dir[LOG_DIR_MAX];
+    __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
+    struct audit_event *const events = ARENA_ARRAY(act->arena, struct audit_event, rows->n + 1);
+    const struct found_event *const last = rows->n ? &rows->p[rows->n - 1] : NULL;
 
-    if (bundle->loaded && bundle->n == n) return ERR_OK;
-    arena_reset(bundle->arena);
-    log_dir_of(act->org, dir);
-    TRY(store_tile(dir, tile, bundle->arena, &bundle->bytes));
-    bundle->n = n;
-    bundle->loaded = true;
+    for (size_t i = 0; i < rows->n; i++) {
+        TRY(event_open(act, &bundle, rows->p[i].event_id, rows->p[i].leaf_index, &events[i]));
+        if (!uuid_is_nil(events[i].patient) && !uuid_equal(events[i].patient, asked))
+            TRY(act_allow(act, events[i].patient));
+    }
+    *ret = events;
+    *ret_next = STR_NONE;
+    if (last && rows->n == (size_t)limit)
+        *ret_next = act_cursor(act, (struct cursor){last->at_us, last->event_id});
     return ERR_OK;
 }
 
-/* Newest first: whatever follows in this bundle has a lower index than the one it was loaded for.
- */
-static err_t leaf_read(struct act *act, struct bundle *bundle, uint64_t index, struct leaf *ret)
+/* What @in asks for; its patient may be nil. The permission is the caller's affair. */
+static err_t search(struct act *act, const struct search_query *in, struct uuid patient,
+                    const struct shape *shape)
 {
-    struct bytes rest, entry = BYTES_NONE;
-
-    TRY(bundle_load(act, bundle, index));
-    rest = bundle->bytes;
-    for (uint64_t i = 0; i <= index % TILES_WIDTH; i++) {
-        if (!tiles_entry_next(&rest, &entry))
-            return err_raise(ERR_CORRUPT, "the bundle of leaf %llu is too short",
-                             (unsigned long long)index);
-    }
-    return leaf_decode(arena_bytes(act->arena, entry), ret);
-}
-
-static struct str text_of(const char *text)
-{
-    return text && *text ? str_of(text) : STR_NONE;
-}
-
-static void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
-{
-    event->act = pb_to_uuid(body->act);
-    event->actor = pb_to_uuid(body->actor);
-    event->patient = pb_to_uuid(body->patient);
-    event->resource_id = pb_to_uuid(body->resource_id);
-    event->consent = pb_to_uuid(body->consent);
-    event->service = str_of(body->service);
-    event->action = str_of(body->action);
-    event->outcome = str_of(body->outcome);
-    event->error = text_of(body->error);
-    event->role = str_of(body->role);
-    event->resource = str_of(body->resource);
-    event->remote = text_of(body->remote);
-    event->relation = text_of(body->relation);
-    event->resource_version = (int64_t)body->resource_version;
-    event->acr = body->acr;
-    event->at_us = body->at_us;
-}
-
-/* A leaf whose key was destroyed tells when, and nothing else. */
-static err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t index,
-                        struct audit_event *ret)
-{
-    const Telecura__V1__AuditPhi *body;
-    struct leaf leaf;
-
-    TRY(leaf_read(act, bundle, (uint64_t)index, &leaf));
-    *ret = (struct audit_event){
-        .id = id,
-        .index = index,
-        .service = leaf.producer,
-        .at_us = leaf.time_ms * 1000,
-        .action = STR("erased"),
-        .outcome = STR(""),
-        .role = STR(""),
-        .resource = STR(""),
+    struct events_search query = {
+        .from_us = in->from_us,
+        .to_us = until_us(in->to_us),
+        .action = in->action,
+        .not_action = in->not_action,
+        .outcome = in->outcome,
+        .limit = in->limit ? in->limit : PAGE_DEFAULT,
     };
-    const err_t err = body_of(act, &leaf, &body);
-    if (err == ERR_NOT_FOUND) return ERR_OK;
-    if (err == ERR_UNPROCESSABLE)
-        return err_raise(ERR_CORRUPT, "leaf %lld does not open", (long long)index);
-    if (err == ERR_OK) event_fill(ret, body);
-    return err;
+    struct found_event_rows rows;
+    struct audit_event *events;
+    struct cursor after;
+    struct str next;
+
+    TRY(act_cursor_open(act, in->cursor, &after));
+    query.before_us = after.at_us ? after.at_us : FOR_EVER_US;
+    query.before_id = after.id;
+    TRY(pseudonym_of_id(act, OF_PATIENT_ID, patient, &query.patient));
+    TRY(pseudonym_of_id(act, OF_PERSON, in->person, &query.person));
+    TRY(pseudonym_of_id(act, OF_THING, in->thing, &query.thing));
+    TRY(pseudonym_of(act, OF_ADDRESS, in->address, &query.address));
+    TRY(events_search(act, &query, &rows));
+    TRY(page_open(act, &rows, patient, query.limit, &events, &next));
+    return act_reply_list(act, shape, events, rows.n, next);
 }
 
-/* GET /v1/audit/events/{id} */
-err_t event_read(struct act *act)
+/* GET /v1/audit/events: a search, which is itself on record with all whom its page shows. */
+err_t events_find(struct act *act)
 {
-    struct audit_event event;
-    struct found_leaf found;
+    const struct search_query *const in = act->in;
 
-    TRY(leaf_find(act, &(struct leaf_find){act->path_id}, &found));
-    __attribute__((cleanup(bundle_close))) struct bundle bundle = {arena_new(STORE_FILE_BYTES_MAX)};
-    TRY(event_open(act, &bundle, act->path_id, found.leaf_index, &event));
-    TRY(uuid_is_nil(event.patient) ? act_allow_none(act) : act_allow(act, event.patient));
-    return act_reply(act, 200, &event_shape, &event);
+    TRY(uuid_is_nil(in->patient) ? act_allow_none(act) : act_allow(act, in->patient));
+    act_resource(act, in->person, 0);
+    return search(act, in, in->patient, &event_shape);
 }
 
 /* GET /v1/audit/patients/{id}/events: the accesses to one patient's record. */
 err_t events_about(struct act *act)
 {
     const struct events_query *const in = act->in;
-    struct leaves_about query = {.limit = in->limit ? in->limit : PAGE_DEFAULT};
-    struct listed_leaf_rows rows;
+    const struct search_query query = {
+        .from_us = in->from_us,
+        .to_us = in->to_us,
+        .cursor = in->cursor,
+        .limit = in->limit,
+    };
+
+    TRY(act_allow(act, act->path_id));
+    return search(act, &query, act->path_id, &access_shape);
+}
+
+/* GET /v1/audit/breach: whose data a person, an address or a key has reached. The log has only
+ * pseudonyms; each is resolved by opening one of its events, and is then on record. */
+err_t breach_scope(struct act *act)
+{
+    const struct breach_query *const in = act->in;
+    struct patients_touched query = {
+        .from_us = in->from_us,
+        .to_us = until_us(in->to_us),
+        .limit = in->limit ? in->limit : BREACH_PAGE_DEFAULT,
+    };
+    struct touched_patient_rows rows;
     struct cursor after;
     struct str next = STR_NONE;
 
-    TRY(act_allow(act, act->path_id));
+    TRY(act_allow_none(act));
+    if (uuid_is_nil(in->person) && uuid_is_nil(in->key) && !in->address.n) return ERR_BAD_QUERY;
+    act_resource(act, uuid_is_nil(in->person) ? in->key : in->person, 0);
     TRY(act_cursor_open(act, in->cursor, &after));
-    TRY(subject_of(act, act->path_id, &query.subject));
-    query.before = after.at_us;
-    TRY(leaves_about(act, &query, &rows));
+    query.after = after.id;
+    TRY(pseudonym_of_id(act, OF_PERSON, in->person, &query.person));
+    TRY(pseudonym_of_id(act, OF_THING, in->key, &query.thing));
+    TRY(pseudonym_of(act, OF_ADDRESS, in->address, &query.address));
+    TRY(patients_touched(act, &query, &rows));
 
-    __attribute__((cleanup(bundle_close))) struct bundle bundle = {arena_new(STORE_FILE_BYTES_MAX)};
-    struct audit_event *const events = ARENA_ARRAY(act->arena, struct audit_event, rows.n + 1);
-    for (size_t i = 0; i < rows.n; i++)
-        TRY(event_open(act, &bundle, rows.p[i].event_id, rows.p[i].leaf_index, &events[i]));
-    if (rows.n == (size_t)query.limit && rows.p[rows.n - 1].leaf_index > 0)
-        next = act_cursor(act, (struct cursor){.at_us = rows.p[rows.n - 1].leaf_index});
-    return act_reply_list(act, &access_shape, events, rows.n, next);
+    __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
+    struct touched *const touched = ARENA_ARRAY(act->arena, struct touched, rows.n + 1);
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct touched_patient *const row = &rows.p[i];
+        struct audit_event event;
+
+        TRY(event_open(act, &bundle, row->event_id, row->leaf_index, &event));
+        if (!uuid_is_nil(event.patient)) TRY(act_allow(act, event.patient));
+        touched[i] = (struct touched){event.patient, row->events, row->first_at_us,
+                                      row->last_at_us};
+    }
+    if (rows.n == (size_t)query.limit)
+        next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].pseudonym});
+    return act_reply_list(act, &touched_shape, touched, rows.n, next);
 }

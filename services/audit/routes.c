@@ -11,6 +11,12 @@ const struct route audit_routes[] = {
 
     {GET, "/v1/audit/proof", READ_AUDIT, AUDIT_AUDIT_READ, &proof_query_shape, 2000, proof_read,
      .about = "That an event is in the log: C2SP tlog-proof, to be checked offline."},
+    {GET, "/v1/audit/events", READ_AUDIT, AUDIT_AUDIT_SEARCHED, &search_query_shape, 5000,
+     events_find, .reply = &event_shape, .list = true,
+     .about = "Events by person, patient, thing, address, action, outcome and time, newest first."},
+    {GET, "/v1/audit/breach", SCOPE_BREACH, AUDIT_BREACH_SCOPED, &breach_query_shape, 10000,
+     breach_scope, .reply = &touched_shape, .list = true,
+     .about = "Whose data a person, an address or a key has reached in a period."},
     {GET, "/v1/audit/events/{id}", READ_AUDIT, AUDIT_AUDIT_READ, NULL, 2000, event_read,
      .reply = &event_shape,
      .about = "One event: who did what, when, about whom, with what outcome."},

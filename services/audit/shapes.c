@@ -3,6 +3,8 @@
 /* clang-format off */
 #define IN(type, member) offsetof(struct type, member)
 
+static const char *const outcomes[] = {"done", "refused", "replayed", NULL};
+
 const struct shape proof_query_shape = {"AuditProofQuery", sizeof(struct proof_query),
     (const struct field[]){
     {"event", UUID, IN(proof_query, event), REQUIRED, 0, 0},
@@ -13,6 +15,45 @@ const struct shape events_query_shape = {"AuditEventsQuery", sizeof(struct event
     (const struct field[]){
     {"cursor", TEXT, IN(events_query, cursor), 0, 1, 128},
     {"limit", INT, IN(events_query, limit), 0, 1, 200},
+    {"from", TIME, IN(events_query, from_us), 0, 0, 0},
+    {"to", TIME, IN(events_query, to_us), 0, 0, 0},
+    {0},
+}};
+
+const struct shape search_query_shape = {"AuditSearchQuery", sizeof(struct search_query),
+    (const struct field[]){
+    {"person", UUID, IN(search_query, person), 0, 0, 0},
+    {"patient", UUID, IN(search_query, patient), 0, 0, 0},
+    {"resource_id", UUID, IN(search_query, thing), 0, 0, 0},
+    {"address", TEXT, IN(search_query, address), 0, 1, 64},
+    {"action", TEXT, IN(search_query, action), 0, 1, 64},
+    {"not_action", TEXT, IN(search_query, not_action), 0, 1, 64},
+    {"outcome", TEXT, IN(search_query, outcome), 0, .words = outcomes},
+    {"from", TIME, IN(search_query, from_us), 0, 0, 0},
+    {"to", TIME, IN(search_query, to_us), 0, 0, 0},
+    {"cursor", TEXT, IN(search_query, cursor), 0, 1, 128},
+    {"limit", INT, IN(search_query, limit), 0, 1, 200},
+    {0},
+}};
+
+const struct shape breach_query_shape = {"AuditBreachQuery", sizeof(struct breach_query),
+    (const struct field[]){
+    {"person", UUID, IN(breach_query, person), 0, 0, 0},
+    {"address", TEXT, IN(breach_query, address), 0, 1, 64},
+    {"key", UUID, IN(breach_query, key), 0, 0, 0},
+    {"from", TIME, IN(breach_query, from_us), REQUIRED, 0, 0},
+    {"to", TIME, IN(breach_query, to_us), REQUIRED, 0, 0},
+    {"cursor", TEXT, IN(breach_query, cursor), 0, 1, 128},
+    {"limit", INT, IN(breach_query, limit), 0, 1, 200},
+    {0},
+}};
+
+const struct shape touched_shape = {"AuditTouchedPatient", sizeof(struct touched),
+    (const struct field[]){
+    {"patient_id", UUID, IN(touched, patient), PATIENT, 0, 0},
+    {"events", INT, IN(touched, events), REQUIRED, 0, INT64_MAX},
+    {"first_at", TIME, IN(touched, first_at_us), REQUIRED, 0, 0},
+    {"last_at", TIME, IN(touched, last_at_us), REQUIRED, 0, 0},
     {0},
 }};
 

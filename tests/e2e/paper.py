@@ -43,11 +43,11 @@ def proven(proof, leaf):
     """The index at which a tlog-proof shows @leaf to stand in its checkpoint's tree."""
     head, checkpoint = proof.split("\n\n", 1)
     lines = head.split("\n")
-    if lines[0] != "c2sp.org/tlog-proof@v1":
-        raise Unproven("not a proof")
-    index = int(lines[1].removeprefix("index "))
+    if lines[0] != "c2sp.org/tlog-proof@v1" or base64.b64decode(lines[1].removeprefix("extra ")) != leaf:
+        raise Unproven("not a proof of this leaf")
+    index = int(lines[2].removeprefix("index "))
     _, size, root = checkpoint.split("\n")[:3]
-    path = [base64.b64decode(line) for line in lines[2:]]
+    path = [base64.b64decode(line) for line in lines[3:]]
     if root_by(leaf, index, int(size), path) != base64.b64decode(root):
         raise Unproven(f"leaf {index} is not in the tree of the checkpoint")
     return index

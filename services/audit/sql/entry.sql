@@ -6,7 +6,6 @@
 -- row placed_leaf (producer text, event_id uuid, seq int8, leaf_index int8)
 -- row incident_seen (times int8)
 -- row found_leaf (leaf_index int8)
--- row listed_leaf (event_id uuid, leaf_index int8)
 
 -- tail_find  :one tail
 -- Where the producer stands, and what is known already under that number or that event. Before the
@@ -84,10 +83,3 @@ UPDATE entry SET leaf = NULL WHERE org = :org AND leaf IS NOT NULL AND leaf_inde
 SELECT leaf_index FROM entry
 WHERE org = :org AND event_id = :event_id::uuid AND leaf_index IS NOT NULL
 ORDER BY leaf_index LIMIT 1;
-
--- leaves_about  :many listed_leaf
--- Newest first; :before <= 0 is the first page.
-SELECT event_id, leaf_index FROM entry
-WHERE org = :org AND subject = :subject::bytea AND leaf IS NULL
-  AND (:before::int8 <= 0 OR leaf_index < :before)
-ORDER BY leaf_index DESC LIMIT :limit::int8;

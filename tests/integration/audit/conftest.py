@@ -8,7 +8,7 @@ import pytest
 
 import telecura
 from postgres import quote
-from telecura import ORG, ROOT, bin_folder
+from telecura import ORG, ROOT, bin_folder, free_port
 
 # One way to a leaf that needs no producer: a row as record.c would stage it.
 STAGE = ("INSERT INTO entry (org, producer, seq, event_id, mac, leaf) "
@@ -72,6 +72,60 @@ class Log:
         return done.stderr
 
 
+class Kafka:
+    def __init__(self):
+        self.process = subprocess.Popen([f"{bin_folder()}/../tests/mock/kafka"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.address = "plaintext://" + self.process.stdout.readline().strip()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+class Feed(Log):
+    """The log, and a producer whose acts are rows that the tests write."""
+
+    def __init__(self, suite, kafka):
+        self.plain = f"127.0.0.1:{free_port()}"     # for telectl, which has no gateway here
+        super().__init__(suite, kafka=kafka.address, http_plain=self.plain)
+        self.producer = suite.service("appointments", kafka=kafka.address)
+
+    def act(self, count=1, patient=None, org=ORG, action="visit.read", **more):
+        """@count audit rows, as handlers leave them; the ids."""
+        rows = [{
+            "org": org, "id": str(uuid.uuid4()), "act": str(uuid.uuid4()), "at": "now",
+            "action": action, "outcome": "done", "actor": str(uuid.uuid4()), "role": "clinician",
+            "acr": "2", "remote": "192.0.2.7", "patient": patient,
+            "resource": "/v1/appointments/{id}", "resource_id": str(uuid.uuid4()),
+            "resource_version": "3", "relation": "booked", **more} for _ in range(count)]
+        values = ", ".join(f"({', '.join(map(quote, row.values()))})" for row in rows)
+        self.producer.execute(f"INSERT INTO audit_outbox ({', '.join(rows[0])}) VALUES {values}")
+        return [row["id"] for row in rows]
+
+    def receipted(self, seconds=30):
+        """Until the producer keeps no row any more, which is only at their receipts."""
+        self.producer.wait_for("SELECT count(*) = 0 FROM audit_outbox", seconds)
+
+    def indexed(self, seconds=30):
+        """Until all that was done is found: audit's own acts too."""
+        self.receipted(seconds)
+        self.api.wait_for("SELECT count(*) = 0 FROM audit_outbox", seconds)
+        self.api.wait_for("SELECT (SELECT count(*) FROM entry WHERE leaf_index IS NOT NULL) <= "
+                          "(SELECT coalesce(sum(next), 0) FROM event_index_end)", seconds)
+
+    def incidents(self, kind):
+        return self.api.rows(f"SELECT * FROM incident WHERE kind = {quote(kind)}")
+
+    def wait_incident(self, kind):
+        self.api.wait_for(f"SELECT count(*) > 0 FROM incident WHERE kind = {quote(kind)}", 30)
+        return self.incidents(kind)
+
+    def tail(self):
+        return self.producer.rows(f"SELECT seq, encode(mac, 'hex') AS mac FROM audit_chain "
+                                  f"WHERE org = {quote(ORG)}")[0]
+
+
 def run(*words):
     return subprocess.run(words, capture_output=True, text=True, timeout=120)
 
@@ -92,3 +146,11 @@ def go_reader(tmp_path_factory):
                           env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/local/go/bin"})
     assert done.returncode == 0, done.stderr
     return binary
+
+
+@pytest.fixture(scope="module")
+def feed():
+    kafka, suite = Kafka(), telecura.Suite()
+    yield Feed(suite, kafka)
+    suite.close()
+    kafka.stop()

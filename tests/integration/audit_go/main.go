@@ -3,6 +3,7 @@
 // golang.org/x/mod/sumdb/{note,tlog}, and that each older size is a beginning of the tree.
 //
 //	audit_go DIR VKEY
+//	audit_go --proof FILE VKEY    one entry (proof.go)
 package main
 
 import (
@@ -128,14 +129,24 @@ func extends(tree tlog.Tree, hashes tlog.HashReader) error {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: audit_go DIR VKEY")
+	var said string
+	var err error
+	switch {
+	case len(os.Args) == 3:
+		var tree tlog.Tree
+		tree, err = verify(os.Args[1], os.Args[2])
+		said = fmt.Sprintf("sound: %d entries", tree.N)
+	case len(os.Args) == 4 && os.Args[1] == "--proof":
+		var index int64
+		index, err = proved(os.Args[2], os.Args[3])
+		said = fmt.Sprintf("proved: entry %d", index)
+	default:
+		fmt.Fprintln(os.Stderr, "usage: audit_go DIR VKEY\n       audit_go --proof FILE VKEY")
 		os.Exit(2)
 	}
-	tree, err := verify(os.Args[1], os.Args[2])
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Printf("sound: %d entries\n", tree.N)
+	fmt.Println(said)
 }

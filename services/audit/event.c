@@ -1,0 +1,111 @@
+/* A leaf of the log, opened. It is read from the log itself; PostgreSQL only says which one. */
+#include "services/audit/audit.h"
+
+#include "common/io/leaf.h"
+#include "services/audit/store.h"
+
+void bundle_close(struct bundle *bundle)
+{
+    arena_free(bundle->arena);
+}
+
+struct bundle bundle_open(void)
+{
+    return (struct bundle){.arena = arena_new(STORE_FILE_BYTES_MAX)};
+}
+
+static err_t bundle_load(struct act *act, struct bundle *bundle, uint64_t index)
+{
+    const unsigned width = (unsigned)(index % TILES_WIDTH) + 1;
+    const struct tile tile = {TILES_ENTRIES, index / TILES_WIDTH, width};
+    char dir[LOG_DIR_MAX];
+
+    if (bundle->n == tile.n && width <= bundle->width) return ERR_OK;
+    arena_reset(bundle->arena);
+    bundle->width = 0;
+    log_dir_of(act->org, dir);
+    TRY(store_tile(dir, tile, bundle->arena, &bundle->bytes));
+    bundle->n = tile.n;
+    bundle->width = width;
+    return ERR_OK;
+}
+
+err_t entry_of(struct act *act, struct bundle *bundle, int64_t index, struct bytes *ret)
+{
+    struct bytes rest, entry = BYTES_NONE;
+
+    TRY(bundle_load(act, bundle, (uint64_t)index));
+    rest = bundle->bytes;
+    for (int64_t i = 0; i <= index % TILES_WIDTH; i++) {
+        if (!tiles_entry_next(&rest, &entry))
+            return err_raise(ERR_CORRUPT, "the bundle of leaf %lld is too short", (long long)index);
+    }
+    *ret = arena_bytes(act->arena, entry);
+    return ERR_OK;
+}
+
+static struct str text_of(const char *text)
+{
+    return text && *text ? str_of(text) : STR_NONE;
+}
+
+static void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
+{
+    event->act = pb_to_uuid(body->act);
+    event->actor = pb_to_uuid(body->actor);
+    event->patient = pb_to_uuid(body->patient);
+    event->resource_id = pb_to_uuid(body->resource_id);
+    event->consent = pb_to_uuid(body->consent);
+    event->service = str_of(body->service);
+    event->action = str_of(body->action);
+    event->outcome = str_of(body->outcome);
+    event->error = text_of(body->error);
+    event->role = str_of(body->role);
+    event->resource = str_of(body->resource);
+    event->remote = text_of(body->remote);
+    event->relation = text_of(body->relation);
+    event->resource_version = (int64_t)body->resource_version;
+    event->acr = body->acr;
+    event->at_us = body->at_us;
+}
+
+/* A leaf whose key was destroyed tells when, and nothing else. */
+err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t index,
+                 struct audit_event *ret)
+{
+    const Telecura__V1__AuditPhi *body;
+    struct bytes entry;
+    struct leaf leaf;
+
+    TRY(entry_of(act, bundle, index, &entry));
+    TRY(leaf_decode(entry, &leaf));
+    *ret = (struct audit_event){
+        .id = id,
+        .index = index,
+        .service = leaf.producer,
+        .at_us = leaf.time_ms * 1000,
+        .action = STR("erased"),
+        .outcome = STR(""),
+        .role = STR(""),
+        .resource = STR(""),
+    };
+    const err_t err = body_of(act, &leaf, &body);
+    if (err == ERR_NOT_FOUND) return ERR_OK;
+    if (err == ERR_UNPROCESSABLE)
+        return err_raise(ERR_CORRUPT, "leaf %lld does not open", (long long)index);
+    if (err == ERR_OK) event_fill(ret, body);
+    return err;
+}
+
+/* GET /v1/audit/events/{id} */
+err_t event_read(struct act *act)
+{
+    struct audit_event event;
+    struct found_leaf found;
+
+    TRY(leaf_find(act, &(struct leaf_find){act->path_id}, &found));
+    __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
+    TRY(event_open(act, &bundle, act->path_id, found.leaf_index, &event));
+    TRY(uuid_is_nil(event.patient) ? act_allow_none(act) : act_allow(act, event.patient));
+    return act_reply(act, 200, &event_shape, &event);
+}

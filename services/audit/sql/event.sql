@@ -1,0 +1,64 @@
+-- Which leaf a question is about.
+
+-- row unindexed_log (org uuid, id uuid, next int8, size int8)
+-- row new_leaf (event_id uuid, leaf_index int8)
+-- row found_event (event_id uuid, at timestamptz, leaf_index int8)
+-- row touched_patient (pseudonym uuid, leaf_index int8, event_id uuid, events int8, first_at timestamptz, last_at timestamptz)
+
+-- logs_unindexed  :many unindexed_log
+-- all orgs: one index for all logs
+-- Only what is published: a leaf whose receipt was given is in the files.
+SELECT org, org AS id, next, size FROM (
+    SELECT p.org, coalesce(i.next, 0) AS next,
+           coalesce((SELECT min(e.leaf_index) FROM entry AS e
+                     WHERE e.org = p.org AND e.leaf IS NOT NULL),
+                    (SELECT max(e.leaf_index) + 1 FROM entry AS e WHERE e.org = p.org), 0) AS size
+    FROM (SELECT DISTINCT org FROM producer) AS p LEFT JOIN event_index_end AS i USING (org)) AS known
+WHERE next < size ORDER BY org LIMIT 64;
+
+-- leaves_new  :many new_leaf
+SELECT event_id, leaf_index FROM entry
+WHERE org = :org AND leaf_index >= :next::int8 AND leaf_index < :size::int8
+ORDER BY leaf_index DESC;
+
+-- event_index_insert  :exec
+INSERT INTO event_index (org, event_id, at, action, outcome, person, patient, address, thing)
+VALUES (:org, :event_id::uuid, :at::timestamptz, :action::text, :outcome::text, :person::uuid,
+        :patient::uuid, :address::uuid, :thing::uuid)
+ON CONFLICT DO NOTHING;
+
+-- event_index_reach  :exec
+INSERT INTO event_index_end (org, next) VALUES (:org, :next::int8)
+ON CONFLICT (org) DO UPDATE SET next = excluded.next;
+
+-- events_search  :many found_event
+-- Newest first; what is not asked for is null.
+SELECT event_id, at,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = i.event_id) AS leaf_index
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz
+  AND (at, event_id) < (:before::timestamptz, :before_id::uuid)
+  AND (:person?::uuid IS NULL OR person = :person)
+  AND (:patient?::uuid IS NULL OR patient = :patient)
+  AND (:address?::uuid IS NULL OR address = :address)
+  AND (:thing?::uuid IS NULL OR thing = :thing)
+  AND (:action?::text IS NULL OR action = :action)
+  AND (:not_action?::text IS NULL OR action <> :not_action)
+  AND (:outcome?::text IS NULL OR outcome = :outcome)
+ORDER BY at DESC, event_id DESC LIMIT :limit::int8;
+
+-- patients_touched  :many touched_patient
+-- One row a patient, and one of their events, which names them when it is opened.
+SELECT patient AS pseudonym,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = (array_agg(i.event_id))[1]) AS leaf_index,
+       (array_agg(event_id))[1] AS event_id, count(*) AS events,
+       min(at) AS first_at, max(at) AS last_at
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND patient > :after::uuid
+  AND outcome <> 'refused'
+  AND (:person?::uuid IS NULL OR person = :person)
+  AND (:address?::uuid IS NULL OR address = :address)
+  AND (:thing?::uuid IS NULL OR thing = :thing)
+GROUP BY patient ORDER BY patient LIMIT :limit::int8;

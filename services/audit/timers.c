@@ -1,0 +1,94 @@
+/*
+ * The index of what is logged: who, about whom, from where, which thing, each as a pseudonym. It is
+ * made from the published log, behind the sequencer, so that an append waits for none of its trees,
+ * and an emptied one fills again.
+ */
+#include "services/audit/audit.h"
+
+#include "common/io/keys.h"
+#include "common/io/leaf.h"
+#include "services/audit/tiles.h"
+
+#define BUNDLES_MAX 16 /* in one act */
+
+/* clang-format off */
+const struct timer audit_timers[] = {
+    {"event_index", 250, &logs_unindexed_stmt, log_index, AUDIT_NONE},
+    {0},
+};
+/* clang-format on */
+
+err_t pseudonym_of(struct act *act, const char *what, struct str value, struct uuid *ret)
+{
+    const struct key_name name = {.patient = leaf_producer_id(STR("audit")), .domain = "mac"};
+    struct key key;
+
+    *ret = UUID_NIL;
+    if (!value.n) return ERR_OK;
+    TRY(keys_to_seal(service_keys(), &name, &key));
+    const struct str about = arena_printf(act->arena, "%s " STR_FMT " in %s", what, STR_ARG(value),
+                                          UUID_ARG(act->org));
+    const struct hash hash = hash_hmac(bytes_of(key.secret, sizeof key.secret), str_bytes(about));
+    memcpy(ret->b, hash.b, sizeof ret->b);
+    return ERR_OK;
+}
+
+err_t pseudonym_of_id(struct act *act, const char *what, struct uuid id, struct uuid *ret)
+{
+    const struct str text = arena_printf(act->arena, "%s", UUID_ARG(id));
+
+    return pseudonym_of(act, what, uuid_is_nil(id) ? STR_NONE : text, ret);
+}
+
+static err_t event_index(struct act *act, const struct audit_event *event)
+{
+    struct event_index_insert row = {
+        .event_id = event->id,
+        .at_us = event->at_us,
+        .action = event->action,
+        .outcome = event->outcome,
+    };
+
+    TRY(pseudonym_of_id(act, OF_PERSON, event->actor, &row.person));
+    TRY(pseudonym_of_id(act, OF_PATIENT_ID, event->patient, &row.patient));
+    TRY(pseudonym_of_id(act, OF_THING, event->resource_id, &row.thing));
+    TRY(pseudonym_of(act, OF_ADDRESS, event->remote, &row.address));
+    event_index_insert(act, &row);
+    return ERR_OK;
+}
+
+/* One bundle of leaves. One that is no leaf or does not open is nobody's answer; who reads it is
+ * told so, and the verifier finds it. */
+static err_t leaves_index(struct act *act, struct bundle *bundle, const struct leaves_new *which)
+{
+    struct new_leaf_rows rows;
+
+    TRY(leaves_new(act, which, &rows));
+    for (size_t i = 0; i < rows.n; i++) {
+        struct audit_event event;
+        const err_t err =
+            event_open(act, bundle, rows.p[i].event_id, rows.p[i].leaf_index, &event);
+
+        if (err == ERR_CORRUPT) continue;
+        if (err != ERR_OK) return err;
+        TRY(event_index(act, &event));
+    }
+    return ERR_OK;
+}
+
+err_t log_index(struct act *act)
+{
+    const struct unindexed_log *const log = act->in;
+    __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
+    int64_t at = log->next;
+
+    for (int i = 0; i < BUNDLES_MAX && at < log->size; i++) {
+        const int64_t end = (at / TILES_WIDTH + 1) * TILES_WIDTH;
+        const struct leaves_new which = {.next = at, .size = end < log->size ? end : log->size};
+
+        TRY(leaves_index(act, &bundle, &which));
+        at = which.size;
+    }
+    event_index_reach(act, &(struct event_index_reach){at});
+    return ERR_OK;
+}

@@ -1,0 +1,131 @@
+"""What the log answers to auditors, privacy officers and patients: searches, scopes, reports."""
+import time
+import uuid
+
+import pytest
+
+from telecura import OTHER_ORG, rfc3339
+
+
+def person():
+    return str(uuid.uuid4())
+
+
+def found(feed, who=None, path="events", **query):
+    """The ids of a search, newest first, over all its pages."""
+    feed.indexed()
+    who = who or feed.suite.person("auditor")
+    rows, cursor = [], {}
+    while True:
+        text = "&".join(f"{k}={v}" for k, v in {**query, **cursor}.items())
+        reply = feed.api.get(f"/v1/audit/{path}?{text}", who=who)
+        assert reply.status == 200, reply
+        rows += reply.json["data"]
+        if "next_cursor" not in reply.json:
+            return rows
+        cursor = {"cursor": reply.json["next_cursor"]}
+
+
+def ids(rows):
+    return sorted(row["id"] for row in rows)
+
+
+def test_found_by_person_patient_action_outcome_address_and_thing(feed):
+    doctor, nurse, ada = person(), person(), feed.suite.patient()
+    chart, thing = person(), person()
+    read = feed.act(3, patient=ada.patient, actor=doctor, remote="192.0.2.33")
+    sent = feed.act(2, patient=ada.patient, actor=doctor, action="message.send", resource_id=thing)
+    refused = feed.act(1, patient=ada.patient, actor=nurse, outcome="refused", error="forbidden")
+    feed.act(4, patient=chart, actor=nurse)
+    assert ids(found(feed, person=doctor)) == sorted(read + sent)
+    assert ids(found(feed, person=doctor, limit=2)) == sorted(read + sent)
+    assert ids(found(feed, person=doctor, action="message.send")) == sorted(sent)
+    assert ids(found(feed, person=doctor, not_action="message.send")) == sorted(read)
+    assert ids(found(feed, address="192.0.2.33")) == sorted(read)
+    assert ids(found(feed, resource_id=thing)) == sorted(sent)
+    assert ids(found(feed, outcome="refused", person=nurse)) == refused
+    assert ids(found(feed, patient=ada.patient, not_action="audit.search")) == sorted(read + sent + refused)
+    assert found(feed, person=person()) == []
+
+
+def test_found_by_period(feed):
+    doctor = person()
+    old = feed.act(2, actor=doctor, at="2026-01-05 10:00Z")
+    older = feed.act(1, actor=doctor, at="2026-01-04 10:00Z")
+    feed.act(1, actor=doctor)
+    assert ids(found(feed, person=doctor, **{"from": "2026-01-04T00:00:00Z", "to": "2026-01-06T00:00:00Z"})) == sorted(old + older)
+    assert ids(found(feed, person=doctor, **{"from": "2026-01-05T10:00:00Z", "to": "2026-01-05T10:00:01Z"})) == sorted(old)
+    assert ids(found(feed, person=doctor, to="2026-01-05T10:00:00Z")) == sorted(older)
+
+
+def test_a_search_is_itself_on_record(feed):
+    auditor, ada, doctor = feed.suite.person("auditor"), feed.suite.patient(), person()
+    feed.act(2, patient=ada.patient, actor=doctor)
+    assert len(found(feed, who=auditor, person=doctor)) == 2
+    searches = [row for row in found(feed, person=auditor.id) if row["action"] == "audit.search"]
+    assert [row["patient_id"] for row in searches] == [ada.patient]
+    assert searches[0]["resource_id"] == doctor and searches[0]["role"] == "auditor"
+
+
+def test_an_emptied_index_fills_again(feed):
+    doctor = person()
+    done = feed.act(300, actor=doctor)
+    feed.indexed()
+    feed.api.execute("DELETE FROM event_index; DELETE FROM event_index_end")
+    assert ids(found(feed, person=doctor, limit=200)) == sorted(done)
+
+
+def test_the_index_names_nobody(feed):
+    doctor, ada, thing = person(), feed.suite.patient(), person()
+    feed.act(patient=ada.patient, actor=doctor, resource_id=thing, remote="198.51.100.77")
+    feed.indexed()
+    for word in (doctor, ada.patient, ada.id, thing, "198.51.100.77"):
+        assert feed.api.value(f"SELECT count(*) FROM event_index AS t WHERE t::text LIKE '%{word}%'") == 0
+
+
+def fresh(feed, role="privacy"):
+    """Who has just given a second factor."""
+    who = feed.suite.person(role)
+    who.token = feed.suite.idp.token(who.subject, acr=2)
+    return who
+
+
+DAY = {"from": rfc3339(time.time() - 86400), "to": rfc3339(time.time() + 86400)}
+
+
+@pytest.mark.parametrize("by", ["person", "address", "key"])
+def test_whose_data_did_this_touch(feed, by):
+    ada, bea, cem = (feed.suite.patient().patient for _ in range(3))
+    value = {"person": person(), "address": f"203.0.113.{uuid.uuid4().int % 250}", "key": person()}[by]
+    column = {"person": "actor", "address": "remote", "key": "resource_id"}[by]
+    feed.act(3, patient=ada, **{column: value})
+    feed.act(1, patient=bea, **{column: value})
+    feed.act(2, **{column: value})                                          # about nobody
+    feed.act(1, patient=cem, outcome="refused", **{column: value})          # got nothing
+    feed.act(1, patient=cem, at="2026-01-05 10:00Z", **{column: value})     # before the period
+    feed.act(5, patient=cem)
+    privacy = fresh(feed)
+    rows = found(feed, who=privacy, path="breach", limit=1, **{by: value}, **DAY)
+    assert sorted((row["patient_id"], row["events"]) for row in rows) == sorted([(ada, 3), (bea, 1)])
+    assert all(row["first_at"] <= row["last_at"] for row in rows)
+    told = [row["patient_id"] for row in found(feed, person=privacy.id, action="audit.breach_scope")
+            if "patient_id" in row]
+    assert sorted(told) == sorted([ada, bea])
+
+
+def test_a_breach_is_scoped_by_privacy_officers_with_a_fresh_second_factor(feed):
+    path = f"/v1/audit/breach?person={person()}&from={DAY['from']}&to={DAY['to']}"
+    assert feed.api.get(path, who=feed.suite.person("auditor")).status == 403
+    plain = feed.suite.person("privacy")
+    plain.token = feed.suite.idp.token(plain.subject, acr=1)
+    assert feed.api.get(path, who=plain).code == "second_factor_required"
+    assert feed.api.get(path, who=fresh(feed)).json == {"data": []}
+    nobody = f"/v1/audit/breach?from={DAY['from']}&to={DAY['to']}"
+    assert feed.api.get(nobody, who=fresh(feed)).code == "bad_query"
+
+
+def test_another_organisation_finds_nothing(feed):
+    doctor = person()
+    feed.act(2, actor=doctor)
+    stranger = feed.suite.person("auditor", org=OTHER_ORG)
+    assert found(feed, who=stranger, person=doctor) == []

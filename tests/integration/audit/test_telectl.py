@@ -1,0 +1,107 @@
+"""The auditor's command line: what it asks, prints, proves; and that a proof which was touched fails."""
+import base64
+import json
+import os
+import subprocess
+import uuid
+
+import pytest
+
+from telecura import ROOT, bin_folder
+
+
+def telectl(feed, *words, who=None):
+    env = {**os.environ, "TELECURA_TOKEN": who.token} if who else os.environ
+    return subprocess.run([f"{bin_folder()}/telectl", *words, "--url", f"http://{feed.plain}"],
+                          capture_output=True, text=True, timeout=60, env=env)
+
+
+def lines(done):
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_search_prints_every_page_as_json_or_as_a_table(feed):
+    doctor, auditor = str(uuid.uuid4()), feed.suite.person("auditor")
+    done = feed.act(120, actor=doctor)
+    feed.indexed()
+    words = ("audit", "search", "--person", doctor, "--action", "visit.read")
+    assert sorted(row["id"] for row in lines(telectl(feed, *words, "--json", who=auditor))) == sorted(done)
+    table = telectl(feed, *words, "--limit", "3", who=auditor).stdout.splitlines()
+    assert table[0].split()[:3] == ["at", "actor", "role"] and len(table) == 4
+    assert all(row.split()[1:4] == [doctor, "clinician", "visit.read"] for row in table[1:])
+
+
+def test_tail_shows_the_newest_first(feed):
+    auditor, (last,) = feed.suite.person("auditor"), feed.act()
+    feed.indexed()
+    rows = lines(telectl(feed, "audit", "tail", "--not-action", "audit.search", "--json", who=auditor))
+    assert rows[0]["id"] == last and len(rows) == 30
+
+
+def test_access_and_breach(feed):
+    ada, doctor = feed.suite.patient(), str(uuid.uuid4())
+    (event,) = feed.act(patient=ada.patient, actor=doctor)
+    feed.indexed()
+    privacy = feed.suite.person("privacy")
+    privacy.token = feed.suite.idp.token(privacy.subject, acr=2)
+    rows = lines(telectl(feed, "report", "access", ada.patient, "--json", who=privacy))
+    assert [row["id"] for row in rows] == [event]
+    period = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
+    rows = lines(telectl(feed, "breach", "scope", "--person", doctor, *period, "--json", who=privacy))
+    assert [(row["patient_id"], row["events"]) for row in rows] == [(ada.patient, 1)]
+
+
+@pytest.fixture(scope="module")
+def verifiers(tmp_path_factory):
+    """Ours, and the static one for other people's machines."""
+    folder = tmp_path_factory.mktemp("static")
+    done = subprocess.run(["make", "-s", f"B={os.path.dirname(bin_folder())}", "audit-verify-static"],
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    static = f"{os.path.dirname(bin_folder())}/audit-verify-static"
+    assert "statically linked" in subprocess.run(["file", static], capture_output=True, text=True).stdout
+    return folder, [f"{bin_folder()}/audit-verify", static]
+
+
+def test_a_proof_is_a_file_that_needs_nobody(feed, verifiers, go_reader):
+    """Checked by both verifiers and, from its bytes alone, by golang.org/x/mod."""
+    folder, programs = verifiers
+    (event,) = feed.act()
+    feed.indexed()
+    name = str(folder / "proof")
+    done = telectl(feed, "audit", "prove", event, "--out", name, "--vkey", feed.vkey(),
+                   who=feed.suite.person("auditor"))
+    assert done.returncode == 0 and done.stdout.startswith("proved: entry "), done
+    for program in programs:
+        assert verify(program, name, feed.vkey()).returncode == 0
+    theirs = subprocess.run([go_reader, "--proof", name, feed.vkey()], capture_output=True, text=True)
+    assert theirs.returncode == 0, theirs.stdout
+    assert done.stdout.split()[2] in theirs.stdout
+    with open(name, "rb") as f:
+        whole = f.read()
+    extra = whole.split(b"\n")[1]
+    other = b"extra " + base64.b64encode(base64.b64decode(extra[6:]) + b"x")
+    for touched in (whole.replace(extra, other), whole[:-5], whole.replace(b"index ", b"index 1"),
+                    whole.replace(b"\n\n", b"\n" + whole.split(b"\n")[3] + b"\n\n"), b""):
+        with open(f"{name}.touched", "wb") as f:
+            f.write(touched)
+        for program in programs:
+            assert verify(program, f"{name}.touched", feed.vkey()).returncode == 1
+        assert subprocess.run([go_reader, "--proof", f"{name}.touched", feed.vkey()],
+                              capture_output=True).returncode == 1
+
+
+def verify(program, name, vkey):
+    return subprocess.run([program, "--proof", name, "--vkey", vkey], capture_output=True, text=True)
+
+
+def test_what_goes_wrong_is_said_with_what_mends_it(feed):
+    for words, who, code, said in (
+            (("audit", "tail"), None, 1, "TELECURA_TOKEN"),
+            (("audit", "tail"), feed.suite.person("clinician"), 1, "policy matrix"),
+            (("audit", "search", "--person", "me"), feed.suite.person("auditor"), 1, "bad_query"),
+            (("audit", "prove", str(uuid.uuid4()), "--vkey", "x"), feed.suite.person("auditor"), 1, "404"),
+            (("audit",), None, 2, "usage"), (("audit", "tail", "--nonsense"), None, 2, "usage")):
+        done = telectl(feed, *words, who=who)
+        assert done.returncode == code and said in done.stderr, (words, done)
