@@ -161,7 +161,7 @@ def test_unknown_parameters_widen_nothing(clinic, case, name):
 def test_booking_takes_only_what_makes_sense(clinic, case, field, value):
     reply = ask(clinic, case, "book", case.patient, body={**case.booking, field: value})
     assert (reply.status, reply.code) == (400, "bad_body")
-    assert str(value) not in reply.body.decode() or not value
+    assert not isinstance(value, str) or not value or value not in reply.body.decode()
     assert reply.json["errors"][0]["pointer"] == f"/{field}"
 
 

@@ -105,9 +105,10 @@ static void make_cert(const char *name)
     if (system(command) != 0) fail_msg("openssl failed");
 }
 
+static pthread_t server_thread;
+
 static int start(void **state)
 {
-    static pthread_t thread;
     struct sockaddr_un at = {.sun_family = AF_UNIX};
 
     (void)state;
@@ -126,7 +127,7 @@ static int start(void **state)
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0) return -1;
     if (listen(listener, 64) != 0) return -1;
-    return pthread_create(&thread, NULL, accept_all, NULL);
+    return pthread_create(&server_thread, NULL, accept_all, NULL);
 }
 
 static int stop(void **state)
@@ -135,6 +136,7 @@ static int stop(void **state)
 
     (void)state;
     shutdown(listener, SHUT_RDWR);
+    pthread_join(server_thread, NULL);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command);
 }
