@@ -11,7 +11,7 @@ help:
 	@echo 'make test-all  and browsers, TSan, fuzz, faults'
 	@echo 'make seed DIR=…  audit-export DIR=…  audit-verify DIR=…  bench BENCH=…'
 
-tidy: ; @/usr/bin/python3 tools/tidy.py
+tidy: ; @/usr/bin/python3 tools/tidy.py && /usr/bin/python3 tools/controls.py
 
 fuzz: $(FUZZ:%=$B/fuzz/%)
 	@for f in $(FUZZ); do echo "$$f"; mkdir -p $B/fuzz/found/$$f; \

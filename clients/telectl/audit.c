@@ -64,28 +64,32 @@ static const struct field bundle_fields[] = {
 static const struct shape bundle_shape = {"Bundle", sizeof(struct bundle), bundle_fields};
 /* clang-format on */
 
-int beside(struct arena *arena, const char *name, const char *const *words)
+int program_run(struct arena *arena, const char *path, const char *const *words)
 {
-    char self[4096];
+    char *argv[WORDS_MAX] = {arena_cstr(arena, str_of(path))};
     pid_t pid;
     int status;
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
-    self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash) *slash = '\0';
-    const char *path = arena_cstr(arena, arena_printf(arena, "%s/%s", self, name));
-    char *argv[WORDS_MAX] = {arena_cstr(arena, str_of(name))};
     for (size_t i = 0; words[i]; i++) argv[i + 1] = arena_cstr(arena, str_of(words[i]));
-
     fflush(stdout);
     const int error = posix_spawn(&pid, path, NULL, NULL, argv, environ);
     if (error)
         return trouble("cannot start %s: %s", "make (it is built beside telectl)", path,
                        strerror(error));
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-        return trouble("%s ended by itself", "once more; make doctor", name);
+        return trouble("%s ended by itself", "once more; make doctor", path);
     return WEXITSTATUS(status);
+}
+
+static int beside(struct arena *arena, const char *name, const char *const *words)
+{
+    char self[4096];
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash) *slash = '\0';
+    return program_run(arena, arena_cstr(arena, arena_printf(arena, "%s/%s", self, name)), words);
 }
 
 static bool running_log(const struct call *call, struct audit_log *ret)

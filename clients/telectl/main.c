@@ -26,6 +26,9 @@ static const struct command commands[] = {
      "who did what with a record, when and why: --from --to"},
     {"breach", "scope", NULL, list_show, &breach_listing,
      "whose data did a --person, --address or --key reach, --from --to"},
+
+    {"controls", "evidence", NULL, controls_evidence, NULL,
+     "runs the tests of docs/compliance/controls.def; a signed bundle in --out, by --sign"},
 };
 
 static const struct {

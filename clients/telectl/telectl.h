@@ -58,9 +58,8 @@ int list_show(const struct call *call);
 extern const struct listing tail_listing, search_listing, access_listing, disclosures_listing,
     review_listing, breach_listing;
 
-/* A program that lies beside this one, with @words (NULL-terminated); its exit code, or UNWELL
- * after saying why. */
-int beside(struct arena *arena, const char *name, const char *const *words);
+/* Runs @path with @words (NULL-terminated); its exit code, or UNWELL after saying why. */
+int program_run(struct arena *arena, const char *path, const char *const *words);
 
 /* GET @path (with its query) as the caller: the body of a 200; else false, and it was said. */
 bool ask(const struct call *call, struct str path, struct bytes *ret);
