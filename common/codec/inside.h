@@ -12,8 +12,9 @@
 /* Index of the field called @name, or -1; @hint is where it probably is. */
 int json_field_find(const struct shape *shape, struct str name, int hint);
 
-/* The first required field of @shape that @seen (a bit a field) lacks, or NULL. */
-const struct field *json_field_missing(const struct shape *shape, uint64_t seen);
+/* Gives @row what is usual for the fields that @seen (a bit a field) lacks. The first of them that
+ * is required, or NULL. */
+const struct field *json_row_complete(const struct shape *shape, uint64_t seen, void *row);
 
 /* Stores @text, which is UTF-8, as the member that @field describes. NULL, or a fault's code. */
 const char *json_text_store(const struct field *field, struct str text, struct arena *arena,

@@ -6,9 +6,9 @@
  * and the audit what a field is. Decoding is strict: UTF-8, one document, no duplicate and (unless
  * @lenient) no unknown names, depth <= 8, numbers are whole and within min..max, lengths are
  * counted in bytes. A max that is left out is 0: only shapes that are never decoded may do so.
- * Absent optional fields are left zero (str.p NULL, uuid nil, list empty) and are not written; a
- * list that should be written as [] is REQUIRED. INT and BOOL are always written. null is refused,
- * and absence when lenient.
+ * Absent optional fields are left zero (str.p NULL, uuid nil, list empty; INT: its `usual`) and are
+ * not written; a list that should be written as [] is REQUIRED. INT and BOOL are always written.
+ * null is refused, and absence when lenient.
  *
  *   type     C member       JSON
  *   TEXT     struct str     string, min..max bytes; `words` restricts it to a list
@@ -67,6 +67,7 @@ struct field {
     int64_t min, max;
     const struct shape *shape;       /* OBJECT, LIST */
     const char *const *words;        /* TEXT: NULL-terminated, or NULL */
+    int64_t usual;                   /* INT: what is read when it is absent */
 };
 
 struct shape {

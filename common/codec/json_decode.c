@@ -159,7 +159,7 @@ static bool object_read(struct json_reader *r, const struct shape *shape, void *
         if (!json_take(r, '}')) return json_refuse(r, "syntax");
     }
     r->depth--;
-    missing = json_field_missing(shape, seen);
+    missing = json_row_complete(shape, seen, row);
     if (!missing) return true;
     r->path[r->steps++] = (struct json_step){missing->name, 0};
     return json_refuse(r, "missing");

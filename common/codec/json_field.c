@@ -14,10 +14,15 @@ int json_field_find(const struct shape *shape, struct str name, int hint)
     return -1;
 }
 
-const struct field *json_field_missing(const struct shape *shape, uint64_t seen)
+const struct field *json_row_complete(const struct shape *shape, uint64_t seen, void *row)
 {
-    for (int i = 0; shape->fields[i].name; i++)
-        if ((shape->fields[i].flags & REQUIRED) && !(seen >> i & 1)) return &shape->fields[i];
+    for (int i = 0; shape->fields[i].name; i++) {
+        const struct field *const field = &shape->fields[i];
+
+        if (seen >> i & 1) continue;
+        if (field->flags & REQUIRED) return field;
+        if (field->usual) *(int64_t *)json_member(row, field) = field->usual;
+    }
     return NULL;
 }
 

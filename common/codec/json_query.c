@@ -83,6 +83,6 @@ err_t json_decode_query(const struct shape *shape, struct str query, struct aren
         code = value_store(field, value, arena, json_member(ret, field));
         if (code) return refuse(fault, field, code);
     }
-    missing = json_field_missing(shape, seen);
+    missing = json_row_complete(shape, seen, ret);
     return missing ? refuse(fault, missing, "missing") : ERR_OK;
 }

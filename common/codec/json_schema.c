@@ -57,6 +57,7 @@ static void field_print(FILE *out, const struct field *field)
         fprintf(out, "\"$ref\":\"#/components/schemas/%s\"", field->shape->name);
     limits_print(out, field);
     if (field->words) words_print(out, field->words);
+    if (field->usual) fprintf(out, ",\"default\":%" PRId64, field->usual);
     if (field->flags & PHI) fprintf(out, "%s\"x-phi\":true", field->type == RAW ? "" : ",");
     fputc('}', out);
 }

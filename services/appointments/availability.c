@@ -3,7 +3,6 @@
 #include "common/base/clock.h"
 
 #define WEEKS_AHEAD 12
-#define SLOTS_LIMIT 100
 #define SLOTS_SPAN_US (31 * DAY_US) /* one page of a calendar */
 
 static bool digits(struct str text, int32_t max, int32_t *ret_number)
@@ -90,7 +89,7 @@ err_t slot_list(struct act *act)
     const struct slots_free query = {
         .provider_id = in->provider_id, .visit_type = in->visit_type, .from_us = in->from_us,
         .to_us = in->to_us, .after_us = after.at_us > act->now_us ? after.at_us : act->now_us,
-        .limit = in->limit ? in->limit : SLOTS_LIMIT,
+        .limit = in->limit,
     };
     TRY(slots_free(act, &query, &slots));
     if (slots.n == (size_t)query.limit)

@@ -44,7 +44,7 @@ static const struct field slot_query_fields[] = {
     {"visit_type", TEXT, IN(slot_query, visit_type), REQUIRED, 1, 64},
     {"from", TIME, IN(slot_query, from_us), REQUIRED},
     {"to", TIME, IN(slot_query, to_us), REQUIRED},
-    {"limit", INT, IN(slot_query, limit), 0, 1, 200},
+    {"limit", INT, IN(slot_query, limit), 0, 1, 200, .usual = 100},
     {"cursor", TEXT, IN(slot_query, cursor), 0, 1, 256},
     {0},
 };
@@ -76,7 +76,7 @@ static const struct field visit_query_fields[] = {
     {"state", TEXT, IN(visit_query, state), 0, 1, 32, .words = visit_words},
     {"provider_id", UUID, IN(visit_query, provider_id), 0},
     {"patient_id", UUID, IN(visit_query, patient_id), 0},
-    {"limit", INT, IN(visit_query, limit), 0, 1, 200},
+    {"limit", INT, IN(visit_query, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(visit_query, cursor), 0, 1, 256},
     {0},
 };

@@ -3,7 +3,6 @@
 
 #include "common/base/clock.h"
 
-#define VISITS_LIMIT 50
 #define CARE_AFTER_US (30 * DAY_US) /* a booked clinician's relation outlives the visit by this */
 #define FAR_FUTURE_US 7258118400000000LL /* 2200-01-01 */
 
@@ -138,7 +137,7 @@ err_t visit_list(struct act *act)
         .after_at_us = after.at_us, .after_id = after.id, .from_us = in->from_us,
         .to_us = in->to_us ? in->to_us : FAR_FUTURE_US, .state = in->state,
         .provider_id = in->provider_id, .patient_id = in->patient_id,
-        .limit = in->limit ? in->limit : VISITS_LIMIT,
+        .limit = in->limit,
     };
     TRY(appointments_visible(act, &query, &rows));
     struct visit *const visits = ARENA_ARRAY(act->arena, struct visit, rows.n);

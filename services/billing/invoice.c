@@ -1,7 +1,5 @@
 #include "services/billing/billing.h"
 
-#define INVOICES_LIMIT 50
-
 static const ProtobufCMessage *event_of(struct act *act, invoice_event kind,
                                         const struct invoice *row)
 {
@@ -55,7 +53,7 @@ err_t bill_list(struct act *act)
     const struct invoices_visible query = {
         .after_at_us = after.at_us, .after_id = after.id, .state = in->state,
         .patient_id = in->patient_id, .visit_id = in->visit_id,
-        .limit = in->limit ? in->limit : INVOICES_LIMIT,
+        .limit = in->limit,
     };
     TRY(invoices_visible(act, &query, &rows));
     struct bill *const bills = ARENA_ARRAY(act->arena, struct bill, rows.n + 1);

@@ -12,7 +12,7 @@ static const struct field invoice_query_fields[] = {
     {"patient_id", UUID, IN(invoice_query, patient_id), 0},
     {"visit_id", UUID, IN(invoice_query, visit_id), 0},
     {"state", TEXT, IN(invoice_query, state), 0, 1, 32, .words = state_words},
-    {"limit", INT, IN(invoice_query, limit), 0, 1, 200},
+    {"limit", INT, IN(invoice_query, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(invoice_query, cursor), 0, 1, 256},
     {0},
 };

@@ -111,8 +111,7 @@ err_t channel_history(struct act *act)
 
     TRY(act_allow(act, act->grant->patient));
     TRY(stream_get(act, &(struct stream_get){.id = act->grant->channel}, &stream));
-    TRY(messages_read(act, &stream, in->after_offset, in->limit ? in->limit : PAGE_MESSAGES,
-                      &page.messages));
+    TRY(messages_read(act, &stream, in->after_offset, in->limit, &page.messages));
 
     page.top = stream.top;
     page.more = in->after_offset + (int64_t)page.messages.n < stream.top;
@@ -124,7 +123,6 @@ err_t channel_history(struct act *act)
 err_t channel_read(struct act *act)
 {
     const struct history_query *in = act->in;
-    const int64_t limit = in->limit ? in->limit : 50;
     struct str next = STR_NONE;
     struct cursor cursor;
     struct stream stream;
@@ -136,7 +134,7 @@ err_t channel_read(struct act *act)
 
     const int64_t after =
         in->cursor.p ? cursor.at_us : in->after_offset; /* the cursor of an offset */
-    TRY(messages_read(act, &stream, after, limit, &said));
+    TRY(messages_read(act, &stream, after, in->limit, &said));
     const int64_t last = after + (int64_t)said.n;
     act_resource(act, stream.id, last);
     if (last < stream.top && said.n) next = act_cursor(act, (struct cursor){last, stream.id});

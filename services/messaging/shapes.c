@@ -70,7 +70,7 @@ const struct shape sent_shape = {"Sent", sizeof(struct sent), sent_fields};
 
 static const struct field history_fields[] = {
     {"after_offset", INT, IN(history, after_offset), 0, 0, INT64_MAX},
-    {"limit", INT, IN(history, limit), 0, 1, PAGE_MESSAGES},
+    {"limit", INT, IN(history, limit), 0, 1, PAGE_MESSAGES, .usual = PAGE_MESSAGES},
     {0},
 };
 const struct shape history_shape = {"History", sizeof(struct history), history_fields};
@@ -85,7 +85,7 @@ const struct shape page_shape = {"HistoryPage", sizeof(struct page), page_fields
 
 static const struct field history_query_fields[] = {
     {"after_offset", INT, IN(history_query, after_offset), 0, 0, INT64_MAX},
-    {"limit", INT, IN(history_query, limit), 0, 1, 200},
+    {"limit", INT, IN(history_query, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(history_query, cursor), 0, 1, 256},
     {0},
 };

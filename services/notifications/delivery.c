@@ -1,7 +1,5 @@
 #include "services/notifications/notifications.h"
 
-#define DELIVERIES_LIMIT 50
-
 /* GET /v1/notifications: one's own, so nobody's relation is asked. */
 err_t delivery_list(struct act *act)
 {
@@ -16,7 +14,7 @@ err_t delivery_list(struct act *act)
         .patient_id = act->who.patient,
         .before_at_us = before.at_us ? before.at_us : INT64_MAX,
         .before_id = before.id,
-        .limit = in->limit ? in->limit : DELIVERIES_LIMIT,
+        .limit = in->limit,
     };
     TRY(deliveries_own(act, &query, &rows));
     if (rows.n == (size_t)query.limit) {

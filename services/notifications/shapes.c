@@ -6,7 +6,7 @@
 static const char *const state_words[] = {"pending", "sending", "sent", "failed", NULL};
 
 static const struct field delivery_query_fields[] = {
-    {"limit", INT, IN(delivery_query, limit), 0, 1, 200},
+    {"limit", INT, IN(delivery_query, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(delivery_query, cursor), 0, 1, 256},
     {0},
 };

@@ -1,7 +1,7 @@
 #include "common/app/sql.h"
 #include "services/patients/patients.h"
 
-#define PATIENTS_LIMIT 50
+#define FOUND_MAX 50
 
 static const ProtobufCMessage *event_of(struct act *act, const struct patient *row)
 {
@@ -153,7 +153,7 @@ err_t patient_list(struct act *act)
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct patients_visible query = {
         .after_at_us = after.at_us, .after_id = after.id,
-        .limit = in->limit ? in->limit : PATIENTS_LIMIT,
+        .limit = in->limit,
     };
     TRY(patients_visible(act, &query, &rows));
     TRY(patients_open(act, &rows, &patients));
@@ -195,7 +195,7 @@ err_t patient_search(struct act *act)
     const struct patients_found query = {
         .name_index = index.of[INDEX_NAME], .mrn_index = index.of[INDEX_MRN],
         .phone_index = index.of[INDEX_PHONE], .email_index = index.of[INDEX_EMAIL],
-        .limit = PATIENTS_LIMIT,
+        .limit = FOUND_MAX,
     };
     TRY(patients_found(act, &query, &rows));
     TRY(patients_open(act, &rows, &patients));

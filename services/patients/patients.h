@@ -51,8 +51,9 @@ struct record_reply {
     struct coded about;
 };
 
-extern const struct shape registration_shape, demographics_shape, list_query_shape, search_shape,
-    patient_shape, allergy_post_shape, coded_post_shape, record_put_shape, record_shape;
+extern const struct shape registration_shape, demographics_shape, list_query_shape,
+    records_query_shape, search_shape, patient_shape, allergy_post_shape, coded_post_shape,
+    record_put_shape, record_shape;
 
 /* ---- blind indexes: index.c ---- */
 

@@ -1,8 +1,6 @@
 /* The chart: each allergy, condition and medicine is a row, sealed and told on its own. */
 #include "services/patients/patients.h"
 
-#define RECORDS_LIMIT 200
-
 typedef Telecura__V1__RecordEvent__Kind record_event;
 
 static const struct {
@@ -128,7 +126,7 @@ static err_t record_list(struct act *act, enum kind kind)
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct records_of query = {
         .patient_id = act->path_id, .kind = (int32_t)kind, .after_id = after.id,
-        .limit = in->limit ? in->limit : RECORDS_LIMIT,
+        .limit = in->limit,
     };
     TRY(records_of(act, &query, &rows));
     TRY(records_open(act, &rows, &records));

@@ -44,12 +44,15 @@ static const struct field patient_fields[] = {
 };
 const struct shape patient_shape = {"Patient", sizeof(struct patient_reply), patient_fields};
 
-static const struct field list_query_fields[] = {
-    {"limit", INT, IN(list_query, limit), 0, 1, 200},
-    {"cursor", TEXT, IN(list_query, cursor), 0, 1, 256},
-    {0},
-};
+#define PAGE_QUERY(usual_limit) \
+    {"limit", INT, IN(list_query, limit), 0, 1, 200, .usual = (usual_limit)}, \
+    {"cursor", TEXT, IN(list_query, cursor), 0, 1, 256}
+
+static const struct field list_query_fields[] = {PAGE_QUERY(50), {0}};
+static const struct field records_query_fields[] = {PAGE_QUERY(200), {0}};
 const struct shape list_query_shape = {"PageQuery", sizeof(struct list_query), list_query_fields};
+const struct shape records_query_shape = {"RecordsQuery", sizeof(struct list_query),
+                                          records_query_fields};
 
 static const struct field search_fields[] = {
     {"family_name", TEXT, IN(search, family_name), PHI, 1, 200},

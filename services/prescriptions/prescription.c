@@ -1,7 +1,5 @@
 #include "services/prescriptions/prescriptions.h"
 
-#define PRESCRIPTIONS_LIMIT 50
-
 /* ---- what handlers share ---- */
 
 /* Drafts are between those who write them. */
@@ -303,7 +301,7 @@ err_t rx_list(struct act *act)
     const struct prescriptions_visible query = {
         .after_at_us = after.at_us, .after_id = after.id, .drafts = shows_drafts(act),
         .state = in->state, .patient_id = in->patient_id, .visit_id = in->visit_id,
-        .limit = in->limit ? in->limit : PRESCRIPTIONS_LIMIT,
+        .limit = in->limit,
     };
     TRY(prescriptions_visible(act, &query, &rows));
     struct rx *const list = ARENA_ARRAY(act->arena, struct rx, rows.n + 1);

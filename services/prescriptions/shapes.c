@@ -30,7 +30,7 @@ static const struct field prescription_query_fields[] = {
     {"patient_id", UUID, IN(prescription_query, patient_id), 0},
     {"visit_id", UUID, IN(prescription_query, visit_id), 0},
     {"state", TEXT, IN(prescription_query, state), 0, 1, 32, .words = state_words},
-    {"limit", INT, IN(prescription_query, limit), 0, 1, 200},
+    {"limit", INT, IN(prescription_query, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(prescription_query, cursor), 0, 1, 256},
     {0},
 };

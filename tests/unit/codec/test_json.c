@@ -28,7 +28,7 @@ static const char *const kinds[] = {"video", "voice", NULL};
 
 static const struct field line_fields[] = {
     {"text", TEXT, offsetof(struct line, text), REQUIRED | PHI, 1, 10, NULL, NULL},
-    {"amount", INT, offsetof(struct line, amount), 0, -5, 5, NULL, NULL},
+    {"amount", INT, offsetof(struct line, amount), 0, -5, 5, .usual = 2},
     {0},
 };
 static const struct shape line_shape = {"Line", sizeof(struct line), line_fields};
@@ -411,6 +411,25 @@ static void a_long_list_encodes(void **state)
     assert_string_equal(fault.code, "range");
 }
 
+static void an_absent_number_is_the_usual_one(void **state)
+{
+    static const struct { const char *text, *query; int64_t amount; } rows[] = {
+        {"{\"text\":\"x\"}", "text=x", 2},
+        {"{\"text\":\"x\",\"amount\":0}", "text=x&amount=0", 0},
+    };
+    struct line line;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(json_decode(&line_shape, str_bytes(str_of(rows[i].text)), arena, &line,
+                                     &fault), ERR_OK);
+        assert_int_equal(line.amount, rows[i].amount);
+        assert_int_equal(json_decode_query(&line_shape, str_of(rows[i].query), arena, &line,
+                                           &fault), ERR_OK);
+        assert_int_equal(line.amount, rows[i].amount);
+    }
+}
+
 static void the_schema_says_it_all(void **state)
 {
     static char text[4096];
@@ -425,7 +444,8 @@ static void the_schema_says_it_all(void **state)
         text,
         "{\"type\":\"object\",\"properties\":{"
         "\"text\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":10,\"x-phi\":true},"
-        "\"amount\":{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":-5,\"maximum\":5}},"
+        "\"amount\":{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":-5,\"maximum\":5,"
+        "\"default\":2}},"
         "\"required\":[\"text\"],\"additionalProperties\":false}\n"
         "{\"type\":\"object\",\"properties\":{"
         "\"id\":{\"type\":\"string\",\"format\":\"uuid\"},"
@@ -490,6 +510,7 @@ int main(void)
         cmocka_unit_test(queries_follow_the_shape),
         cmocka_unit_test(what_is_encoded_decodes_to_the_same),
         cmocka_unit_test(a_long_list_encodes),
+        cmocka_unit_test(an_absent_number_is_the_usual_one),
         cmocka_unit_test(the_schema_says_it_all),
         cmocka_unit_test(the_walk_sees_every_mention),
         cmocka_unit_test(a_full_arena_is_a_refusal),
