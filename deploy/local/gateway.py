@@ -1,10 +1,14 @@
 """gateway - HAProxy's configuration: routes, limits, and the problem bodies that it answers itself.
 
+Those say what the services would: they are made from common/base/errors.def.
 The rules stand in deploy/gateway/haproxy.cfg. The routes are those that the services describe
 (routes.map beside their binaries, made by tools/openapi.py), else deploy/gateway/routes.map. Here
 they become a file with this suite's ports. Limits are generous: a test run is one busy address.
 """
+import functools
+import http
 import json
+import re
 import string
 
 import suite
@@ -14,62 +18,54 @@ REQUESTS_PER_10S = 20000        # an address
 PERSON_PER_10S = 10000          # a person
 BODY_BYTES_MAX = 1 << 20
 
-# status: (code, title) as in common/base/errors.def
-PROBLEMS = {
-    400: ("bad_request", "The request is malformed."),
-    401: ("unauthenticated", "Sign in first."),
-    404: ("not_found", "There is no such thing, or it is not yours to see."),
-    405: ("method_not_allowed", "This path does not take that method."),
-    408: ("deadline", "The request took too long to arrive."),
-    413: ("too_large", "The body is too large."),
-    429: ("too_many_requests", "Slow down."),
-    500: ("internal", "Something failed here; it is recorded."),
-    502: ("unavailable", "A part of the suite is unavailable; try again."),
-    503: ("unavailable", "A part of the suite is unavailable; try again."),
-    504: ("deadline", "It took too long; the same Idempotency-Key finds what was done."),
-}
+ERROR_ROW = re.compile(r'^ERR\(\w+, (\d+), \w+, "(\w+)", "(.+)"\)$', re.M)
 EXTRA_HEADERS = {
     401: "hdr WWW-Authenticate Bearer",
     405: 'hdr Allow "GET, HEAD, POST, PUT, PATCH, DELETE"',
     429: "hdr Retry-After 10",
 }
 # What HAProxy answers by itself -> what we answer instead. Its 403 is an odd sign in a header name.
-OWN_ERRORS = {
-    400: (400, "Bad Request"), 403: (400, "Bad Request"), 408: (408, "Request Timeout"),
-    500: (500, "Internal Server Error"), 502: (502, "Bad Gateway"),
-    503: (503, "Service Unavailable"), 504: (504, "Gateway Timeout"),
-}
+OWN_ERRORS = {400: "bad_request", 403: "bad_request", 408: "request_timeout", 500: "internal",
+              502: "unavailable", 503: "unavailable", 504: "deadline"}
 
 
-def problem(status, code=None, title=None):
-    known_code, known_title = PROBLEMS[status]
-    code = code or known_code
-    return json.dumps({"type": f"/problems/{code}", "title": title or known_title,
-                       "status": status, "code": code, "retryable": status in (408, 429, 502, 503)},
-                      separators=(",", ":"))
+@functools.cache
+def errors():
+    """code: (status, title), as the services answer."""
+    rows = ERROR_ROW.findall((TREE / "common/base/errors.def").read_text())
+    return {code: (int(status), title) for status, code, title in rows}
 
 
-def refuse(status, code=None, title=None):
-    body = problem(status, code, title)
-    return (f"return status {status} content-type application/problem+json string '{body}' "
+def problem(code):
+    """The status, and the body."""
+    status, title = errors()[code]
+    return status, json.dumps({"type": f"/problems/{code}", "title": title, "status": status, "code": code,
+                               "retryable": status in (408, 429, 503)}, separators=(",", ":"))
+
+
+def refuse(code):
+    status, body = problem(code)
+    quoted = body.replace("'", r"\u0027")
+    return (f"return status {status} content-type application/problem+json string '{quoted}' "
             + EXTRA_HEADERS.get(status, "")).rstrip()
 
 
 def write(place):
     etc = place.run / "etc"
-    errors = place.folder("etc/errors")
-    for status, (answered, reason) in OWN_ERRORS.items():
-        body = problem(answered)
-        write_file(errors / f"{status}.http",
-                   f"HTTP/1.1 {answered} {reason}\r\ncontent-type: application/problem+json\r\n"
+    folder = place.folder("etc/errors")
+    for status, code in OWN_ERRORS.items():
+        answered, body = problem(code)
+        write_file(folder / f"{status}.http",
+                   f"HTTP/1.1 {answered} {http.HTTPStatus(answered).phrase}\r\n"
+                   "content-type: application/problem+json\r\n"
                    f"content-length: {len(body)}\r\ncache-control: no-store\r\n"
                    f"connection: close\r\n\r\n{body}")
     routes = read_routes(place)
     write_file(etc / "routes.map", "".join(f"{path} {name}\n" for path, name in routes.items()))
     template = string.Template((TREE / "deploy/gateway/haproxy.cfg").read_text())
     text = template.substitute(
-        {f"refuse_{status}": refuse(status) for status in PROBLEMS},
-        error_files="\n".join(f"    errorfile {status} {errors}/{status}.http"
+        {f"refuse_{code}": refuse(code) for code in errors()},
+        error_files="\n".join(f"    errorfile {status} {folder}/{status}.http"
                               for status in OWN_ERRORS),
         token_rules=token_rules(place), etc=etc, tls=place.run / "tls", port=place.port("gateway"),
         keycloak_port=place.port("keycloak"), requests_per_10s=REQUESTS_PER_10S,
@@ -91,8 +87,7 @@ def token_rules(place):
     The algorithm is pinned before jwt_verify sees it. Two key slots, so that a rotation at the
     identity provider ends no session."""
     keys = place.run / "keys"
-    no = refuse(401)
-    expired = refuse(401, "token_expired", "The sign-in has expired; sign in again.")
+    no, expired = refuse("unauthenticated"), refuse("token_expired")
     checked = "\n".join(f"    http-request {line}" for line in [
         "set-var(txn.jwt) http_auth_bearer if !open",
         "set-var(txn.alg) var(txn.jwt),jwt_header_query('$.alg') if !open",
@@ -112,7 +107,7 @@ def token_rules(place):
         f"{no} if !open !{{ var(txn.exp) -m found }}",
         f"{expired} if !open {{ var(txn.exp),sub(txn.now) -m int le 0 }}",
         "track-sc1 var(txn.sub) table by_person if !open",
-        f"{refuse(429)} if !open {{ sc_http_req_rate(1) gt {PERSON_PER_10S} }}",
+        f"{refuse('too_many_requests')} if !open {{ sc_http_req_rate(1) gt {PERSON_PER_10S} }}",
     ])
     return checked + "\n"
 

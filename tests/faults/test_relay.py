@@ -17,7 +17,7 @@ from visit import rfc3339
 
 KILLS, ACKS_A_KILL = 20, 5
 OFF, DAYS = datetime.timedelta(hours=3), 6      # what is nearer is left to those who visit
-AGAIN, AGAIN_S = (502, 503, 504, 429), 0.05
+AGAIN, AGAIN_S = (503, 429), 0.05
 
 
 class Clients(threading.Thread):
