@@ -483,6 +483,25 @@ static int verify(void)
     return sound ? 0 : EXIT_BUG;
 }
 
+static int command(int argc, char **argv)
+{
+    const struct common_settings *set = self.settings;
+    static struct http_tls tls;
+
+    for (const struct command *row = self.service->commands; row && row->name; row++) {
+        if (strcmp(row->name, argv[0]) != 0) continue;
+        tls = (struct http_tls){set->tls_ca, set->tls_cert, set->tls_key};
+        self.keys = *set->keyd ? keys_new(set->keyd, &tls, KEYS_CACHED_MAX) : NULL;
+        run_set_service(self.service->name, self.keys);
+        const int code = row->run(argc, argv);
+        effects_arena = effects_arena ? arena_free(effects_arena) : NULL;
+        self.keys = self.keys ? keys_free(self.keys) : NULL;
+        return code;
+    }
+    fprintf(stderr, "%s: no such command: %s\n", self.service->name, argv[0]);
+    return EXIT_USAGE;
+}
+
 static int settings_read(const struct service *service, const char *file)
 {
     const struct setting *const tables[] = {common_settings, service->settings, NULL};
@@ -499,7 +518,7 @@ int service_run(const struct service *service, int argc, char **argv)
     const char *file = NULL;
     int mode = 0, letter;
 
-    while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "+", options, NULL)) != -1) {
         if (letter == '?') return EXIT_USAGE;
         if (letter == 'c')
             file = optarg;
@@ -518,6 +537,7 @@ int service_run(const struct service *service, int argc, char **argv)
     }
     const int bad = settings_read(service, file);
     if (bad) return bad;
+    if (optind < argc) return command(argc - optind, argv + optind);
     if (mode == 'h') return health_ask(self.settings->inner, "/health/ready") ? 0 : EXIT_MISSING;
     if (mode == 'v') return verify();
     if (mode == 'm')

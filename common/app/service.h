@@ -10,6 +10,7 @@
  *   bin/<name> --config FILE --migrate   apply migrations as the owner role
  *   bin/<name> --config FILE --health    ask the running one; exit 0 when ready
  *   bin/<name> --config FILE --verify    PREPARE every statement, compare types
+ *   bin/<name> --config FILE WORD ...    a command of the service's own (struct command)
  *   bin/<name> --describe             all tables as JSON: routes, shapes, topics, settings, states
  *
  * Exit codes: 0 stopped, 64 bad usage, 78 bad settings, 69 a part is missing at start, 70 our bug.
@@ -76,6 +77,12 @@ struct frame {
 
 struct states { const char *machine; const struct fsm_row *rows; };
 
+/* Something done by hand, without the running service: has settings, keys and service_act(). */
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv); /* argv[0] is the name; returns the exit code */
+};
+
 struct service {
     const char *name;
     const struct setting *settings;   /* the service's own, beyond the common ones; or NULL */
@@ -88,6 +95,7 @@ struct service {
     const struct migration *migrations; /* NULL: no database */
     const struct stmt *const *stmts;
     bool owns_projections;            /* access: member, relation, consent are its own truth */
+    const struct command *commands;
     err_t (*start)(void);             /* after settings, before listening */
     void (*effects)(void);            /* the effects thread; returns when service_stopping() */
     void (*session_closed)(struct session *session); /* loop thread */

@@ -49,6 +49,10 @@ static inline struct bytes str_bytes(struct str s)
     return (struct bytes){(const uint8_t *)s.p, s.n};
 }
 
+static inline bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 static inline bool str_equal(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

@@ -75,6 +75,7 @@ static struct bytes body_pack(const struct chain *chain, struct arena *arena,
     Telecura__V1__AuditPhi body = TELECURA__V1__AUDIT_PHI__INIT;
 
     body.act = pb_uuid(arena, row->act);
+    body.event = pb_uuid(arena, row->id);
     body.action = pb_text(arena, row->action);
     body.outcome = pb_text(arena, row->outcome);
     body.error = pb_text(arena, row->error);

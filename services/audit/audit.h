@@ -8,6 +8,8 @@
  *   timers.c     published leaves become the index by which they are found          (a timer)
  *   public.c     checkpoint, tiles, entries, proofs
  *   event.c      a leaf, opened              report.c: searches and what the law asks
+ *   writer.c     the lease, and the role that moves heads
+ *   inspect.c    what is wrong with the files      fsck.c: by hand, and with the tables
  *   merkle.c note.c checkpoint.c tiles.c                      the formats, without I/O
  */
 #pragma once
@@ -109,3 +111,5 @@ err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size
 /* Reads or makes the signing key, then checks every log against the database. */
 err_t sequencer_start(void);
 void sequencer_run(void);
+/* audit --config FILE fsck [--repair] */
+int fsck_run(int argc, char **argv);

@@ -1,15 +1,15 @@
 #include "services/audit/log.h"
 
+#include "common/base/log.h"
 #include "services/audit/audit.h"
 #include "services/audit/heads.h"
+#include "services/audit/inspect.h"
 #include "services/audit/stage.h"
 #include "services/audit/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
-
-#define STAGING "staging"
 
 void log_origin(struct uuid org, int64_t now_us, char ret[LOG_ORIGIN_MAX])
 {
@@ -37,6 +37,20 @@ static err_t tile_fetch(void *dir, unsigned level, uint64_t n, unsigned width, u
 struct merkle_tree log_tree(const char *dir, uint64_t size)
 {
     return (struct merkle_tree){.size = size, .read = tile_fetch, .user = (void *)(uintptr_t)dir};
+}
+
+err_t log_leaf(const char *dir, uint64_t index, struct arena *arena, struct bytes *ret)
+{
+    const unsigned at = (unsigned)(index % TILES_WIDTH);
+    struct bytes bundle;
+
+    TRY(store_tile(dir, (struct tile){TILES_ENTRIES, index / TILES_WIDTH, at + 1}, arena, &bundle));
+    for (unsigned i = 0; i <= at; i++) {
+        if (!tiles_entry_next(&bundle, ret))
+            return err_raise(ERR_CORRUPT, "%s: the bundle of leaf %" PRIu64 " is too short", dir,
+                             index);
+    }
+    return ERR_OK;
 }
 
 err_t log_published(const char *dir, const struct note_key *key, struct arena *arena,
@@ -159,25 +173,25 @@ err_t log_stage(const struct log *log, const struct bytes *leaves, size_t n, str
     *ret_next = (struct checkpoint){str_of(log->origin), frontier.size, merkle_root(&frontier)};
     const struct str note = note_sign(arena, checkpoint_text(arena, ret_next), &log->key);
     stage_add(stage, STR("checkpoint"), str_bytes(note));
-    return store_write(log->dir, STAGING, stage_pack(arena, stage));
+    return store_write(log->dir, LOG_STAGING, stage_pack(arena, stage));
 }
 
-/* What the staging file would make of the log; ERR_NOT_FOUND when there is none. */
-static err_t staged(const struct log *log, struct arena *arena, struct stage *ret_stage,
-                    struct checkpoint *ret_next)
+err_t log_staged(const struct log *log, struct arena *arena, struct stage *ret_stage,
+                 struct checkpoint *ret_next)
 {
     struct bytes bytes;
     struct note note;
 
-    TRY(store_read(log->dir, STAGING, arena, &bytes));
+    TRY(store_read(log->dir, LOG_STAGING, arena, &bytes));
     if (!stage_parse(bytes, ret_stage))
-        return err_raise(ERR_CORRUPT, "%s/" STAGING ": is damaged", log->dir);
+        return err_raise(ERR_CORRUPT, "%s/" LOG_STAGING ": is damaged", log->dir);
 
     const struct stage_file *last = &ret_stage->files[ret_stage->count - 1];
     const struct str text = {(const char *)last->bytes.p, last->bytes.n};
     if (note_open(text, &log->key, 1, &note) != ERR_OK || !checkpoint_parse(note.text, ret_next) ||
         !str_equal(ret_next->origin, log->key.name))
-        return err_raise(ERR_CORRUPT, "%s/" STAGING ": its checkpoint is not this log's", log->dir);
+        return err_raise(ERR_CORRUPT, "%s/" LOG_STAGING ": its checkpoint is not this log's",
+                         log->dir);
     return ERR_OK;
 }
 
@@ -207,9 +221,10 @@ err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *
     struct stage *const stage = ARENA_NEW(arena, struct stage);
     struct checkpoint found;
 
-    TRY(staged(log, arena, stage, &found));
+    TRY(log_staged(log, arena, stage, &found));
     if (!same_tree(&found, next))
-        return err_raise(ERR_CORRUPT, "%s/" STAGING ": somebody else writes this log", log->dir);
+        return err_raise(ERR_CORRUPT, "%s/" LOG_STAGING ": somebody else writes this log",
+                         log->dir);
     TRY(heads_add(log->dir, next, arena));
     for (size_t i = 0; i < stage->count; i++)
         TRY(store_write(log->dir, arena_cstr(arena, stage->files[i].name), stage->files[i].bytes));
@@ -218,7 +233,7 @@ err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *
 
         if (tiles_parse(stage->files[i].name, &tile)) store_tile_prune(log->dir, tile);
     }
-    TRY(store_remove(log->dir, STAGING));
+    TRY(store_remove(log->dir, LOG_STAGING));
     return frontier_load(log, next);
 }
 
@@ -229,12 +244,12 @@ static err_t staging_settle(struct log *log, const struct checkpoint *head, stru
 {
     struct stage *const stage = ARENA_NEW(arena, struct stage);
     struct checkpoint next;
-    const err_t err = staged(log, arena, stage, &next);
+    const err_t err = log_staged(log, arena, stage, &next);
 
     if (err == ERR_NOT_FOUND) return ERR_OK;
     if (err != ERR_OK) return err;
     if (same_tree(&next, head)) return log_publish(log, head, arena);
-    return stage->old_size <= head->size ? store_remove(log->dir, STAGING) : ERR_OK;
+    return stage->old_size <= head->size ? store_remove(log->dir, LOG_STAGING) : ERR_OK;
 }
 
 static err_t behind(const struct log *log, const char *what, uint64_t has, const char *other,
@@ -273,6 +288,24 @@ static err_t sides_compare(const struct log *log, const struct checkpoint *head,
     return ERR_OK;
 }
 
+static void damage_log(const char *line)
+{
+    log_line(LOG_FAULT, "log_damaged", "%s", line);
+}
+
+/* Every entry and every tile; each damage is a line of its own. */
+static err_t tree_check(const struct log *log, const struct checkpoint *head)
+{
+    struct inspection in = {.dir = log->dir, .key = &log->key, .head = *head, .say = damage_log};
+
+    inspect_tree(&in);
+    return in.found == 0 ? ERR_OK
+                         : err_raise(ERR_CORRUPT,
+                                     "%s: %" PRIu64 " damages: stop, and see what "
+                                     "`audit --config FILE fsck` says",
+                                     log->dir, in.found);
+}
+
 err_t log_load(struct log *log, const struct head *row, bool deep, struct arena *arena)
 {
     struct checkpoint head = {str_of(log->origin), (uint64_t)row->size, {{0}}}, published, grown;
@@ -289,6 +322,6 @@ err_t log_load(struct log *log, const struct head *row, bool deep, struct arena 
     else if (err != ERR_OK)
         return err;
     TRY(sides_compare(log, &head, &published, &grown));
-    TRY(frontier_load(log, &head));
-    return deep ? log_check(log->dir, &head, arena) : ERR_OK;
+    if (deep) TRY(tree_check(log, &head));
+    return frontier_load(log, &head);
 }

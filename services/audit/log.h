@@ -24,6 +24,7 @@
 #define LOG_DIR_MAX 400
 #define LOG_ORIGIN_MAX 80
 #define LOG_BATCH_MAX 256
+#define LOG_STAGING "staging"
 
 struct head;
 
@@ -46,13 +47,16 @@ err_t log_load(struct log *log, const struct head *head, bool deep, struct arena
 /* The next checkpoint. @log stays as it is. */
 err_t log_stage(const struct log *log, const struct bytes *leaves, size_t n, struct arena *arena,
                 struct checkpoint *ret_next);
+/* What the staging file would make of the log; ERR_NOT_FOUND when there is none. */
+struct stage;
+err_t log_staged(const struct log *log, struct arena *arena, struct stage *ret_stage,
+                 struct checkpoint *ret_next);
 /* What is staged, which must be @next; then @log stands at its end. */
 err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *arena);
 
-/* Every entry and every tile of the tree of @checkpoint: ERR_CORRUPT names the first file that does
- * not fit. */
-err_t log_check(const char *dir, const struct checkpoint *checkpoint, struct arena *arena);
 /* The published checkpoint: its text, and what it says; size 0 when there is none. */
 err_t log_published(const char *dir, const struct note_key *key, struct arena *arena,
                     struct str *ret_note, struct checkpoint *ret);
+/* One leaf of the published tree, in the arena. */
+err_t log_leaf(const char *dir, uint64_t index, struct arena *arena, struct bytes *ret);
 struct merkle_tree log_tree(const char *dir, uint64_t size);

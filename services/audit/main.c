@@ -1,5 +1,7 @@
 #include "services/audit/audit.h"
 
+static const struct command commands[] = {{"fsck", fsck_run}, {0}};
+
 static const struct service audit_service = {
     .name = "audit",
     .settings = audit_setting_rows,
@@ -9,6 +11,7 @@ static const struct service audit_service = {
     .timers = audit_timers,
     .migrations = audit_migrations,
     .stmts = audit_stmts,
+    .commands = commands,
     .start = sequencer_start,
     .effects = sequencer_run,
 };

@@ -265,6 +265,16 @@ err_t store_tile(const char *dir, struct tile tile, struct arena *arena, struct 
     return cut(tile, ret) ? ERR_OK : err_raise(ERR_CORRUPT, "%s/%s: is too short", dir, name);
 }
 
+err_t store_read_widest(const char *dir, struct tile tile, struct arena *arena, struct bytes *ret)
+{
+    char name[TILES_PATH_MAX];
+
+    tile.width = widest(dir, tile);
+    if (tile.width == 0) return ERR_NOT_FOUND;
+    tiles_path(tile, name);
+    return store_read(dir, name, arena, ret);
+}
+
 void store_tile_prune(const char *dir, struct tile tile)
 {
     const struct path folder = partials_of(dir, tile);

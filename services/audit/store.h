@@ -32,5 +32,7 @@ err_t store_remove(const char *dir, const char *path); /* absent is fine */
 
 /* The tile at its width, or cut from a wider one. ERR_CORRUPT when it is too short. */
 err_t store_tile(const char *dir, struct tile tile, struct arena *arena, struct bytes *ret);
+/* The file of the tile as it is, cut or not: for what can still be saved of it. */
+err_t store_read_widest(const char *dir, struct tile tile, struct arena *arena, struct bytes *ret);
 /* Removes the narrower partials of @tile, which has just been published. */
 void store_tile_prune(const char *dir, struct tile tile);

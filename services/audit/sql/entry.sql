@@ -6,6 +6,7 @@
 -- row placed_leaf (producer text, event_id uuid, seq int8, leaf_index int8)
 -- row incident_seen (times int8)
 -- row found_leaf (leaf_index int8)
+-- row entry_row (producer text, seq int8, event_id uuid, subject bytea, leaf_index int8)
 
 -- tail_find  :one tail
 -- Where the producer stands, and what is known already under that number or that event. Before the
@@ -83,3 +84,15 @@ UPDATE entry SET leaf = NULL WHERE org = :org AND leaf IS NOT NULL AND leaf_inde
 SELECT leaf_index FROM entry
 WHERE org = :org AND event_id = :event_id::uuid AND leaf_index IS NOT NULL
 ORDER BY leaf_index LIMIT 1;
+
+-- entries_between  :many entry_row
+SELECT producer, seq, event_id, coalesce(subject, '') AS subject, leaf_index FROM entry
+WHERE org = :org AND leaf_index >= :first::int8 AND leaf_index < :end::int8 ORDER BY leaf_index;
+
+-- entry_restore  :exec
+-- A row as the log has it. Its MAC is not in the log: a repeated record is compared with the leaf.
+INSERT INTO entry (org, producer, seq, event_id, mac, subject, leaf_index)
+VALUES (:org, :producer::text, :seq::int8, :event_id::uuid, '', :subject?::bytea, :index::int8)
+ON CONFLICT (org, leaf_index) DO UPDATE SET
+    producer = excluded.producer, seq = excluded.seq, event_id = excluded.event_id,
+    mac = excluded.mac, subject = excluded.subject;

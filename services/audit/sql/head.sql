@@ -39,3 +39,8 @@ SELECT org, origin, size, root, at FROM moved;
 -- leaves_count  :one leaves_known
 -- How many leaves have their place.
 SELECT count(*) FROM entry WHERE org = :org AND leaf_index IS NOT NULL;
+
+-- trees_signed  :many head
+-- From one size on, a page.
+SELECT org, origin, size, root, at FROM heads.tree
+WHERE org = :org AND origin = :origin::text AND size >= :from::int8 ORDER BY size LIMIT 1000;

@@ -10,10 +10,12 @@ import telecura
 from postgres import quote
 from telecura import ORG, ROOT, bin_folder, free_port
 
-# One way to a leaf that needs no producer: a row as record.c would stage it.
+# One way to a leaf that needs no producer: a row as record.c would stage it. Nobody can open it.
 STAGE = ("INSERT INTO entry (org, producer, seq, event_id, mac, leaf) "
          "SELECT {org}, 'test', n, gen_random_uuid(), decode(repeat('00', 32), 'hex'), "
-         "decode(md5('leaf ' || n) || repeat('ab', (n % 200)::int), 'hex') "
+         "'\\x0124'::bytea || convert_to({org}, 'UTF8') || '\\x0474657374'::bytea || int8send(n) "
+         "|| int8send(1700000000000 + n) || '\\x01'::bytea || decode(repeat('00', 48), 'hex') "
+         "|| int2send((16 + n % 200)::int2) || decode(md5('leaf ' || n) || repeat('ab', (n % 200)::int), 'hex') "
          "FROM generate_series((SELECT coalesce(max(seq), 0) FROM entry WHERE org = {org}) + 1, "
          "(SELECT coalesce(max(seq), 0) FROM entry WHERE org = {org}) + {count}) AS n")
 
@@ -58,6 +60,12 @@ class Log:
         assert self.api.value(f"SELECT count(DISTINCT leaf_index) {rows}") == size
         assert self.api.value(f"SELECT coalesce(max(leaf_index) + 1, 0) {rows}") == size
         return size
+
+    def fsck(self, *words):
+        """(exit code, lines) of audit fsck; the service has been stopped."""
+        self.release_lease()
+        done = self.api.command("--config", self.api.config, "fsck", *words)
+        return done.returncode, done.stdout.splitlines()
 
     def release_lease(self):
         """What the lease's end does, without waiting for it."""

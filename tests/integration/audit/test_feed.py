@@ -7,16 +7,21 @@ import http.client
 import json
 import os
 import random
+import shutil
 import socket
 import ssl
 import struct
+import sys
 import time
 import uuid
 
 import pytest
 
 from postgres import quote
-from telecura import ORG, OTHER_ORG
+from telecura import ORG, OTHER_ORG, ROOT
+
+sys.path.append(f"{ROOT}/tests/e2e")
+import paper        # noqa: E402
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 NIL = str(uuid.UUID(int=0))  # the suite itself
@@ -359,6 +364,49 @@ def test_what_kafka_lost_is_sent_again(feed, go_reader):
     feed.verified(go_reader)
     assert feed.api.value(f"SELECT count(*) FROM incident WHERE org = {quote(ORG)} AND closed_at IS NULL "
                           "AND kind = 'gap'") == 0
+
+
+def logged(feed):
+    """Every leaf, as an export has it."""
+    folder = feed.export()
+    leaves = paper.read_export(folder)
+    shutil.rmtree(folder)
+    return leaves
+
+
+def test_rows_are_made_again_from_the_log(feed, go_reader):
+    """Every leaf opens, so fsck knows event and patient of it; a record that its producer repeats is
+    then known by its leaf."""
+    cal = feed.suite.patient()
+    ids = feed.act(5, patient=cal.patient)
+    feed.receipted()
+    feed.settle()
+    assert feed.producer.stop() == 0 and feed.api.stop() == 0
+    columns = "org, producer, seq, event_id, subject, leaf_index"
+    of_these = f"event_id IN ({', '.join(map(quote, ids))})"
+    rows = f"SELECT {columns} FROM entry ORDER BY org, leaf_index"
+    before = feed.api.rows(rows)
+    prev, again = feed.api.rows(f"SELECT seq, encode(mac, 'hex') AS mac, leaf_index FROM entry WHERE org = "
+                                f"{quote(ORG)} AND producer = 'appointments' ORDER BY seq DESC LIMIT 2")[::-1]
+    feed.api.execute(f"DELETE FROM entry WHERE {of_these} AND leaf_index % 2 = 0; "
+                     f"UPDATE entry SET subject = NULL WHERE {of_these}")
+    code, said = feed.fsck()
+    assert code == 1 and sum("table entry: leaf" in line for line in said) == 5, said
+    assert feed.api.rows(rows) != before
+    code, said = feed.fsck("--repair")
+    assert code == 0 and sum("repaired: row made again from the leaf" in line for line in said) == 5, said
+    assert feed.api.rows(rows) == before
+    feed.api.start()
+    feed.producer.start()
+    conflicts = feed.incidents("conflict")
+    feed.api.execute(f"UPDATE entry SET mac = '' WHERE org = {quote(ORG)} AND seq = {again['seq']} "
+                     "AND producer = 'appointments'")
+    forge(feed, again["seq"], logged(feed)[again["leaf_index"]], bytes.fromhex(prev["mac"]),
+          bytes.fromhex(again["mac"]), mac_key_of(feed.suite, "appointments")[0])
+    feed.receipted()
+    assert feed.incidents("conflict") == conflicts
+    assert feed.api.get(f"/v1/audit/events/{ids[0]}", who=feed.suite.person("auditor")).status == 200
+    feed.verified(go_reader)
 
 
 def test_killed_at_random_under_a_stream(feed, go_reader):

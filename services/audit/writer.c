@@ -1,0 +1,153 @@
+#include "services/audit/writer.h"
+
+#include "common/base/clock.h"
+#include "common/io/sql.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#define LEASE_MS 3000
+#define KEEP_US (1 * SECOND_US)
+#define ARENA_BYTES_MAX ((size_t)160 << 20)
+
+struct writer writer;
+
+static struct db *heads;
+static struct uuid holder;
+static int64_t kept_us;
+
+struct tx_frame writer_frame(struct uuid org)
+{
+    return (struct tx_frame){.org = org,
+                             .now_us = clock_real_us(),
+                             .arena = writer.arena,
+                             .deadline_us = clock_mono_us() + 10 * SECOND_US};
+}
+
+/* ---- the lease ---- */
+
+err_t writer_keep(void)
+{
+    const struct tx_frame frame = writer_frame(UUID_NIL);
+    const struct lease_take take = {STR("sequencer"), holder, LEASE_MS};
+    struct lease_held held = {writer.epoch};
+    bool ours = false;
+
+    if (writer.holds && clock_mono_us() - kept_us < KEEP_US) return ERR_OK;
+    const int64_t asked_us = clock_mono_us();
+    struct tx *tx = tx_begin(writer.db, &frame);
+    err_t err = lease_take(tx, &take, &held, &ours);
+    if (err == ERR_OK) {
+        err = tx_commit(tx);
+    } else {
+        tx_rollback(tx);
+    }
+    writer.holds = err == ERR_OK && ours;
+    writer.epoch = held.epoch;
+    kept_us = asked_us;
+    return err;
+}
+
+static void lease_leave(void)
+{
+    const struct tx_frame frame = writer_frame(UUID_NIL);
+    struct tx *tx = tx_begin(writer.db, &frame);
+
+    lease_drop(tx, &(struct lease_drop){STR("sequencer"), holder});
+    (void)!tx_commit(tx); /* it ends by itself */
+}
+
+/* ---- heads ---- */
+
+err_t writer_fence(struct tx *tx)
+{
+    const struct lease_fence ask = {STR("sequencer"), holder, writer.epoch};
+    struct lease_held held;
+    bool ours = false;
+
+    TRY(lease_fence(tx, &ask, &held, &ours));
+    return ours ? ERR_OK : ERR_BUSY;
+}
+
+err_t writer_head_write(struct uuid org, const struct stmt *stmt, const void *args)
+{
+    const struct tx_frame frame = writer_frame(org);
+    struct tx *const tx = tx_begin(heads, &frame);
+    struct head head;
+    const err_t err = tx_one(tx, stmt, args, &head);
+
+    if (err == ERR_OK) return tx_commit(tx);
+    tx_rollback(tx);
+    return err;
+}
+
+static err_t head_fenced(struct tx *tx, struct head *ret, bool *ret_found)
+{
+    struct tree_signed last;
+
+    TRY(writer_fence(tx));
+    TRY(tx_maybe(tx, &head_find_stmt, NULL, ret, ret_found));
+    if (*ret_found) {
+        TRY(tx_one(tx, &head_signed_stmt, &(struct head_signed){ret->origin}, &last));
+        if (last.size != ret->size)
+            return err_raise(ERR_CORRUPT,
+                             STR_FMT ": heads.log says %lld entries, heads.tree has signed %lld: "
+                                     "the head was set back; restore a newer backup",
+                             STR_ARG(ret->origin), (long long)ret->size, (long long)last.size);
+    }
+    const struct leaves_displace beyond = {*ret_found ? ret->size : 0};
+    tx_queue(tx, &leaves_displace_stmt, &beyond);
+    return tx_flush(tx);
+}
+
+/* Without a row, files that are there are a log that the database has forgotten: log_load() says
+ * so. What was placed behind the head is placed anew. */
+err_t writer_head_read(struct uuid org, struct head *ret)
+{
+    const struct tx_frame frame = writer_frame(org);
+    struct tx *tx = tx_begin(writer.db, &frame);
+    bool found = false;
+    const err_t err = head_fenced(tx, ret, &found);
+
+    if (err != ERR_OK) {
+        tx_rollback(tx);
+        return err;
+    }
+    TRY(tx_commit(tx));
+    if (found) return ERR_OK;
+
+    struct hash *const none = ARENA_NEW(writer.arena, struct hash);
+    char *const origin = arena_alloc(writer.arena, LOG_ORIGIN_MAX);
+    *none = hash_sha256(BYTES_NONE);
+    log_origin(org, clock_real_us(), origin);
+    *ret = (struct head){.org = org,
+                         .origin = str_of(origin),
+                         .root = bytes_of(none->b, HASH_BYTES),
+                         .at_us = clock_real_us()};
+    return ERR_OK;
+}
+
+/* ---- open and close ---- */
+
+err_t writer_open(void)
+{
+    const struct audit_settings *const settings = service_settings();
+
+    TRY(log_key_open(settings->log_key));
+    if (mkdir(settings->log_dir, 0750) != 0 && errno != EEXIST)
+        return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", settings->log_dir, strerror(errno));
+    holder = uuid_v4();
+    writer.arena = arena_new(ARENA_BYTES_MAX);
+    writer.db = db_new(settings->common.db, "sequencer");
+    heads = db_new(settings->db_head, "sequencer");
+    return ERR_OK;
+}
+
+void writer_close(void)
+{
+    if (writer.holds) lease_leave();
+    writer.db = db_free(writer.db);
+    heads = db_free(heads);
+    writer.arena = arena_free(writer.arena);
+    log_key_close();
+}

@@ -1,0 +1,231 @@
+"""audit fsck: whatever is damaged is named with its path; what follows from the rest is mended, and
+nothing else. What it mended, the independent readers find sound."""
+import os
+import shutil
+
+import pytest
+
+import telecura
+from conftest import Log
+
+SIZE = 600
+FILES = {   # path: can it be made again from the rest?
+    "checkpoint": True, "vkey": True,
+    "tile/0/000": True, "tile/0/001": True, "tile/0/002.p/88": True, "tile/1/000.p/2": True,
+    "tile/entries/000": False, "tile/entries/001": False, "tile/entries/002.p/88": False,
+}
+
+
+@pytest.fixture(scope="module")
+def log():
+    suite = telecura.Suite()
+    made = Log(suite)
+    for count in (250, 300, 50):
+        made.stage(count)
+        made.settle()
+    made.api.stop()
+    shutil.copytree(made.folder, f"{suite.folder}/sound")
+    yield made
+    suite.close()
+
+
+@pytest.fixture(autouse=True)
+def sound(log):
+    """Each test begins with the files as they were, and their tables."""
+    shutil.rmtree(log.folder)
+    shutil.copytree(f"{log.suite.folder}/sound", log.folder)
+    assert log.fsck() == (0, [f"sound: 1 logs, {SIZE} entries"])
+
+
+def contents(folder):
+    found = {}
+    for at, _, names in os.walk(folder):
+        for name in names:
+            with open(f"{at}/{name}", "rb") as f:
+                found[os.path.relpath(f"{at}/{name}", folder)] = f.read()
+    return found
+
+
+def mended(log, go_reader):
+    """Byte for byte what it was, and sound to others."""
+    assert contents(log.folder) == contents(f"{log.suite.folder}/sound")
+    assert log.verified(go_reader) == SIZE
+    assert log.fsck()[0] == 0
+
+
+def damages(data):
+    """What can happen to a file's bytes."""
+    def flip(at):
+        return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+    yield from (("first byte", flip(0)), ("third byte", flip(2)), ("a byte in the middle", flip(len(data) // 2)),
+                ("last byte", flip(len(data) - 1)), ("one byte short", data[:-1]), ("half", data[:len(data) // 2]),
+                ("empty", b""), ("longer", data + b"x"), ("gone", None))
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_damage_is_named_and_mended_if_it_can_be(log, go_reader, path):
+    whole = f"{log.folder}/{path}"
+    with open(whole, "rb") as f:
+        data = f.read()
+    for what, damaged in damages(data):
+        if damaged is None:
+            os.unlink(whole)
+        else:
+            with open(whole, "wb") as f:
+                f.write(damaged)
+        before = contents(log.folder)
+        code, said = log.fsck()
+        assert code == 1 and any(line.startswith(f"{whole}: ") for line in said), (what, said)
+        assert contents(log.folder) == before, "looking changes nothing"
+        code, said = log.fsck("--repair")
+        if FILES[path] or what == "longer":
+            assert code == 0 and f"{whole}: repaired: " in "\n".join(said), (what, said)
+            assert contents(log.folder) == contents(f"{log.suite.folder}/sound"), what
+        else:
+            assert code == 1 and contents(log.folder) == before, (what, said)
+            with open(whole, "wb") as f:
+                f.write(data)
+    mended(log, go_reader)
+
+
+def test_all_tiles_and_the_checkpoint_at_once(log, go_reader):
+    for path, derivable in FILES.items():
+        if derivable:
+            os.unlink(f"{log.folder}/{path}")
+    assert log.fsck()[0] == 1
+    assert log.fsck("--repair")[0] == 0
+    mended(log, go_reader)
+
+
+def test_a_changed_entry_and_a_changed_tile_are_told_apart(log):
+    """The level above decides which of the two is what was logged."""
+    for path, at in (("tile/entries/000", 40), ("tile/0/001", 32 * 7 + 3)):
+        with open(f"{log.folder}/{path}", "r+b") as f:
+            f.seek(at)
+            byte = f.read(1)[0]
+            f.seek(at)
+            f.write(bytes([byte ^ 0x10]))
+    code, said = log.fsck("--repair")
+    assert code == 1
+    assert f"{log.folder}/tile/entries/000: entry 0 is not the one that was logged" in said
+    assert f"{log.folder}/tile/0/001: hash 7 (entry 263) is not that of what is below it" in said
+    assert f"{log.folder}/tile/0/001: repaired: made again from the entries" in said
+    assert log.fsck() == (1, [said[0], "damaged: 1 found"])
+
+
+def test_an_entry_changed_with_all_its_hashes_is_found(log):
+    """Who rewrites an entry and the tiles above it has not signed the root."""
+    import hashlib
+    with open(f"{log.folder}/tile/entries/002.p/88", "r+b") as f:
+        data = bytearray(f.read())
+        data[60] ^= 1
+        f.seek(0)
+        f.write(data)
+    length = int.from_bytes(data[:2], "big")
+    with open(f"{log.folder}/tile/0/002.p/88", "r+b") as f:
+        f.write(hashlib.sha256(b"\0" + data[2:2 + length]).digest())
+    code, said = log.fsck("--repair")
+    assert code == 1 and said[0] == f"{log.folder}: the 600 entries do not hash up to the signed root"
+
+
+LEFT = {".new": b"half a fi", "staging": b"telecura stage 1\nhalf", "tile/0/001.p/44": None}
+
+
+@pytest.mark.parametrize("path", LEFT)
+def test_what_a_crash_left_is_named_and_removed(log, go_reader, path):
+    whole = f"{log.folder}/{path}"
+    os.makedirs(os.path.dirname(whole), exist_ok=True)
+    with open(f"{log.folder}/tile/0/001", "rb") as full, open(whole, "wb") as f:
+        f.write(LEFT[path] or full.read()[:44 * 32])
+    code, said = log.fsck()
+    assert code == 1 and said[0].startswith(f"{whole}: is ")
+    assert log.fsck("--repair")[0] == 0 and not os.path.exists(whole)
+    if path.startswith("tile"):
+        os.rmdir(os.path.dirname(whole))
+    mended(log, go_reader)
+
+
+@pytest.mark.parametrize("path, what", [("notes.txt", "does not belong here"),
+                                        ("tile/0/003", "is of a larger tree than the head's"),
+                                        ("tile/0/001.p/44", "is not the beginning of what has followed it")])
+def test_what_is_strange_is_named_and_left(log, path, what):
+    whole = f"{log.folder}/{path}"
+    os.makedirs(os.path.dirname(whole), exist_ok=True)
+    with open(whole, "wb") as f:
+        f.write(b"x" * 44 * 32)
+    assert log.fsck("--repair") == (1, [f"{whole}: {what}", "damaged: 1 found that cannot be repaired from the rest"])
+    assert os.path.exists(whole)
+
+
+def lines_of(log):
+    with open(f"{log.folder}/heads") as f:
+        return f.readlines()
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_lines_of_heads_that_were_cut_are_added(log, go_reader, kept):
+    lines = lines_of(log)
+    with open(f"{log.folder}/heads", "w") as f:
+        f.writelines(lines[:kept])
+    if not kept:
+        os.unlink(f"{log.folder}/heads")
+    code, said = log.fsck()
+    assert code == 1 and f"{log.folder}/heads: has no line for the tree of 600 entries" in said
+    assert log.fsck("--repair")[0] == 0
+    mended(log, go_reader)
+
+
+def test_a_changed_line_of_heads_is_named_and_left(log):
+    lines = lines_of(log)
+    for at, what in ((0, "another root than the database's"), (1, "is no tree of this log")):
+        changed = lines[:]
+        middle = len(lines[at]) - 9 if at == 0 else 3
+        changed[at] = lines[at][:middle] + ("A" if lines[at][middle] != "A" else "B") + lines[at][middle + 1:]
+        with open(f"{log.folder}/heads", "w") as f:
+            f.writelines(changed)
+        code, said = log.fsck("--repair")
+        assert code == 1 and any(line.startswith(f"{log.folder}/heads: line {at + 1}") and what in line
+                                 for line in said), said
+        assert lines_of(log)[:len(lines)] == changed
+
+
+def test_a_database_of_an_older_day_is_named(log):
+    log.api.execute("CREATE TABLE kept AS SELECT * FROM heads.log; CREATE TABLE kept_tree AS SELECT * FROM heads.tree; "
+                    "DELETE FROM heads.tree WHERE size = 600; UPDATE heads.log SET (size, root) = "
+                    "(SELECT size, root FROM heads.tree ORDER BY size DESC LIMIT 1)")
+    code, said = log.fsck("--repair")
+    assert code == 1
+    assert f"{log.folder}/checkpoint: is newer than the head: the database is of an older backup" in said
+    assert any("of a tree that the database never signed" in line for line in said)
+    log.api.execute("TRUNCATE heads.log, heads.tree; INSERT INTO heads.log SELECT * FROM kept; "
+                    "INSERT INTO heads.tree SELECT * FROM kept_tree; DROP TABLE kept, kept_tree")
+    shutil.rmtree(log.folder)
+    shutil.copytree(f"{log.suite.folder}/sound", log.folder)
+    assert log.fsck()[0] == 0
+
+
+def test_rows_that_differ_are_named(log):
+    """Leaves that nobody can open: their rows cannot be made again, and are not."""
+    log.api.execute("CREATE TABLE kept AS SELECT * FROM entry; DELETE FROM entry WHERE leaf_index = 17; "
+                    "UPDATE entry SET seq = 9999 WHERE leaf_index = 300")
+    code, said = log.fsck("--repair")
+    assert code == 1
+    assert f"{log.folder}: table entry: leaf 17 (test 18) has no row" in said
+    assert f"{log.folder}: table entry: leaf 300 (test 301) has another row" in said
+    assert "they are of different backups" in log.refuses_to_start()
+    log.api.execute("TRUNCATE entry; INSERT INTO entry OVERRIDING SYSTEM VALUE SELECT * FROM kept; DROP TABLE kept")
+
+
+def test_it_wants_the_log_for_itself_and_its_key(log):
+    log.release_lease()
+    log.api.start()
+    done = log.api.command("--config", log.api.config, "fsck")
+    assert done.returncode == 69 and "stop it first" in done.stderr
+    log.api.stop()
+    key = f"{log.suite.folder}/log.key"
+    os.rename(key, f"{key}.away")
+    done = log.api.command("--config", log.api.config, "fsck", "--repair")
+    os.rename(f"{key}.away", key)
+    assert done.returncode == 69 and "restore it" in done.stderr
+    assert log.api.command("--config", log.api.config, "fsck", "--please").returncode == 64
+    assert log.api.command("--config", log.api.config, "frob").returncode == 64
