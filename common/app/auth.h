@@ -88,7 +88,8 @@ err_t auth_may(const struct actor *actor, enum permission permission, int64_t no
 struct event;
 void revoked_hear(const struct event *event);
 bool revoked_person(struct uuid person);
-/* Disabled somewhere after @since_us, though they may be back: what is older has ended. */
+/* A membership of theirs changed or ended after @since_us: what is older has ended, though they may
+ * come back as who they are now. */
 bool revoked_person_since(struct uuid person, int64_t since_us);
 bool revoked_grant(struct uuid grant);
 bool revoked_visit(struct uuid visit);

@@ -23,7 +23,7 @@ struct set {
 };
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct set persons, disabled, grants, visits, consents;
+static struct set persons, changed, grants, visits, consents;
 
 static size_t id_hash(struct uuid id)
 {
@@ -87,10 +87,11 @@ void revoked_hear(const struct event *event)
     switch (ev->kind) {
     case TELECURA__V1__REVOCATION_EVENT__KIND__PERSON_DISABLED:
         set_put(&persons, ev->person, event->at_us);
-        set_put(&disabled, ev->person, event->at_us);
+        set_put(&changed, ev->person, event->at_us);
         break;
-    case TELECURA__V1__REVOCATION_EVENT__KIND__MEMBER_CHANGED:
+    case TELECURA__V1__REVOCATION_EVENT__KIND__MEMBER_CHANGED: /* come back as who you are now */
         set_put(&persons, ev->person, 0);
+        set_put(&changed, ev->person, event->at_us);
         break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__GRANT_REVOKED:
         set_put(&grants, ev->grant, event->at_us);
@@ -114,7 +115,7 @@ bool revoked_person(struct uuid person)
 
 bool revoked_person_since(struct uuid person, int64_t since_us)
 {
-    return set_at(&disabled, person) > since_us;
+    return set_at(&changed, person) > since_us;
 }
 
 bool revoked_grant(struct uuid grant)

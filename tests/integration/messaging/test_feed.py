@@ -9,7 +9,7 @@ from sealed import message, uuid_bytes
 from visits import patiently
 from ws import Refused, connect
 
-PERSON_DISABLED, GRANT_REVOKED, CONSENT_REVOKED, VISIT_CLOSED = 2, 3, 4, 5
+PERSON_DISABLED, GRANT_REVOKED, CONSENT_REVOKED, VISIT_CLOSED, MEMBER_CHANGED = 2, 3, 4, 5, 6
 ENDED = 8
 
 
@@ -37,11 +37,12 @@ def revocations(visit, grant):
         "the grant is revoked": (GRANT_REVOKED, (3, uuid_bytes(grant))),
         "consent is revoked": (CONSENT_REVOKED, (4, uuid_bytes(visit.patient.patient)), (5, "telehealth")),
         "the visit is closed": (VISIT_CLOSED, (6, uuid_bytes(visit.id))),
+        "the role is another": (MEMBER_CHANGED, (2, uuid_bytes(visit.patient.id))),
     }
 
 
 @pytest.mark.parametrize("why", ("the person is disabled", "the grant is revoked", "consent is revoked",
-                                 "the visit is closed"))
+                                 "the visit is closed", "the role is another"))
 def test_s7_live_sockets_end_within_two_seconds_when(why, replicas, grants, enter):
     """S7: nothing was looked at again after connect."""
     visit, bystanders, grant_id = grants.visit(), grants.visit(), str(uuid.uuid4())
@@ -62,6 +63,16 @@ def test_s7_live_sockets_end_within_two_seconds_when(why, replicas, grants, ente
         assert caught.value.code in ("grant_required", "unauthenticated")
     for ws in others:
         say(ws, "still here")
+
+
+def test_who_changed_role_comes_back_with_a_grant_of_now(replicas, grants, enter):
+    visit = grants.visit()
+    ws, _ = patiently(lambda: enter(visit, visit.clinician, service=replicas[0]))
+    revoke(replicas[0], MEMBER_CHANGED, (2, uuid_bytes(visit.clinician.id)))
+    assert ws.closed(5) == (4503, "revoked")
+    time.sleep(1.01)  # a grant's time is in seconds
+    ws, _ = enter(visit, visit.clinician, service=replicas[0])
+    say(ws, "in my new role")
 
 
 def test_the_end_of_a_visit_closes_its_channel(messaging, replicas, visit, enter):
@@ -104,7 +115,6 @@ def test_a_replica_that_has_not_read_the_revocations_trusts_only_new_grants(suit
 
 def test_who_is_disabled_here_and_stays_elsewhere_loses_the_socket_here(replicas, grants, enter):
     """access says both in one breath; the second word must not save the socket from the first."""
-    MEMBER_CHANGED = 6
     for _ in range(8):
         visit = grants.visit()
         time.sleep(1.01)  # a grant's time is in seconds, and must lie before the word
