@@ -51,8 +51,8 @@ def parameters_of(route, schemas):
     if route["permission"] not in NO_TOKEN | {"BIND_SELF"}:
         rows += [{"name": name, "in": "header", "required": False, "description": about, "schema": schema}
                  for name, about, schema in CHOICES]
-    if route["idempotent"]:
-        rows.append({"name": "Idempotency-Key", "in": "header", "required": True,
+    if route["idempotent"] or route["repeatable"]:
+        rows.append({"name": "Idempotency-Key", "in": "header", "required": route["idempotent"],
                      "schema": {"type": "string", "minLength": 1, "maxLength": 255}})
     if route["if_match"]:
         rows.append({"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}})

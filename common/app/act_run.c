@@ -107,7 +107,9 @@ static err_t idempotency_row(struct act *act, const struct run_input *input)
 {
     struct idempotency_insert row = {.route = str_of(act->own->run->resource),
                                      .key = input->idempotency_key,
-                                     .row_id = act->own->resource};
+                                     .row_id = uuid_is_nil(act->own->resource)
+                                                   ? act->path_id
+                                                   : act->own->resource};
 
     TRY(body_hash(act, input, &row.body_hash));
     idempotency_insert(act_tx(act), &row);
@@ -117,7 +119,7 @@ static err_t idempotency_row(struct act *act, const struct run_input *input)
 static err_t finish(struct act *act, const struct run_input *input)
 {
     struct act_own *own = act->own;
-    const bool remembered = own->run->creates && input->idempotency_key.p;
+    const bool remembered = own->run->again && input->idempotency_key.p;
 
     if (!own->decided && own->run->audit != AUDIT_NONE)
         return err_raise(ERR_INTERNAL, "%s never decided whom it is about", own->run->resource);
@@ -151,7 +153,7 @@ static void act_fill(struct act *act, const struct run *run, const struct run_in
         .id = id,
         .org = input->actor && !uuid_is_nil(input->actor->org) ? input->actor->org : input->org,
         .now_us = now_us,
-        .deadline_us = clock_mono_us() + (int64_t)run->ms * MS_US,
+        .deadline_us = input->deadline_us,
         .in = input->in,
         .path_id = input->path_id,
         .path_rest = input->path_rest,
@@ -239,17 +241,17 @@ static err_t replay(struct act *act, const struct run_input *input, struct db *d
     if (hash.n != row.body_hash.n || memcmp(hash.p, row.body_hash.p, hash.n) != 0)
         return ERR_KEY_REUSED;
 
-    const struct run *reader = act->own->run->again;
+    const struct run *run = act->own->run;
     again.path_id = row.row_id;
     again.idempotency_key = STR_NONE;
     again.in = NULL;
-    act_fill(act, reader, &again, db, act->arena, act->id);
+    act_fill(act, run->again, &again, db, act->arena, act->id);
     const err_t read = try_once(act, &again);
     if (read != ERR_OK) {
         abandon(act);
         return read;
     }
-    act->own->status = 201;
+    act->own->status = run->again_status;
     act->own->headers[act->own->header_count++] =
         (struct http_header){"Idempotency-Replayed", STR("true")};
     return ERR_OK;
@@ -258,7 +260,7 @@ static err_t replay(struct act *act, const struct run_input *input, struct db *d
 static err_t settle_refusal(struct act *act, const struct run_input *input, struct db *db,
                             err_t err)
 {
-    if (act->own->run->creates && input->idempotency_key.p && input->refused == ERR_OK) {
+    if (act->own->run->again && input->idempotency_key.p && input->refused == ERR_OK) {
         bool replayed = false;
         const err_t found = replay(act, input, db, &replayed);
 
@@ -281,11 +283,18 @@ bool run_takes(const struct actor *actor, err_t refused)
     return refused == ERR_OK || (is_member && !err_is_fault(refused));
 }
 
-err_t run_act(const struct run *run, const struct run_input *input, struct db *db,
+/* One deadline for all tries, the replay and the refusal's row: waiting counts from the asking. */
+err_t run_act(const struct run *run, const struct run_input *given, struct db *db,
               struct arena *arena, struct act *act)
 {
     const struct uuid id = uuid_v7(clock_now_us());
+    const int64_t now_us = clock_mono_us();
+    struct run_input timed = *given;
+    const struct run_input *input = &timed;
     err_t err = ERR_OK;
+
+    if (!timed.deadline_us) timed.deadline_us = now_us + (int64_t)run->ms * MS_US;
+    if (timed.deadline_us <= now_us) return ERR_BUSY;
 
     log_act(id);
     for (int tries = 1; tries <= ACT_TRIES_MAX; tries++) {

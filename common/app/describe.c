@@ -62,9 +62,10 @@ static void route_print(const struct route *route, bool first)
     shape_name(route->method == GET ? "query" : "body", route->body);
     shape_name("reply", route->reply);
     text("about", route->about, ",");
-    printf("\"list\":%s,\"if_match\":%s,\"idempotent\":%s,\"fresh\":%s,\"status\":%d,\"ms\":%u}",
+    printf("\"list\":%s,\"if_match\":%s,\"idempotent\":%s,\"repeatable\":%s,\"fresh\":%s,"
+           "\"status\":%d,\"ms\":%u}",
            route->list ? "true" : "false", route->if_match ? "true" : "false",
-           route->again ? "true" : "false",
+           route->again ? "true" : "false", route->repeat ? "true" : "false",
            permission_info(route->may)->factor == FRESH ? "true" : "false",
            route->status  ? route->status
            : route->again ? 201

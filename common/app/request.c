@@ -26,6 +26,17 @@ static struct histogram *latencies; /* one a route */
 static struct metric strangers = {.name = "strangers_total", .labels = ""};
 static struct metric refused_full = {.name = "queue_full_total", .labels = ""};
 
+/* The run of the route with that handler. */
+static struct run *run_of(handler *reader)
+{
+    const struct route *routes = config.service->routes;
+
+    for (size_t i = 0; reader && routes[i].path; i++) {
+        if (routes[i].run == reader) return &runs[i];
+    }
+    return NULL;
+}
+
 void requests_init(const struct requests *given)
 {
     const struct route *routes = given->service->routes;
@@ -46,10 +57,9 @@ void requests_init(const struct requests *given)
                                .ms = routes[i].ms,
                                .handler = routes[i].run,
                                .filters = routes[i].method == GET ? routes[i].body : NULL,
-                               .creates = routes[i].again != NULL};
-        for (size_t j = 0; routes[i].again && j < n; j++) {
-            if (routes[j].run == routes[i].again) runs[i].again = &runs[j];
-        }
+                               .again = run_of(routes[i].again ? routes[i].again
+                                                               : routes[i].repeat),
+                               .again_status = routes[i].again ? 201 : 200};
         if (asprintf(&label, "route=\"%s %s\"", method_word(routes[i].method), routes[i].path) < 0)
             abort();
         latencies[i] = (struct histogram){.name = "request_seconds", .labels = label};
@@ -134,9 +144,10 @@ static err_t if_match_of(const struct route *route, const struct h1_head *head,
 static err_t key_of(const struct route *route, const struct h1_head *head, struct str *ret_key)
 {
     *ret_key = STR_NONE;
-    if (!route->again) return ERR_OK;
+    if (!route->again && !route->repeat) return ERR_OK;
 
     *ret_key = h1_header(head, "idempotency-key");
+    if (!ret_key->p && route->repeat) return ERR_OK;
     if (!ret_key->p || ret_key->n == 0) return ERR_NEED_KEY;
     return ret_key->n <= KEY_BYTES_MAX && str_is_utf8(*ret_key) ? ERR_OK : ERR_BAD_REQUEST;
 }
@@ -218,6 +229,7 @@ static void request_run(struct worker *worker, struct job *job)
                     h1_header(head, "telecura-role")},
         .remote = http_remote(request->call),
         .body = http_body(request->call),
+        .deadline_us = request->came_us + (int64_t)route->ms * MS_US,
         .may_wait = config.waits && !request->last,
     };
     struct act act = {.id = UUID_NIL};

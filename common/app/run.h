@@ -58,8 +58,8 @@ struct run { /* which row of which table this act comes from */
     unsigned ms;
     handler *handler;
     const struct shape *filters; /* what a list is asked by: its cursors are bound to it */
-    bool creates;               /* idempotent by key; replays through @again */
-    const struct run *again;
+    const struct run *again;    /* idempotent by key: what renders a replay */
+    int again_status;           /* of a replay */
 };
 
 struct run_input {
@@ -76,11 +76,13 @@ struct run_input {
     session_id session;
     const struct grant *grant;
     struct tx *tx;              /* events: the transaction to act in */
+    int64_t deadline_us;        /* monotonic, over all tries; 0: the run's time from now */
     bool may_wait;              /* a consent's no is asked again: leave it off the record */
     err_t refused;              /* before the act began: it is recorded and nothing is run */
 };
 
-/* Runs to the end, with retries, replay and the refusal's audit row. @act is filled in for its
+/* Runs to the end, with retries, replay and the refusal's audit row. ERR_BUSY when its deadline has
+ * passed before it began: nothing was done. @act is filled in for its
  * reply; what it points to lives in @arena. */
 err_t run_act(const struct run *run, const struct run_input *input, struct db *db,
               struct arena *arena, struct act *act);

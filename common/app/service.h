@@ -34,6 +34,7 @@ struct route {
     handler *run;
     /* the rest by name: */
     handler *again;              /* creating routes: the GET handler that renders a replay */
+    handler *repeat;             /* steps of what is there: the same; their key may be left out */
     const struct shape *reply;   /* for OpenAPI and the contract tests */
     bool list;                   /* the reply is {data, next_cursor} of @reply */
     bool if_match;               /* 428 without If-Match */

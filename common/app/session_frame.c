@@ -244,6 +244,7 @@ static err_t frame_act(struct worker *worker, struct frame_job *job, struct act 
                               .session = job->session,
                               .path_id = job->path_id,
                               .remote = str_of(job->remote),
+                              .deadline_us = job->pending->came_us + job->run.ms * MS_US,
                               .if_match = -1};
     void *decoded = arena_alloc(worker->arena, outer.size);
     struct json_fault fault;
@@ -352,7 +353,8 @@ static void frame_wait(struct session *session, size_t frame, int64_t id, struct
     struct pending *pending = malloc(sizeof *pending + text.n);
 
     if (!pending) abort();
-    *pending = (struct pending){.frame = frame, .id = id, .n = text.n};
+    *pending =
+        (struct pending){.frame = frame, .id = id, .came_us = clock_mono_us(), .n = text.n};
     memcpy(pending->text, text.p, text.n);
     *session->last = pending;
     session->last = &pending->next;

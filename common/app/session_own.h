@@ -15,7 +15,7 @@
 struct pending { /* a frame that waits for its turn */
     struct pending *next;
     size_t frame;
-    int64_t id;
+    int64_t id, came_us;
     size_t n;
     char text[];
 };

@@ -15,6 +15,10 @@ struct tick {
     const struct timer *timer;
     struct run run;
     _Atomic bool queued;
+    /* what the list has found, while there is some of it left: the worker's that has the job */
+    struct arena *arena;
+    struct rows rows;
+    size_t next;
 };
 
 struct due_row { /* how every due row begins */
@@ -34,26 +38,39 @@ static err_t due_rows(struct worker *worker, const struct timer *timer, struct a
     return err;
 }
 
+static void tick_list(struct worker *worker, struct tick *tick)
+{
+    tick->arena = arena_new(4u * 1024 * 1024);
+    tick->rows = (struct rows){NULL, 0};
+    tick->next = 0;
+    (void)!due_rows(worker, tick->timer, tick->arena, &tick->rows); /* raised; the next tick asks */
+}
+
+static void tick_act(struct worker *worker, struct tick *tick)
+{
+    const void *row = (const char *)tick->rows.p + tick->next++ * tick->timer->due->row_bytes;
+    const struct due_row *due = row;
+    const struct run_input input = {
+        .org = due->org, .path_id = due->id, .in = row, .if_match = -1};
+    struct act act;
+
+    /* A no is on record, and the row due again. */
+    (void)!run_act(&tick->run, &input, worker->db, worker->arena, &act);
+}
+
+/* One row a turn, and behind whoever waits: a long list holds no worker. What a full queue takes no
+ * more is due again at the next tick. */
 static void tick_run(struct worker *worker, struct job *job)
 {
     struct tick *tick = (struct tick *)job;
-    struct arena *arena = arena_new(4u * 1024 * 1024);
-    struct rows rows = {NULL, 0};
 
-    if (due_rows(worker, tick->timer, arena, &rows) == ERR_OK) {
-        for (size_t i = 0; i < rows.n; i++) {
-            const void *row = (const char *)rows.p + i * tick->timer->due->row_bytes;
-            const struct due_row *due = row;
-            const struct run_input input = {
-                .org = due->org, .path_id = due->id, .in = row, .if_match = -1};
-            struct act act;
+    if (!tick->arena)
+        tick_list(worker, tick);
+    else
+        tick_act(worker, tick);
+    if (tick->next < tick->rows.n && workers_put(&tick->job)) return;
 
-            /* A no is on record, and the row due again. */
-            (void)!run_act(&tick->run, &input, worker->db, worker->arena, &act);
-            arena_reset(worker->arena);
-        }
-    }
-    arena_free(arena);
+    tick->arena = arena_free(tick->arena);
     atomic_store(&tick->queued, false);
 }
 

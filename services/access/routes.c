@@ -20,7 +20,7 @@ const struct route access_routes[] = {
     {GET, "/v1/people/{id}", READ_PEOPLE, AUDIT_PEOPLE_READ, NULL, 2000, person_read,
      .reply = &person_shape, .about = "One of them."},
     {POST, "/v1/people/{id}/disable", MANAGE_PEOPLE, AUDIT_PERSON_DISABLED, NULL, 2000,
-     person_disable, .reply = &person_shape,
+     person_disable, .repeat = person_read, .reply = &person_shape,
      .about = "Ends the person's tokens, grants and sockets here."},
     {POST, "/v1/people/{id}/code", ENROL_PATIENT, AUDIT_CODE_ISSUED, NULL, 2000, person_code,
      .reply = &code_shape,
@@ -35,7 +35,7 @@ const struct route access_routes[] = {
     {GET, "/v1/relations/{id}", READ_RELATIONS, AUDIT_RELATIONS_READ, NULL, 2000, relation_read,
      .reply = &relation_shape, .about = "One of them."},
     {POST, "/v1/relations/{id}/close", MANAGE_RELATIONS, AUDIT_RELATION_CLOSED, NULL, 2000,
-     relation_close, .reply = &relation_shape,
+     relation_close, .repeat = relation_read, .reply = &relation_shape,
      .about = "Ends it now; what one is to oneself stays."},
 
     {GET, "/v1/consents/documents", READ_SELF, AUDIT_NONE, &documents_query_shape, 2000,
@@ -50,7 +50,7 @@ const struct route access_routes[] = {
     {GET, "/v1/consents/{id}", READ_CONSENT, AUDIT_CONSENTS_READ, NULL, 2000, consent_read,
      .reply = &consent_shape, .about = "One of them."},
     {POST, "/v1/consents/{id}/revoke", GIVE_CONSENT, AUDIT_CONSENT_REVOKED, NULL, 2000,
-     consent_revoke, .reply = &consent_shape,
+     consent_revoke, .repeat = consent_read, .reply = &consent_shape,
      .about = "Ends what rests on it, live calls too, within two seconds."},
 
     {POST, "/v1/grants", MINT_GRANT, AUDIT_GRANT_MINTED, &grant_ask_shape, 2000, grant_make,

@@ -11,7 +11,8 @@ const struct route billing_routes[] = {
      .again = bill_read, .reply = &bill_shape,
      .about = "Pays an invoice whole or in part, never more than is owed."},
     {POST, "/v1/invoices/{id}/void", VOID_INVOICE, AUDIT_INVOICE_VOIDED, NULL, 2000, bill_void,
-     .reply = &bill_shape, .about = "Takes back an invoice on which nothing was paid."},
+     .repeat = bill_read, .reply = &bill_shape,
+     .about = "Takes back an invoice on which nothing was paid."},
     {0},
 };
 /* clang-format on */

@@ -56,6 +56,25 @@ def test_a_replay_is_a_read_of_today(suite, patients):
     assert (last["outcome"], last["error"]) == ("refused", "not_found")
 
 
+def test_a_step_of_access_that_is_done_answers_its_key_again(suite, patients):
+    """To who did it; and a key is no pass to what another did."""
+    access, desk, admin = suite.service("access"), suite.person("front_desk"), suite.person("admin")
+    ada, doctor = suite.patient(), suite.person("clinician")
+    consent = suite.consent(ada.patient)
+    relation = access.post("/v1/relations", {"person_id": doctor.id, "patient_id": ada.patient,
+                                             "kind": "treating"}, who=desk).json["id"]
+    steps = ((f"/v1/consents/{consent}/revoke", ada, suite.person("nurse")),
+             (f"/v1/relations/{relation}/close", desk, suite.person("front_desk")),
+             (f"/v1/people/{doctor.id}/disable", admin, suite.person("admin")))
+    for path, who, other in steps:
+        key = str(uuid.uuid4())
+        first, again = access.post(path, who=who, key=key), access.post(path, who=who, key=key)
+        assert (first.status, again.status) == (200, 200), (first, again)
+        assert again.json == first.json and again.headers["idempotency-replayed"] == "true"
+        assert access.post(path, who=other, key=key).code == "bad_state"
+        assert access.post(path, who=who).code == "bad_state"
+
+
 # A guard that waits in the queue has the first word.
 
 def test_a_refusal_behind_a_guard_does_not_hide_its_no(suite, patients):
