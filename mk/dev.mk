@@ -20,7 +20,7 @@ fuzz: $(FUZZ:%=$B/fuzz/%)
 $B/fuzz/%: tests/fuzz/%.c $(wildcard common/*/*.c common/*/*.h) | $(GENERATED)
 	@mkdir -p $(@D) && clang -std=gnu17 $(CPPFLAGS) -Itests/fuzz -g -O1 -fsanitize=fuzzer,address,undefined \
 	  $< $(FUZZ_SOURCES_$*) $(LDLIBS) -o $@
-FUZZ_SOURCES_fuzz_h1   := common/io/h1.c
+FUZZ_SOURCES_fuzz_h1    = common/io/h1.c $(wildcard common/base/*.c)
 FUZZ_SOURCES_fuzz_ws    = common/io/ws_in.c $(wildcard common/base/*.c)
 FUZZ_SOURCES_fuzz_json  = $(wildcard common/codec/*.c common/base/*.c)
 FUZZ_SOURCES_fuzz_pb    = $(wildcard common/codec/*.c common/base/*.c)
