@@ -25,6 +25,7 @@
 #include <sys/resource.h>
 
 #define DRAIN_MS 20000
+#define LOOP_TURN_MS_MAX 5000
 #define SKEW_US_MAX SECOND_US
 #define KEYS_CACHED_MAX 16384
 
@@ -463,7 +464,7 @@ static int serve(void)
     event_add(term, NULL);
     event_add(intr, NULL);
     log_line(LOG_INFO, "started", "listening on %s", self.settings->listen);
-    loop_run(self.loop);
+    loop_run(self.loop, LOOP_TURN_MS_MAX);
     event_free(term);
     event_free(intr);
     stop();

@@ -114,8 +114,3 @@ bool consumer_caught_up(const struct consumer *consumer, enum topic topic)
 {
     return consumer->behind[topic] == 0;
 }
-
-int64_t consumer_heard_us(const struct consumer *consumer, enum topic topic)
-{
-    return consumer->heard_us[topic];
-}

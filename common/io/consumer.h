@@ -60,5 +60,3 @@ struct consumer *consumer_start(const struct consumer_config *config); /* its ow
 struct consumer *consumer_stop(struct consumer *consumer);             /* takes NULL */
 /* WATCH of @topic has read everything that was there when it began. */
 bool consumer_caught_up(const struct consumer *consumer, enum topic topic);
-/* When the last event of @topic was heard (clock_mono_us), 0 never: age of the revocation feed. */
-int64_t consumer_heard_us(const struct consumer *consumer, enum topic topic);

@@ -13,7 +13,6 @@
 struct consumer {
     struct consumer_config config;
     atomic_bool stopping;
-    _Atomic int64_t heard_us[TOPIC_MAX]; /* WATCH */
     _Atomic int32_t behind[TOPIC_MAX];   /* WATCH: partitions not read to their end; -1 unknown */
     pthread_t feed, watch;
     bool feeds, watches;

@@ -488,11 +488,6 @@ void tx_rollback(struct tx *tx)
     for (size_t i = 0; i < db->expected_count; i++) db->expected[i].stale = true;
 }
 
-err_t tx_error(const struct tx *tx)
-{
-    return tx->err;
-}
-
 bool tx_retryable(const struct tx *tx)
 {
     return tx->retryable;

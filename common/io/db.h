@@ -102,8 +102,7 @@ err_t tx_many(struct tx *tx, const struct stmt *stmt, const void *args, struct r
 err_t tx_flush(struct tx *tx);  /* sends what is queued and reads its answers */
 err_t tx_commit(struct tx *tx); /* the queue and COMMIT in one flush; ends @tx either way */
 void tx_rollback(struct tx *tx);
-/* These three may be asked until the next tx_begin(). */
-err_t tx_error(const struct tx *tx);     /* ERR_OK while it is whole */
+/* Both may be asked until the next tx_begin(). */
 bool tx_retryable(const struct tx *tx);  /* it broke by 40001 or 40P01 */
 bool tx_began(const struct tx *tx);      /* something was sent or queued */
 

@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WATCHDOG_MS 5000
 #define BEATS 10 /* the loop shows this often per bound that it lives */
 
 struct post {
@@ -39,12 +38,12 @@ struct loop {
     pthread_mutex_t lock; /* guards the queue */
     struct post *first, **last;
 
-    unsigned watchdog_ms;
+    unsigned turn_ms_max;
     atomic_uint missed; /* beats since the loop's last turn */
     pthread_t watchdog;
     pthread_mutex_t watch_lock;
     pthread_cond_t watch_end;
-    bool watching, beat_set;
+    bool watching;
 };
 
 /* ---- libevent's buffers hold PHI and tokens: they are wiped when freed ---- */
@@ -150,7 +149,7 @@ static void loop_beat(void *user)
 static void *watchdog_run(void *user)
 {
     struct loop *loop = user;
-    const unsigned beat_ms = loop->watchdog_ms / BEATS;
+    const unsigned beat_ms = loop->turn_ms_max / BEATS;
 
     pthread_mutex_lock(&loop->watch_lock);
     while (loop->watching) {
@@ -159,21 +158,18 @@ static void *watchdog_run(void *user)
                                        .tv_nsec = until_us % SECOND_US * 1000};
         if (pthread_cond_timedwait(&loop->watch_end, &loop->watch_lock, &until) == 0) continue;
         if (atomic_fetch_add(&loop->missed, 1) < BEATS) continue;
-        log_line(LOG_FAULT, "loop_stuck", "a turn of the loop took over %u ms", loop->watchdog_ms);
+        log_line(LOG_FAULT, "loop_stuck", "a turn of the loop took over %u ms", loop->turn_ms_max);
         abort();
     }
     pthread_mutex_unlock(&loop->watch_lock);
     return NULL;
 }
 
-void loop_watchdog(struct loop *loop, unsigned bound_ms)
+static void watchdog_start(struct loop *loop, unsigned turn_ms_max)
 {
-    assert(bound_ms >= BEATS);
-    loop->watchdog_ms = bound_ms;
-}
-
-static void watchdog_start(struct loop *loop)
-{
+    assert(turn_ms_max >= BEATS);
+    loop->turn_ms_max = turn_ms_max;
+    loop_every(loop, turn_ms_max / BEATS, loop_beat, loop);
     loop_beat(loop);
     loop->watching = true;
     if (pthread_create(&loop->watchdog, NULL, watchdog_run, loop) != 0) abort();
@@ -199,7 +195,6 @@ struct loop *loop_new(void)
     pthread_once(&once, libevent_setup);
     if (!loop) abort();
     loop->last = &loop->first;
-    loop->watchdog_ms = WATCHDOG_MS;
     pthread_mutex_init(&loop->lock, NULL);
     pthread_mutex_init(&loop->watch_lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -239,13 +234,9 @@ struct event_base *loop_base(struct loop *loop)
     return loop->base;
 }
 
-int loop_run(struct loop *loop)
+int loop_run(struct loop *loop, unsigned turn_ms_max)
 {
-    if (!loop->beat_set) {
-        loop_every(loop, loop->watchdog_ms / BEATS, loop_beat, loop);
-        loop->beat_set = true;
-    }
-    watchdog_start(loop);
+    watchdog_start(loop, turn_ms_max);
     const int result = event_base_dispatch(loop->base);
     watchdog_stop(loop);
     return result < 0 ? -1 : 0;

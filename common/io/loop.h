@@ -3,8 +3,8 @@
  *
  * The loop accepts, parses, holds WebSockets, timers and signals; it never waits and never talks
  * to PostgreSQL. Other threads hand it work with loop_post(). A watchdog thread ends the process
- * when a turn takes longer than the bound (default 5 s). Whatever libevent buffers is wiped when
- * freed. loop_free() runs what is still posted; nothing may post after it.
+ * when a turn takes too long. Whatever libevent buffers is wiped when freed. loop_free() runs what
+ * is still posted; nothing may post after it.
  *
  * Threads  loop_post() any; all else the loop thread only.
  */
@@ -19,8 +19,8 @@ struct loop;
 struct loop *loop_new(void);
 struct loop *loop_free(struct loop *loop);
 struct event_base *loop_base(struct loop *loop);
-void loop_watchdog(struct loop *loop, unsigned bound_ms); /* before loop_run(); tests shorten it */
-int loop_run(struct loop *loop); /* until loop_stop(); 0 */
+/* Once, until loop_stop(); 0. A turn of more than @turn_ms_max ends the process. */
+int loop_run(struct loop *loop, unsigned turn_ms_max);
 void loop_stop(struct loop *loop); /* after the present turn */
 
 /* Runs fn(user) on the loop thread, in order of posting. Wakes it only when it was idle. */

@@ -1,7 +1,6 @@
 /* WATCH: all partitions of a topic into the memory of every replica. */
 #include "common/io/consumer_own.h"
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <stdlib.h>
@@ -100,7 +99,6 @@ static void hear(struct watch *watch, const rd_kafka_message_t *record)
                  (int)event.partition, (long long)event.offset, reason);
         return;
     }
-    consumer->heard_us[event.topic] = clock_mono_us();
     consumer->config.watch(&event, consumer->config.user);
 }
 

@@ -614,7 +614,6 @@ static void revocations_are_heard_from_their_beginning(void **state)
     const int first = beats;
     while (beats < first + 2 && clock_mono_us() < until_us) poll(NULL, 0, 5);
     assert_true(beats >= first + 2);
-    assert_true(clock_mono_us() - consumer_heard_us(consumer, TOPIC_REVOCATIONS) < 2 * SECOND_US);
     consumer_stop(consumer);
     relay_stop(relay);
 }

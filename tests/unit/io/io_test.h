@@ -23,6 +23,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define TURN_MS_MAX 5000 /* of the loop under test */
+
 struct server {
     struct loop *loop;
     struct http *http;
@@ -35,7 +37,7 @@ static void *server_thread(void *user)
 {
     struct server *server = user;
 
-    loop_run(server->loop);
+    loop_run(server->loop, TURN_MS_MAX);
     return NULL;
 }
 

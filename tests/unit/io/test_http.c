@@ -501,7 +501,7 @@ static void stop(void *user)
 
 static void *run(void *user)
 {
-    loop_run(user);
+    loop_run(user, TURN_MS_MAX);
     return NULL;
 }
 
@@ -537,9 +537,8 @@ static void a_stuck_loop_ends_the_process(void **state)
     if (child == 0) {
         struct loop *loop = loop_new();
         signal(SIGABRT, SIG_DFL); /* cmocka catches it */
-        loop_watchdog(loop, 100);
         loop_post(loop, hang, NULL);
-        loop_run(loop);
+        loop_run(loop, 100);
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
