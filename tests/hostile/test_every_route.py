@@ -85,7 +85,8 @@ def ask(suite, row, who=None, body=None, query=None, token=None, raw=None):
 
 
 def someone(suite, row, org=telecura.ORG, wrong=False):
-    """A person whose role the route takes (or does not)."""
+    """A person whose role the route takes (or does not), known to its service."""
+    suite.service(row[0])
     if row[1]["permission"] in BY_CLAIMS:
         return suite.person("clinician", org=org)
     roles = row[1]["roles"]
@@ -94,6 +95,15 @@ def someone(suite, row, org=telecura.ORG, wrong=False):
     if role is None:
         return None
     return suite.patient(org=org) if role == "patient" else suite.person(role, org=org)
+
+
+def assert_on_record(suite, row, who, code):
+    """What a member is refused stands in the audit, though the act never began."""
+    service, route, _ = row
+    if route["permission"] in BY_CLAIMS or not route["audit"]:
+        return
+    rows = suite.audit(service, actor=who.id)
+    assert [(row["outcome"], row["error"], row["resource"]) for row in rows] == [("refused", code, route["path"])]
 
 
 @walk(guarded())
@@ -117,8 +127,10 @@ def test_a_role_that_may_not_gets_403(suite, row):
 @walk([row for row in guarded() if "body" in row[1]])
 def test_an_unknown_field_gets_400(suite, row):
     body = sample(row[2][row[1]["body"]], row[2])
-    reply = ask(suite, row, who=someone(suite, row), body={**body, "no_such_field": 1})
+    who = someone(suite, row)
+    reply = ask(suite, row, who=who, body={**body, "no_such_field": 1})
     assert (reply.status, reply.code) == (400, "bad_body")
+    assert_on_record(suite, row, who, "bad_body")
 
 
 @walk([row for row in guarded() if "body" in row[1]])
@@ -128,8 +140,10 @@ def test_a_body_that_is_no_object_gets_400(suite, row):
 
 @walk([row for row in guarded() if row[1]["method"] == "GET" and not row[1]["path"].endswith("*")])
 def test_an_unknown_parameter_gets_400(suite, row):
-    reply = ask(suite, row, who=someone(suite, row), query={"no_such_parameter": "1"})
+    who = someone(suite, row)
+    reply = ask(suite, row, who=who, query={"no_such_parameter": "1"})
     assert (reply.status, reply.code) == (400, "bad_query")
+    assert_on_record(suite, row, who, "bad_query")
 
 
 @walk([row for row in guarded() if row[1]["method"] in ("POST", "PUT", "PATCH")])
