@@ -10,13 +10,13 @@
 #define COLUMNS_MAX 24
 
 struct event {
-    struct str at, actor, name, role, action, outcome, error, patient, resource, resource_id, why,
-        relation, consent, recipient, purpose, remote, service, session, id, act;
+    struct str at, actor, role, action, outcome, error, patient, resource, resource_id, why,
+        relation, consent, recipient, purpose, remote, service, id, act;
     int64_t version, index, acr;
 };
 
 struct member {
-    struct str person, name, role, state, last_used_at;
+    struct str person, role, state, last_used_at;
     int64_t relations;
 };
 
@@ -35,11 +35,11 @@ struct page {
 #define EVENT(name, member) {name, TEXT, IN(event, member), 0, 0, 256}
 
 static const struct shape event_shape = {"Event", sizeof(struct event), (const struct field[]){
-    EVENT("at", at), EVENT("actor", actor), EVENT("actor_name", name), EVENT("role", role),
+    EVENT("at", at), EVENT("actor", actor), EVENT("role", role),
     EVENT("action", action), EVENT("outcome", outcome), EVENT("error", error),
     EVENT("recipient", recipient), EVENT("purpose", purpose), EVENT("relation", relation),
     EVENT("patient_id", patient), EVENT("resource", resource), EVENT("resource_id", resource_id),
-    EVENT("consent_id", consent), EVENT("remote", remote), EVENT("session", session),
+    EVENT("consent_id", consent), EVENT("remote", remote),
     EVENT("service", service), EVENT("id", id), EVENT("act", act),
     {"resource_version", INT, IN(event, version), 0, 0, INT64_MAX},
     {"index", INT, IN(event, index), 0, 0, INT64_MAX},
@@ -47,20 +47,19 @@ static const struct shape event_shape = {"Event", sizeof(struct event), (const s
     {0},
 }};
 static const uint8_t
-    log_widths[COLUMNS_MAX] = {28, 37, 0, 13, 22, 9, 0, 0, 0, 0, 37, 0, 0, 0, 16, 0, 0, 37},
-    access_widths[COLUMNS_MAX] = {28, 37, 20, 13, 22, 9, 0, 0, 0, 12, 0, 36, 0, 37},
-    disclosure_widths[COLUMNS_MAX] = {28, 37, 20, 13, 22, 0, 0, 12, 12, 0, 0, 0, 37, 37};
+    log_widths[COLUMNS_MAX] = {28, 37, 13, 22, 9, 0, 0, 0, 0, 37, 0, 0, 0, 16, 0, 37},
+    access_widths[COLUMNS_MAX] = {28, 37, 13, 22, 9, 0, 0, 0, 12, 0, 32, 0, 37},
+    disclosure_widths[COLUMNS_MAX] = {28, 37, 13, 22, 0, 0, 20, 12, 0, 0, 0, 37, 37};
 
 static const struct shape member_shape = {"Member", sizeof(struct member), (const struct field[]){
     {"person", TEXT, IN(member, person), 0, 0, 64},
-    {"name", TEXT, IN(member, name), 0, 0, 256},
     {"role", TEXT, IN(member, role), 0, 0, 64},
     {"state", TEXT, IN(member, state), 0, 0, 64},
     {"relations", INT, IN(member, relations), 0, 0, INT64_MAX},
     {"last_used_at", TEXT, IN(member, last_used_at), 0, 0, 64},
     {0},
 }};
-static const uint8_t member_widths[COLUMNS_MAX] = {37, 24, 13, 10, 10, 28};
+static const uint8_t member_widths[COLUMNS_MAX] = {37, 13, 10, 10, 28};
 
 static const struct shape touched_shape = {"Touched", sizeof(struct touched),
     (const struct field[]){

@@ -24,6 +24,10 @@ static const struct command commands[] = {
 
     {"report", "access", "PATIENT", list_show, &access_listing,
      "who did what with a record, when and why: --from --to"},
+    {"report", "disclosures", "PATIENT", list_show, &disclosures_listing,
+     "what went to whom outside the practice: --from --to"},
+    {"access-review", NULL, NULL, list_show, &review_listing,
+     "who has which role, to how many patients, and when they last did anything"},
     {"breach", "scope", NULL, list_show, &breach_listing,
      "whose data did a --person, --address or --key reach, --from --to"},
 

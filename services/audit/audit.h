@@ -49,14 +49,22 @@ struct touched {
     int64_t events, first_at_us, last_at_us;
 };
 
+struct reviewed {
+    struct uuid person;
+    struct str role, state;
+    int64_t relations, last_used_us;
+};
+
 struct audit_event {
     struct uuid id, act, actor, patient, resource_id, consent;
-    struct str service, action, outcome, error, role, resource, remote, relation;
+    struct str service, action, outcome, error, role, resource, remote, relation, recipient,
+        purpose;
     int64_t index, at_us, resource_version, acr;
 };
 
 extern const struct shape proof_query_shape, events_query_shape, search_query_shape,
-    breach_query_shape, event_shape, access_shape, touched_shape;
+    breach_query_shape, event_shape, access_shape, disclosure_shape, touched_shape, reviewed_shape,
+    review_query_shape;
 
 /* ---- tables and handlers ---- */
 
@@ -68,7 +76,7 @@ extern const struct timer audit_timers[];
 handler record_heard, log_index;
 handler checkpoint_read, checkpoint_read_default, tile_read, tile_read_default, entries_read,
     entries_read_default, proof_read;
-handler event_read, events_find, events_about, breach_scope;
+handler event_read, events_find, events_about, disclosures_about, breach_scope, access_review;
 
 /* ---- shared ---- */
 

@@ -5,6 +5,7 @@
 
 #define PAGE_DEFAULT 50
 #define BREACH_PAGE_DEFAULT 100
+#define REVIEW_PAGE_DEFAULT 100
 #define FOR_EVER_US (253402300799 * SECOND_US) /* the end of 9999 */
 
 static int64_t until_us(int64_t to_us)
@@ -33,22 +34,26 @@ static err_t page_open(struct act *act, const struct found_event_rows *rows, str
     return ERR_OK;
 }
 
-/* What @in asks for; its patient may be nil. The permission is the caller's affair. */
-static err_t search(struct act *act, const struct search_query *in, struct uuid patient,
-                    const struct shape *shape)
+struct found {
+    struct audit_event *events;
+    size_t n;
+    struct str next;
+};
+
+/* What @in asks for about @patient (nil: anybody). The permission is the caller's affair. */
+static err_t find(struct act *act, const struct search_query *in, struct uuid patient,
+                  struct strs actions, struct found *ret)
 {
     struct events_search query = {
         .from_us = in->from_us,
         .to_us = until_us(in->to_us),
-        .action = in->action,
+        .actions = actions,
         .not_action = in->not_action,
         .outcome = in->outcome,
         .limit = in->limit ? in->limit : PAGE_DEFAULT,
     };
     struct found_event_rows rows;
-    struct audit_event *events;
     struct cursor after;
-    struct str next;
 
     TRY(act_cursor_open(act, in->cursor, &after));
     query.before_us = after.at_us ? after.at_us : FOR_EVER_US;
@@ -58,33 +63,113 @@ static err_t search(struct act *act, const struct search_query *in, struct uuid 
     TRY(pseudonym_of_id(act, OF_THING, in->thing, &query.thing));
     TRY(pseudonym_of(act, OF_ADDRESS, in->address, &query.address));
     TRY(events_search(act, &query, &rows));
-    TRY(page_open(act, &rows, patient, query.limit, &events, &next));
-    return act_reply_list(act, shape, events, rows.n, next);
+    ret->n = rows.n;
+    return page_open(act, &rows, patient, query.limit, &ret->events, &ret->next);
 }
 
 /* GET /v1/audit/events: a search, which is itself on record with all whom its page shows. */
 err_t events_find(struct act *act)
 {
     const struct search_query *const in = act->in;
+    const struct strs actions = {&in->action, 1};
+    struct found found;
 
     TRY(uuid_is_nil(in->patient) ? act_allow_none(act) : act_allow(act, in->patient));
     act_resource(act, in->person, 0);
-    return search(act, in, in->patient, &event_shape);
+    TRY(find(act, in, in->patient, in->action.n ? actions : (struct strs){NULL, 0}, &found));
+    return act_reply_list(act, &event_shape, found.events, found.n, found.next);
 }
 
-/* GET /v1/audit/patients/{id}/events: the accesses to one patient's record. */
-err_t events_about(struct act *act)
+static struct search_query query_of(const struct events_query *in)
 {
-    const struct events_query *const in = act->in;
-    const struct search_query query = {
+    return (struct search_query){
         .from_us = in->from_us,
         .to_us = in->to_us,
         .cursor = in->cursor,
         .limit = in->limit,
     };
+}
+
+/* GET /v1/audit/patients/{id}/events: the accesses to one patient's record. */
+err_t events_about(struct act *act)
+{
+    const struct search_query query = query_of(act->in);
+    struct found found;
 
     TRY(act_allow(act, act->path_id));
-    return search(act, &query, act->path_id, &access_shape);
+    TRY(find(act, &query, act->path_id, (struct strs){NULL, 0}, &found));
+    return act_reply_list(act, &access_shape, found.events, found.n, found.next);
+}
+
+static const struct {
+    struct str action;
+    const char *role, *recipient, *purpose;
+} disclosing[] = {
+#define DISCLOSURE(action, role, recipient, purpose) {STR(action), role, recipient, purpose},
+#include "services/audit/disclosures.def"
+#undef DISCLOSURE
+};
+#define DISCLOSING (sizeof disclosing / sizeof *disclosing)
+
+static bool is_disclosure(struct audit_event *event)
+{
+    if (str_is(event->outcome, "refused")) return false;
+    for (size_t i = 0; i < DISCLOSING; i++) {
+        if (!str_equal(event->action, disclosing[i].action) ||
+            (*disclosing[i].role && !str_is(event->role, disclosing[i].role)))
+            continue;
+        event->recipient = str_of(disclosing[i].recipient);
+        event->purpose = str_of(disclosing[i].purpose);
+        return true;
+    }
+    return false;
+}
+
+/* GET /v1/audit/patients/{id}/disclosures: what went to whom outside. A page may be short, or
+ * empty: the next one begins at its cursor. */
+err_t disclosures_about(struct act *act)
+{
+    const struct search_query query = query_of(act->in);
+    struct str actions[DISCLOSING];
+    struct found found;
+    size_t n = 0;
+
+    TRY(act_allow(act, act->path_id));
+    for (size_t i = 0; i < DISCLOSING; i++) actions[i] = disclosing[i].action;
+    TRY(find(act, &query, act->path_id, (struct strs){actions, DISCLOSING}, &found));
+    for (size_t i = 0; i < found.n; i++) {
+        if (is_disclosure(&found.events[i])) found.events[n++] = found.events[i];
+    }
+    return act_reply_list(act, &disclosure_shape, found.events, n, found.next);
+}
+
+/* GET /v1/audit/access-review: who has which role, to how many patients, and last used it. */
+err_t access_review(struct act *act)
+{
+    const struct events_query *const in = act->in;
+    struct members_review query = {.limit = in->limit ? in->limit : REVIEW_PAGE_DEFAULT};
+    struct reviewed_member_rows rows;
+    struct used_rows used;
+    struct cursor after;
+    struct str next = STR_NONE;
+
+    TRY(act_allow_none(act));
+    TRY(act_cursor_open(act, in->cursor, &after));
+    query.after = after.id;
+    TRY(members_review(act, &query, &rows));
+    struct uuid *const persons = ARENA_ARRAY(act->arena, struct uuid, rows.n + 1);
+    struct reviewed *const reviewed = ARENA_ARRAY(act->arena, struct reviewed, rows.n + 1);
+    for (size_t i = 0; i < rows.n; i++)
+        TRY(pseudonym_of_id(act, OF_PERSON, rows.p[i].person, &persons[i]));
+    TRY(persons_used(act, &(struct persons_used){{persons, rows.n}}, &used));
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct reviewed_member *const row = &rows.p[i];
+        reviewed[i] = (struct reviewed){row->person, row->role, row->state, row->relations,
+                                        used.p[i].at_us};
+    }
+    if (rows.n == (size_t)query.limit)
+        next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].id});
+    return act_reply_list(act, &reviewed_shape, reviewed, rows.n, next);
 }
 
 /* GET /v1/audit/breach: whose data a person, an address or a key has reached. The log has only

@@ -24,6 +24,13 @@ const struct route audit_routes[] = {
      5000, events_about, .reply = &access_shape, .list = true,
      .about = "Who has seen or changed what of a patient, newest first."},
 
+    {GET, "/v1/audit/patients/{id}/disclosures", READ_OWN_AUDIT, AUDIT_DISCLOSURES_READ,
+     &events_query_shape, 5000, disclosures_about, .reply = &disclosure_shape, .list = true,
+     .about = "What of a patient went to whom outside, and for what."},
+    {GET, "/v1/audit/access-review", REVIEW_ACCESS, AUDIT_ACCESS_REVIEWED, &review_query_shape, 5000,
+     access_review, .reply = &reviewed_shape, .list = true,
+     .about = "Who has which role, to how many patients, and when they last did anything."},
+
     {GET, "/v1/audit/{id}/checkpoint", PERMISSION_NONE, AUDIT_NONE, NULL, 2000, checkpoint_read,
      .about = "The signed checkpoint of an organisation's log."},
     {GET, "/v1/audit/{id}/tile/entries/*", READ_AUDIT, AUDIT_AUDIT_READ, NULL, 5000, entries_read,

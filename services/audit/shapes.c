@@ -82,6 +82,32 @@ const struct shape access_shape = {"AuditAccess", sizeof(struct audit_event),
     {0},
 }};
 
+/* An access that gave something away. */
+const struct shape disclosure_shape = {"AuditDisclosure", sizeof(struct audit_event),
+    (const struct field[]){
+    WHAT_HAPPENED,
+    {"recipient", TEXT, IN(audit_event, recipient), REQUIRED, 0, 64},
+    {"purpose", TEXT, IN(audit_event, purpose), REQUIRED, 0, 64},
+    {0},
+}};
+
+const struct shape reviewed_shape = {"AuditReviewedMember", sizeof(struct reviewed),
+    (const struct field[]){
+    {"person", UUID, IN(reviewed, person), REQUIRED, 0, 0},
+    {"role", TEXT, IN(reviewed, role), REQUIRED, 0, 64},
+    {"state", TEXT, IN(reviewed, state), REQUIRED, 0, 64},
+    {"relations", INT, IN(reviewed, relations), REQUIRED, 0, INT64_MAX},
+    {"last_used_at", TIME, IN(reviewed, last_used_us), 0, 0, 0},
+    {0},
+}};
+
+const struct shape review_query_shape = {"AuditReviewQuery", sizeof(struct events_query),
+    (const struct field[]){
+    {"cursor", TEXT, IN(events_query, cursor), 0, 1, 128},
+    {"limit", INT, IN(events_query, limit), 0, 1, 200},
+    {0},
+}};
+
 const struct shape event_shape = {"AuditEvent", sizeof(struct audit_event),
     (const struct field[]){
     WHAT_HAPPENED,

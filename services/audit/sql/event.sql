@@ -2,6 +2,8 @@
 
 -- row unindexed_log (org uuid, id uuid, next int8, size int8)
 -- row new_leaf (event_id uuid, leaf_index int8)
+-- row reviewed_member (id uuid, person uuid, role text, state text, relations int8)
+-- row used (at timestamptz)
 -- row found_event (event_id uuid, at timestamptz, leaf_index int8)
 -- row touched_patient (pseudonym uuid, leaf_index int8, event_id uuid, events int8, first_at timestamptz, last_at timestamptz)
 
@@ -43,7 +45,7 @@ WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz
   AND (:patient?::uuid IS NULL OR patient = :patient)
   AND (:address?::uuid IS NULL OR address = :address)
   AND (:thing?::uuid IS NULL OR thing = :thing)
-  AND (:action?::text IS NULL OR action = :action)
+  AND (:actions?::text[] IS NULL OR action = ANY (:actions))
   AND (:not_action?::text IS NULL OR action <> :not_action)
   AND (:outcome?::text IS NULL OR outcome = :outcome)
 ORDER BY at DESC, event_id DESC LIMIT :limit::int8;
@@ -62,3 +64,18 @@ WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND pati
   AND (:address?::uuid IS NULL OR address = :address)
   AND (:thing?::uuid IS NULL OR thing = :thing)
 GROUP BY patient ORDER BY patient LIMIT :limit::int8;
+
+-- members_review  :many reviewed_member
+-- Who works here, with the patients that they stand to now.
+SELECT m.id, m.person, m.role, m.state,
+       (SELECT count(DISTINCT r.patient_id) FROM relation AS r
+        WHERE r.org = :org AND r.person = m.person AND r.kind <> 'self' AND r.starts_at <= :now
+          AND (r.ends_at IS NULL OR r.ends_at > :now)) AS relations
+FROM member AS m
+WHERE m.org = :org AND m.role <> 'patient' AND m.id > :after::uuid
+ORDER BY m.id LIMIT :limit::int8;
+
+-- persons_used  :many used
+-- The last act of each of them, in their order.
+SELECT (SELECT max(i.at) FROM event_index AS i WHERE i.org = :org AND i.person = asked.person) AS at
+FROM unnest(:persons::uuid[]) WITH ORDINALITY AS asked (person, n) ORDER BY asked.n;

@@ -129,3 +129,49 @@ def test_another_organisation_finds_nothing(feed):
     feed.act(2, actor=doctor)
     stranger = feed.suite.person("auditor", org=OTHER_ORG)
     assert found(feed, who=stranger, person=doctor) == []
+
+
+def test_disclosures_are_those_to_outsiders_and_no_other(feed):
+    ada, bea, pharmacist = feed.suite.patient(), feed.suite.patient(), person()
+    sent = feed.act(1, patient=ada.patient, action="prescription.send")
+    read = feed.act(2, patient=ada.patient, action="prescription.read", role="pharmacist", actor=pharmacist)
+    guest = feed.act(1, patient=ada.patient, action="call.join", role="guest")
+    feed.act(60, patient=ada.patient, action="prescription.read", role="nurse")         # inside
+    feed.act(1, patient=ada.patient, action="call.join", role="patient")                # their own
+    feed.act(1, patient=ada.patient, action="prescription.fill", role="pharmacist", outcome="refused")
+    feed.act(1, patient=ada.patient, action="prescription.send", at="2025-01-05 10:00Z")
+    feed.act(1, patient=bea.patient, action="prescription.send")
+    path = f"patients/{ada.patient}/disclosures"
+    for who in (ada, feed.suite.person("privacy")):
+        rows = found(feed, who=who, path=path, limit=20, **DAY)
+        assert ids(rows) == sorted(sent + read + guest)
+        assert {(row["recipient"], row["purpose"]) for row in rows} == {
+            ("pharmacy", "treatment"), ("guest of the visit", "treatment")}
+    assert feed.api.get(f"/v1/audit/{path}", who=bea).status == 404
+    told = {(row["action"], row["actor"]) for row in found(feed, patient=ada.patient) if row["service"] == "audit"}
+    assert ("audit.disclosures", ada.id) in told
+
+
+def test_who_has_which_role_and_when_they_last_used_it(feed):
+    doctor, nurse, clerk = (feed.suite.person(role) for role in ("clinician", "nurse", "front_desk"))
+    ada, bea = feed.suite.patient(), feed.suite.patient()
+    feed.suite.relation(doctor, ada.patient, "treating")
+    feed.suite.relation(doctor, bea.patient, "booked")
+    feed.suite.relation(nurse, bea.patient, "care_team", ends="2021-01-01Z")
+    feed.act(1, actor=doctor.id, at="2026-02-03 10:00Z")
+    feed.act(1, actor=doctor.id, at="2026-01-03 10:00Z")
+    for role in ("auditor", "privacy", "admin"):
+        rows = {row["person"]: row for row in found(feed, who=feed.suite.person(role), path="access-review", limit=3)}
+        assert (rows[doctor.id]["role"], rows[doctor.id]["state"], rows[doctor.id]["relations"]) == ("clinician", "active", 2)
+        assert rows[doctor.id]["last_used_at"].startswith("2026-02-03T10:00:00")
+        assert rows[nurse.id]["relations"] == 0 and "last_used_at" not in rows[clerk.id]
+        assert ada.id not in rows
+    assert feed.api.get("/v1/audit/access-review", who=doctor).status == 403
+
+
+def test_the_patients_own_list_says_who_what_when_and_why(feed):
+    ada, doctor = feed.suite.patient(), person()
+    (event,) = feed.act(patient=ada.patient, actor=doctor, consent=person())
+    row = next(row for row in found(feed, who=ada, path=f"patients/{ada.patient}/events") if row["id"] == event)
+    assert (row["actor"], row["role"], row["action"]) == (doctor, "clinician", "visit.read")
+    assert row["at"] and row["relation"] == "booked" and row["consent_id"] and "remote" not in row

@@ -39,6 +39,16 @@ def test_tail_shows_the_newest_first(feed):
     assert rows[0]["id"] == last and len(rows) == 30
 
 
+def test_disclosures_and_who_has_which_role(feed):
+    ada, privacy = feed.suite.patient(), feed.suite.person("privacy")
+    (event,) = feed.act(patient=ada.patient, action="prescription.send")
+    feed.indexed()
+    rows = lines(telectl(feed, "report", "disclosures", ada.patient, "--json", who=privacy))
+    assert [(row["id"], row["recipient"]) for row in rows] == [(event, "pharmacy")]
+    rows = lines(telectl(feed, "access-review", "--json", who=privacy))
+    assert (privacy.id, "privacy", 0) in [(row["person"], row["role"], row["relations"]) for row in rows]
+
+
 def test_access_and_breach(feed):
     ada, doctor = feed.suite.patient(), str(uuid.uuid4())
     (event,) = feed.act(patient=ada.patient, actor=doctor)
