@@ -6,15 +6,13 @@
  * says that a visit is in a state that allows a grant, so that access need not wait for Kafka:
  * check-in and admit answer one, POST /v1/grants takes it.
  *
- * Both travel as v4.public with purpose "grant" or "pass"; the payload is JSON by a shape. Public
- * keys of both signers come from a key file that `telectl keys sync` (and `make up`) writes.
+ * Both travel as tokens of a signer with purpose "grant" or "pass"; the payload is JSON by a shape.
  *
  * Threads  any.
  */
 #pragma once
 
-#include "common/base/arena.h"
-#include "common/base/err.h"
+#include "common/app/signer.h"
 #include "common/base/uuid.h"
 
 #define GRANT_TTL_US (10 * 60 * 1000000LL)
@@ -35,15 +33,6 @@ struct pass {
     int64_t starts_at_us, ends_at_us; /* of the visit */
     int64_t issued_at_us, expires_at_us;
 };
-
-struct signer; /* a service's Ed25519 key and its id */
-
-/* Reads or, if absent, makes the key file (0600), and writes the public half to @public_file. */
-struct signer *signer_new(const char *key_file, const char *public_file);
-struct signer *signer_free(struct signer *signer);
-/* For what is no token: a bare Ed25519 signature (SIGN_BYTES), and the id of its public line. */
-void signer_sign(const struct signer *signer, struct bytes message, uint8_t *ret_signature);
-struct str signer_id(const struct signer *signer);
 
 struct str grant_mint(struct arena *arena, const struct signer *signer, const struct grant *grant);
 struct str pass_mint(struct arena *arena, const struct signer *signer, const struct pass *pass);

@@ -9,8 +9,8 @@
  */
 #pragma once
 
-#include "common/app/grant.h"
 #include "common/app/service.h"
+#include "common/app/signer.h"
 #include "common/crypto/sign.h"
 #include "services/prescriptions/check.h"
 #include "services/prescriptions/sql.h"
