@@ -35,19 +35,6 @@ static bool folder_is_empty(const char *dir)
     return false;
 }
 
-/* The tree's size is the second line; whether it was signed is for audit-verify to say. */
-static bool size_of(struct str note, uint64_t *ret)
-{
-    const struct str mark = STR("\n\n");
-    const char *const end = note.n ? memmem(note.p, note.n, mark.p, mark.n) : NULL;
-    struct checkpoint checkpoint;
-
-    if (!end || !checkpoint_parse((struct str){note.p, (size_t)(end - note.p) + 1}, &checkpoint))
-        return false;
-    *ret = checkpoint.size;
-    return true;
-}
-
 static err_t tile_copy(const char *log, const char *dir, struct tile tile, struct arena *arena)
 {
     char name[TILES_PATH_MAX];
@@ -78,20 +65,21 @@ static err_t tiles_copy(const char *log, const char *dir, uint64_t size, struct 
 static int export(const char *log, const char *dir, struct arena *checkpoint, struct arena *arena)
 {
     struct bytes bytes;
-    uint64_t size;
+    struct checkpoint tree;
 
     if (store_read(log, "checkpoint", checkpoint, &bytes) != ERR_OK) {
         fprintf(stderr, "%s: has no checkpoint that can be read\n", log);
         return 1;
     }
-    if (!size_of((struct str){(const char *)bytes.p, bytes.n}, &size)) {
+    /* Whether it was signed is for audit-verify to say. */
+    if (!checkpoint_read_unsigned((struct str){(const char *)bytes.p, bytes.n}, &tree)) {
         fprintf(stderr, "%s/checkpoint: is not a checkpoint\n", log);
         return 1;
     }
-    if (tiles_copy(log, dir, size, arena) != ERR_OK) return 1;
+    if (tiles_copy(log, dir, tree.size, arena) != ERR_OK) return 1;
     if (store_write(dir, "checkpoint", bytes) != ERR_OK)
         return 1; /* the last: a whole log has one */
-    printf("exported: %llu entries to %s\n", (unsigned long long)size, dir);
+    printf("exported: %llu entries to %s\n", (unsigned long long)tree.size, dir);
     return 0;
 }
 

@@ -27,6 +27,13 @@ struct audit_settings {
 
 struct proof_query { struct uuid event; };
 
+struct consistency_query { int64_t old; };
+
+struct incidents_query {
+    struct str cursor, state;
+    int64_t limit;
+};
+
 struct events_query {
     struct str cursor;
     int64_t limit, from_us, to_us;
@@ -62,6 +69,7 @@ struct audit_event {
     int64_t index, at_us, resource_version, acr;
 };
 
+extern const struct shape consistency_query_shape, incidents_query_shape, incident_shape;
 extern const struct shape proof_query_shape, events_query_shape, search_query_shape,
     breach_query_shape, event_shape, access_shape, disclosure_shape, touched_shape, reviewed_shape,
     review_query_shape;
@@ -75,7 +83,7 @@ extern const struct timer audit_timers[];
 
 handler record_heard, log_index;
 handler checkpoint_read, checkpoint_read_default, tile_read, tile_read_default, entries_read,
-    entries_read_default, proof_read;
+    entries_read_default, proof_read, consistency_read, incidents_list;
 handler event_read, events_find, events_about, disclosures_about, breach_scope, access_review;
 
 /* ---- shared ---- */

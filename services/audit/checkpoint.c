@@ -39,3 +39,10 @@ bool checkpoint_parse(struct str text, struct checkpoint *ret)
     memcpy(ret->root.b, hash, HASH_BYTES);
     return true;
 }
+
+bool checkpoint_read_unsigned(struct str note, struct checkpoint *ret)
+{
+    const char *const end = note.n ? memmem(note.p, note.n, "\n\n", 2) : NULL;
+
+    return end && checkpoint_parse((struct str){note.p, (size_t)(end - note.p) + 1}, ret);
+}

@@ -105,20 +105,53 @@ err_t entries_read_default(struct act *act)
 }
 
 /* The entry itself is the extra data, so that the file needs no other. */
-static struct str proof_text(struct arena *arena, uint64_t index, struct bytes entry,
-                             const struct hash *hashes, size_t n, struct str note)
+static struct str hashes_text(struct arena *arena, struct str text, const struct hash *hashes,
+                              size_t n)
 {
-    char *const extra = arena_alloc(arena, BASE64_LEN(entry.n) + 1);
-    const int extra_n = (int)base64_encode(entry, extra);
-    struct str text = arena_printf(
-        arena, "c2sp.org/tlog-proof@v1\nextra %.*s\nindex %" PRIu64 "\n", extra_n, extra, index);
     char line[BASE64_LEN(HASH_BYTES)];
 
     for (size_t i = 0; i < n; i++) {
         const size_t length = base64_encode(bytes_of(hashes[i].b, HASH_BYTES), line);
         text = arena_printf(arena, STR_FMT "%.*s\n", STR_ARG(text), (int)length, line);
     }
-    return arena_printf(arena, STR_FMT "\n" STR_FMT, STR_ARG(text), STR_ARG(note));
+    return text;
+}
+
+static struct str proof_text(struct arena *arena, uint64_t index, struct bytes entry,
+                             const struct hash *hashes, size_t n, struct str note)
+{
+    char *const extra = arena_alloc(arena, BASE64_LEN(entry.n) + 1);
+    const int extra_n = (int)base64_encode(entry, extra);
+    const struct str head = arena_printf(
+        arena, "c2sp.org/tlog-proof@v1\nextra %.*s\nindex %" PRIu64 "\n", extra_n, extra, index);
+
+    return arena_printf(arena, STR_FMT "\n" STR_FMT,
+                        STR_ARG(hashes_text(arena, head, hashes, n)), STR_ARG(note));
+}
+
+/* GET /v1/audit/{id}/consistency?old=: the published tree begins with that of @old entries. */
+err_t consistency_read(struct act *act)
+{
+    const struct consistency_query *const in = act->in;
+    struct hash hashes[MERKLE_PROOF_MAX];
+    struct checkpoint now;
+    char dir[LOG_DIR_MAX];
+    struct bytes note;
+    size_t n = 0;
+
+    log_dir_of(act->path_id, dir);
+    TRY(store_read(dir, "checkpoint", act->arena, &note));
+    const struct str text = {(const char *)note.p, note.n};
+    if (!checkpoint_read_unsigned(text, &now))
+        return err_raise(ERR_CORRUPT, "%s/checkpoint: is no checkpoint", dir);
+    if ((uint64_t)in->old > now.size) return ERR_NOT_FOUND;
+    const struct merkle_tree tree = log_tree(dir, now.size);
+    TRY(merkle_consistency(&tree, (uint64_t)in->old, hashes, &n));
+    const struct str head = arena_printf(act->arena, "old %" PRId64 "\n", in->old);
+    const struct str proof = hashes_text(act->arena, head, hashes, n);
+    const struct str all =
+        arena_printf(act->arena, STR_FMT "\n" STR_FMT, STR_ARG(proof), STR_ARG(text));
+    return act_reply_raw(act, 200, "text/plain; charset=utf-8", str_bytes(all), &fresh, 1);
 }
 
 /* GET /v1/audit/proof?event=: c2sp.org/tlog-proof, against the checkpoint that is published now. */

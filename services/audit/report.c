@@ -211,3 +211,24 @@ err_t breach_scope(struct act *act)
         next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].pseudonym});
     return act_reply_list(act, &touched_shape, touched, rows.n, next);
 }
+
+/* GET /v1/audit/incidents */
+err_t incidents_list(struct act *act)
+{
+    const struct incidents_query *const in = act->in;
+    struct incidents_between query = {.state = in->state,
+                                      .limit = in->limit ? in->limit : PAGE_DEFAULT};
+    struct incident_rows rows;
+    struct cursor after;
+    struct str next = STR_NONE;
+
+    TRY(act_allow_none(act));
+    TRY(act_cursor_open(act, in->cursor, &after));
+    query.before_us = after.at_us ? after.at_us : FOR_EVER_US;
+    query.before_id = after.id;
+    TRY(incidents_between(act, &query, &rows));
+    const struct incident *const last = rows.n ? &rows.p[rows.n - 1] : NULL;
+    if (last && rows.n == (size_t)query.limit)
+        next = act_cursor(act, (struct cursor){last->first_at_us, last->id});
+    return act_reply_list(act, &incident_shape, rows.p, rows.n, next);
+}

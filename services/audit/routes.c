@@ -31,6 +31,13 @@ const struct route audit_routes[] = {
      access_review, .reply = &reviewed_shape, .list = true,
      .about = "Who has which role, to how many patients, and when they last did anything."},
 
+    {GET, "/v1/audit/incidents", READ_AUDIT, AUDIT_AUDIT_READ, &incidents_query_shape, 2000,
+     incidents_list, .reply = &incident_shape, .list = true,
+     .about = "What the log was sent and did not believe, newest first."},
+
+    {GET, "/v1/audit/{id}/consistency", PERMISSION_NONE, AUDIT_NONE, &consistency_query_shape, 2000,
+     consistency_read, .about = "That the log begins with the tree of `old` entries: `old`, path "
+     "and checkpoint, as a C2SP tlog-witness takes them."},
     {GET, "/v1/audit/{id}/checkpoint", PERMISSION_NONE, AUDIT_NONE, NULL, 2000, checkpoint_read,
      .about = "The signed checkpoint of an organisation's log."},
     {GET, "/v1/audit/{id}/tile/entries/*", READ_AUDIT, AUDIT_AUDIT_READ, NULL, 5000, entries_read,

@@ -11,6 +11,37 @@ const struct shape proof_query_shape = {"AuditProofQuery", sizeof(struct proof_q
     {0},
 }};
 
+const struct shape consistency_query_shape = {"AuditConsistencyQuery",
+    sizeof(struct consistency_query), (const struct field[]){
+    {"old", INT, IN(consistency_query, old), REQUIRED, 0, INT64_MAX},
+    {0},
+}};
+
+static const char *const incident_states[] = {"open", "closed", NULL};
+
+const struct shape incidents_query_shape = {"AuditIncidentsQuery", sizeof(struct incidents_query),
+    (const struct field[]){
+    {"state", TEXT, IN(incidents_query, state), 0, .words = incident_states},
+    {"cursor", TEXT, IN(incidents_query, cursor), 0, 1, 128},
+    {"limit", INT, IN(incidents_query, limit), 0, 1, 200},
+    {0},
+}};
+
+const struct shape incident_shape = {"AuditIncident", sizeof(struct incident),
+    (const struct field[]){
+    {"id", UUID, IN(incident, id), REQUIRED, 0, 0},
+    {"kind", TEXT, IN(incident, kind), REQUIRED, 0, 16},
+    {"producer", TEXT, IN(incident, producer), REQUIRED, 0, 64},
+    {"epoch", INT, IN(incident, epoch), REQUIRED, INT64_MIN, INT64_MAX},
+    {"seq", INT, IN(incident, seq), REQUIRED, INT64_MIN, INT64_MAX},
+    {"event_id", UUID, IN(incident, event_id), 0, 0, 0},
+    {"times", INT, IN(incident, times), REQUIRED, 1, INT64_MAX},
+    {"first_at", TIME, IN(incident, first_at_us), REQUIRED, 0, 0},
+    {"last_at", TIME, IN(incident, last_at_us), REQUIRED, 0, 0},
+    {"closed_at", TIME, IN(incident, closed_at_us), 0, 0, 0},
+    {0},
+}};
+
 const struct shape events_query_shape = {"AuditEventsQuery", sizeof(struct events_query),
     (const struct field[]){
     {"cursor", TEXT, IN(events_query, cursor), 0, 1, 128},

@@ -17,6 +17,8 @@ import uuid
 
 import pytest
 
+import telecura
+from conftest import Feed, Kafka, Log
 from postgres import quote
 from telecura import ORG, OTHER_ORG, ROOT
 
@@ -322,6 +324,27 @@ def test_forged_records_are_incidents_and_no_leaves(feed, go_reader):
     assert gap["seq"] == tail["seq"] + 1 and gap["closed_at"]
 
 
+def test_auditors_see_the_incidents(feed):
+    """All of them, newest first, a page at a time; and only the open ones if they ask for those."""
+    auditor, seen, cursor = feed.suite.person("auditor"), [], ""
+    while cursor is not None:
+        page = feed.api.get(f"/v1/audit/incidents?limit=2{cursor}", who=auditor)
+        assert page.status == 200, page
+        seen += page.json["data"]
+        cursor = page.json.get("next_cursor") and f"&cursor={page.json['next_cursor']}"
+    rows = feed.api.rows(f"SELECT id, closed_at IS NULL AS open FROM incident WHERE org = {quote(ORG)} "
+                         "ORDER BY first_at DESC, id DESC")
+    assert [row["id"] for row in seen] == [row["id"] for row in rows]
+    assert {"gap", "bad_mac", "fork", "conflict"} <= {row["kind"] for row in seen}
+    for state in ("open", "closed"):
+        data = feed.api.get(f"/v1/audit/incidents?state={state}&limit=200", who=auditor).json["data"]
+        assert [row["id"] for row in data] == [row["id"] for row in rows if row["open"] == (state == "open")]
+        assert data and all(("closed_at" in row) == (state == "closed") for row in data)
+    other = feed.api.get("/v1/audit/incidents", who=feed.suite.person("auditor", org=OTHER_ORG))
+    assert other.json["data"] == []
+    assert feed.api.get("/v1/audit/incidents", who=feed.suite.person("clinician")).status == 403
+
+
 def test_a_chain_that_was_cut_shows_at_the_next_heartbeat(feed):
     feed.act(3)
     feed.receipted()
@@ -405,8 +428,9 @@ def test_rows_are_made_again_from_the_log(feed, go_reader):
           bytes.fromhex(again["mac"]), mac_key_of(feed.suite, "appointments")[0])
     feed.receipted()
     assert feed.incidents("conflict") == conflicts
-    assert feed.api.get(f"/v1/audit/events/{ids[0]}", who=feed.suite.person("auditor")).status == 200
+    feed.settle()
     feed.verified(go_reader)
+    assert feed.api.get(f"/v1/audit/events/{ids[0]}", who=feed.suite.person("auditor")).status == 200
 
 
 def test_killed_at_random_under_a_stream(feed, go_reader):
