@@ -214,7 +214,8 @@ void session_init(const struct service *given, struct auth *auth)
     slots = calloc(SESSIONS_MAX, sizeof *slots);
     generations = calloc(SESSIONS_MAX, sizeof *generations);
     if (!slots || !generations) abort();
-    frames_init(service, auth);
+    opening_init(auth);
+    frames_init(service);
 }
 
 void session_tick(void *unused)

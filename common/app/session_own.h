@@ -1,6 +1,7 @@
 /*
- * session_own - what session.c (connections, their table and end), session_frame.c (frames: from
- * the socket to an act and back) and session_records.c (what ended) share. For nobody else.
+ * session_own - what session.c (connections, their table and end), session_open.c (whom they are
+ * opened to), session_frame.c (frames: from the socket to an act and back) and session_records.c
+ * (what ended) share. For nobody else.
  */
 #pragma once
 
@@ -37,12 +38,37 @@ struct session {
     void *user;
 };
 
+/* ---- session.c ---- */
+
 /* Ends what has lost its ground. */
 void session_check(struct session *session);
 bool session_grant_revoked(const struct grant *grant);
 /* The service stops, and no session is left or one has taken too long; for the effects thread. */
 bool session_drained(void);
 
-void frames_init(const struct service *service, struct auth *auth);
+/* ---- session_open.c ---- */
+
+struct holder {
+    struct actor actor;
+    struct grant grant;
+    bool open; /* else nobody holds the connection yet */
+};
+
+struct worker;
+struct opening { /* a connect or refresh */
+    const struct shape *shape;
+    const void *body;
+    struct uuid path_id; /* nil: any visit's */
+    const struct holder *was;
+};
+
+void opening_init(struct auth *auth);
+/* @ret_holder's actor is set as far as it is known, also when the answer is no. */
+err_t opening_check(struct worker *worker, const struct opening *opening,
+                    struct holder *ret_holder);
+
+/* ---- session_frame.c ---- */
+
+void frames_init(const struct service *service);
 void frame_take(struct ws *ws, struct str text, void *user); /* ws_events.message */
 void frames_drop(struct session *session);                   /* what still waits */
