@@ -111,8 +111,9 @@ err_t act_emit(struct act *act, enum topic topic, struct uuid key, int64_t versi
 /* For the audit row: which thing, at which version. act_reply() sets it from the reply's `id`. */
 void act_resource(struct act *act, struct uuid id, int64_t version);
 
-/* Encodes now, leaves after COMMIT. A member `version` of the shape becomes the ETag, a member `id`
- * with status 201 the idempotency row. */
+/* Encodes now, leaves after COMMIT. Of a PATIENT-marked id act_allow() must have been asked, or
+ * nothing is shown: ERR_NOT_VISIBLE. A member `version` of the shape becomes the ETag, a member
+ * `id` with status 201 the idempotency row. */
 err_t act_reply(struct act *act, int status, const struct shape *shape, const void *row);
 /* {"data": [...], "next_cursor": ...}; next may be STR_NONE. Every PATIENT-marked id is audited; it
  * must be one that act_allow() has passed or, after act_allow_list(), one that is visible. */

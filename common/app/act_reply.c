@@ -25,12 +25,26 @@ static void header_add(struct act_own *own, const char *name, struct str value)
     own->headers[own->header_count++] = (struct http_header){name, value};
 }
 
+/* Whom a reply shows must have been asked about, or be asked about as a list commits. */
+static err_t shown_check(struct act *act, const struct shape *shape, const void *row)
+{
+    for (const struct field *field = shape->fields; field->name; field++) {
+        struct uuid patient;
+
+        if (!(field->flags & PATIENT) || field->type != UUID) continue;
+        memcpy(&patient, member_at(row, field), sizeof patient);
+        if (!uuid_is_nil(patient)) TRY(run_shown(act, patient));
+    }
+    return ERR_OK;
+}
+
 err_t act_reply(struct act *act, int status, const struct shape *shape, const void *row)
 {
     const struct field *id = field_find(shape, "id", UUID);
     const struct field *version = field_find(shape, "version", INT);
     struct act_own *own = act->own;
 
+    TRY(shown_check(act, shape, row));
     own->status = status;
     own->content_type = "application/json";
     own->body = str_bytes(json_encode(act->arena, shape, row));
@@ -39,19 +53,6 @@ err_t act_reply(struct act *act, int status, const struct shape *shape, const vo
         memcpy(&own->resource_version, member_at(row, version), sizeof own->resource_version);
         header_add(own, "ETag",
                    arena_printf(act->arena, "\"%lld\"", (long long)own->resource_version));
-    }
-    return ERR_OK;
-}
-
-/* One audit row a patient that the page shows, and the same question as in act_allow(). */
-static err_t subjects_add(struct act *act, const struct shape *shape, const void *row)
-{
-    for (const struct field *field = shape->fields; field->name; field++) {
-        struct uuid patient;
-
-        if (!(field->flags & PATIENT) || field->type != UUID) continue;
-        memcpy(&patient, member_at(row, field), sizeof patient);
-        if (!uuid_is_nil(patient)) TRY(run_shown(act, patient));
     }
     return ERR_OK;
 }
@@ -67,7 +68,7 @@ err_t act_reply_list(struct act *act, const struct shape *shape, const void *row
     for (size_t i = 0; i < count; i++) {
         const void *row = (const char *)rows + i * shape->size;
 
-        TRY(subjects_add(act, shape, row));
+        TRY(shown_check(act, shape, row));
         items[i] = json_encode(act->arena, shape, row);
         n += items[i].n + 1;
     }
