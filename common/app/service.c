@@ -1,7 +1,7 @@
 /* A process from its settings to its end. What it runs is told by tables; see service.h. */
 #include "common/app/service.h"
 #include "common/app/describe.h"
-#include "common/app/projection.h"
+#include "common/app/hears.h"
 #include "common/app/request.h"
 #include "common/app/run.h"
 #include "common/app/session.h"
@@ -164,91 +164,6 @@ void session_loop(void (*fn)(void *), void *user)
     loop_post(self.loop, fn, user);
 }
 
-/* ---- what is heard ---- */
-
-static const struct hears *const *all_hears(void)
-{
-    static const struct hears *tables[4];
-    size_t n = 0;
-
-    if (self.service->migrations && !self.service->owns_projections) tables[n++] = projection_hears;
-    tables[n++] = revocation_hears;
-    if (self.service->hears) tables[n++] = self.service->hears;
-    return tables;
-}
-
-static err_t event_run(const struct hears *row, struct tx *tx, struct arena *arena,
-                       const struct event *event)
-{
-    const struct run run = {.may = PERMISSION_NONE,
-                            .audit = row->audit,
-                            .resource = topic_info(row->topic)->name,
-                            .ms = 10000,
-                            .handler = row->run};
-    const struct run_input input = {.org = event->org,
-                                    .in = event->message,
-                                    .event = event,
-                                    .tx = tx,
-                                    .path_id = event->key,
-                                    .if_match = -1};
-    struct act act;
-
-    return run_act(&run, &input, NULL, arena, &act);
-}
-
-static bool row_hears(const struct hears *row, const struct event *event, enum hearing mode)
-{
-    return row->topic == event->topic && row->mode == mode && event->message &&
-           (row->what == 0 || row->what == event->kind);
-}
-
-static err_t on_effect(struct tx *tx, struct arena *arena, const struct event *event, void *unused)
-{
-    (void)unused;
-    for (const struct hears *const *table = all_hears(); *table; table++) {
-        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
-            if (row_hears(row, event, EFFECT)) TRY(event_run(row, tx, arena, event));
-        }
-    }
-    return ERR_OK;
-}
-
-static void on_committed(const struct event *event, void *unused)
-{
-    (void)unused;
-    if (event->topic == TOPIC_CONSENTS) workers_unpark();
-    if (event->topic == TOPIC_PEOPLE) auth_forget();
-    run_poke_relay();
-    service_poke_effects();
-}
-
-static void on_watch(const struct event *event, void *unused)
-{
-    (void)unused;
-    for (const struct hears *const *table = all_hears(); *table; table++) {
-        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
-            if (row_hears(row, event, WATCH)) row->watch(event);
-        }
-    }
-}
-
-static const struct consumer_topic *topics_heard(void)
-{
-    static struct consumer_topic topics[2 * TOPIC_MAX];
-    size_t n = 0;
-
-    for (const struct hears *const *table = all_hears(); *table; table++) {
-        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
-            size_t i = 0;
-
-            while (i < n && (topics[i].topic != row->topic || topics[i].mode != row->mode)) i++;
-            if (i == n) topics[n++] = (struct consumer_topic){row->topic, row->mode, false};
-            topics[i].repeats |= row->repeats;
-        }
-    }
-    return topics;
-}
-
 /* ---- readiness: asked of PostgreSQL by a worker, told by the loop ---- */
 
 static void probe_run(struct worker *worker, struct job *job)
@@ -390,18 +305,7 @@ static void bus_start(const struct http_tls *tls)
                                            self.keys,          self.service->owns_projections};
         self.relay = relay_start(&relay);
     }
-    const struct consumer_config consumer = {
-        self.service->name,
-        self.service->migrations ? set->db : NULL,
-        set->kafka,
-        tls,
-        topics_heard(),
-        on_effect,
-        on_committed,
-        on_watch,
-        NULL,
-    };
-    self.consumer = consumer_start(&consumer);
+    self.consumer = hears_start(self.service, tls);
 }
 
 static err_t start(void)
@@ -412,16 +316,15 @@ static err_t start(void)
     const struct workers_config workers = {(unsigned)set->workers,
                                            self.service->migrations ? set->db : NULL,
                                            self.service->name, set->redis};
-    const struct requests requests = {self.service, auth_new(&auth), *set->kafka != '\0'};
 
     tls = (struct http_tls){set->tls_ca, set->tls_cert, set->tls_key};
     TRY(database_check());
     self.loop = loop_new();
-    self.auth = requests.auth;
+    self.auth = auth_new(&auth);
     self.keys = *set->keyd ? keys_new(set->keyd, &tls, KEYS_CACHED_MAX) : NULL;
     run_set_service(self.service->name, self.keys);
     self.http = http_new(self.loop, &HTTP_LIMITS, take, NULL);
-    requests_init(&requests);
+    requests_init(&(struct requests){self.service, self.auth, *set->kafka != '\0'});
     session_init(self.service, self.auth);
     if (self.service->start) TRY(self.service->start());
     TRY(listen_all());

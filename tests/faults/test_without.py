@@ -194,10 +194,9 @@ def test_without_postgres(place, parts, clinic, grants):
             dr_roy.send("signal", to=clinic.ben.id, type="offer", gen=0, seq=1, data="v=0 still here")
             assert ben.push("signal")["data"] == "v=0 still here"
             with relay(ben) as one, relay(dr_roy) as other:
-                one.permit(other.relayed)
-                other.permit(one.relayed)
-                one.send(b"a frame", other.relayed)
-                assert other.receive() == (b"a frame", one.relayed)
+                one.permit(other)
+                other.permit(one)
+                assert one.carry(b"a frame", other) == one.relayed
     until(parts.all_well, "the services to find it again", 30)
     assert clinic.ana.get(path)["state"] in ("scheduled", "confirmed")
     patiently(clinic.door.person("pri").sign_in)
