@@ -155,6 +155,7 @@ EXTRAS = {
     "fhir": lambda place: {
         "patients": f"127.0.0.1:{place.port('patients')}",
         "appointments": f"127.0.0.1:{place.port('appointments')}",
+        "audit": f"127.0.0.1:{place.port('audit')}",
         "base": f"{place.gateway_url}/fhir/R4",
     },
     "audit": lambda place: {

@@ -7,6 +7,7 @@
  *
  *   owner.c     the question to an owner       resources.c  our JSON -> FHIR's structs
  *   shapes.c    both as tables                 read.c       handlers
+ *   audit_event.c  the audit log as AuditEvents, in the profiles of IHE BALP
  *
  * Threads  handlers on any worker.
  */
@@ -16,7 +17,7 @@
 
 struct fhir_settings {
     struct common_settings common;
-    const char *patients, *appointments; /* host:port of the owners */
+    const char *patients, *appointments, *audit; /* host:port of the owners */
     const char *base;                    /* what the world calls us: https://.../fhir/R4 */
 };
 
@@ -39,11 +40,23 @@ struct visits_in {
     struct str next_cursor;
 };
 
+struct event_in {
+    struct uuid id, act, actor, patient_id, resource_id, consent_id;
+    struct str service, action, outcome, error, role, resource, relation, remote;
+    int64_t at_us;
+};
+
+struct events_in {
+    struct list data;
+    struct str next_cursor;
+};
+
 struct problem_in {
     struct str code, title;
 };
 
-extern const struct shape patient_in_shape, visit_in_shape, visits_in_shape, problem_in_shape;
+extern const struct shape patient_in_shape, visit_in_shape, visits_in_shape, events_in_shape,
+    problem_in_shape;
 
 /* ---- FHIR's data types and resources, as far as they are used ---- */
 
@@ -74,9 +87,34 @@ struct appointment {
     int64_t start_us, end_us, minutes;
 };
 
+struct profiles { struct strs profile; };
+struct network { struct str address, type; };
+struct agent {
+    const struct concept *type;
+    const struct reference *who;
+    bool requestor;
+    struct list role;
+    struct strs policy;
+    const struct network *network;
+};
+struct source { const struct reference *observer; struct list type; };
+struct object {
+    const struct reference *what;
+    const struct coding *type, *role;
+};
+
+struct audit_event {
+    struct str type, id, action, outcome, outcome_desc;
+    const struct profiles *meta;
+    const struct coding *event;
+    struct list subtype, agent, entity;
+    int64_t recorded_us;
+    const struct source *source;
+};
+
 struct entry {
     struct str full_url;
-    const struct appointment *resource;
+    const void *resource;
     const struct search *search;
 };
 
@@ -90,7 +128,8 @@ struct outcome {
     struct list issue;
 };
 
-extern const struct shape patient_shape, appointment_shape, bundle_shape, outcome_shape;
+extern const struct shape patient_shape, appointment_shape, bundle_shape, audit_event_shape,
+    audit_bundle_shape, outcome_shape;
 
 struct patient *patient_of(struct arena *arena, const struct patient_in *in);
 struct appointment *appointment_of(struct arena *arena, const struct visit_in *in);
@@ -98,7 +137,7 @@ struct outcome *outcome_of(struct arena *arena, int status, struct str diagnosti
 
 /* ---- the question to an owner ---- */
 
-enum owner { OWNER_PATIENTS, OWNER_APPOINTMENTS };
+enum owner { OWNER_PATIENTS, OWNER_APPOINTMENTS, OWNER_AUDIT };
 
 struct answer {
     int status; /* 503 when there was none */
@@ -109,6 +148,18 @@ err_t owner_start(void);
 /* GET @path with the caller's token, until the act's deadline. */
 struct answer owner_get(struct act *act, enum owner owner, struct str path);
 
+/* Asks; decodes a 200 into @ret. Otherwise the reply is made already and @ret_done is true. */
+err_t owner_ask(struct act *act, enum owner owner, struct str path, const struct shape *shape,
+                void *ret, bool *ret_done);
+
+/* ---- answers ---- */
+
+const char *base_of(void);
+err_t fhir_reply(struct act *act, int status, const struct shape *shape, const void *resource);
+err_t fhir_reply_outcome(struct act *act, int status, struct str diagnostics);
+/* Only an owner's cursor can stand in a URL unescaped. */
+bool is_cursor(struct str text);
+
 /* ---- routes ---- */
 
 struct appointment_query {
@@ -116,7 +167,12 @@ struct appointment_query {
     int64_t count;
 };
 
-extern const struct shape appointment_query_shape, format_query_shape;
+struct audit_event_query {
+    struct str patient, agent, cursor, format;
+    int64_t count, from_us, to_us;
+};
+
+extern const struct shape appointment_query_shape, audit_event_query_shape, format_query_shape;
 extern const struct route fhir_routes[];
 
-handler metadata_read, patient_read, appointment_read, appointment_search;
+handler metadata_read, patient_read, appointment_read, appointment_search, audit_event_search;

@@ -5,6 +5,7 @@
 static const struct setting settings[] = {
     {"patients", SETTING_TEXT, AT(patients), NULL, 0, 0, "host:port of patients"},
     {"appointments", SETTING_TEXT, AT(appointments), NULL, 0, 0, "host:port of appointments"},
+    {"audit", SETTING_TEXT, AT(audit), NULL, 0, 0, "host:port of audit"},
     {"base", SETTING_TEXT, AT(base), NULL, 0, 0,
      "what others call this service: https://host/fhir/R4, without a slash at the end"},
     {0},

@@ -13,6 +13,7 @@ static const struct {
 } owners[] = {
     [OWNER_PATIENTS] = {"patients", offsetof(struct fhir_settings, patients)},
     [OWNER_APPOINTMENTS] = {"appointments", offsetof(struct fhir_settings, appointments)},
+    [OWNER_AUDIT] = {"audit", offsetof(struct fhir_settings, audit)},
 };
 
 /* ---- libcurl's memory holds PHI for a while: it is wiped when given back ---- */

@@ -3,14 +3,14 @@
 
 #define FHIR_JSON "application/fhir+json"
 
-static const char *base_of(void)
+const char *base_of(void)
 {
     const struct fhir_settings *settings = service_settings();
 
     return settings->base;
 }
 
-static err_t reply(struct act *act, int status, const struct shape *shape, const void *resource)
+err_t fhir_reply(struct act *act, int status, const struct shape *shape, const void *resource)
 {
     return act_reply_raw(act, status, FHIR_JSON,
                          str_bytes(json_encode(act->arena, shape, resource)), NULL, 0);
@@ -28,13 +28,12 @@ static err_t reply_versioned(struct act *act, const struct shape *shape, const v
                          &etag, 1);
 }
 
-static err_t reply_outcome(struct act *act, int status, struct str diagnostics)
+err_t fhir_reply_outcome(struct act *act, int status, struct str diagnostics)
 {
-    return reply(act, status, &outcome_shape, outcome_of(act->arena, status, diagnostics));
+    return fhir_reply(act, status, &outcome_shape, outcome_of(act->arena, status, diagnostics));
 }
 
-/* Asks; decodes a 200 into @ret. Otherwise the reply is made already and @ret_done is true. */
-static err_t ask(struct act *act, enum owner owner, struct str path, const struct shape *shape,
+err_t owner_ask(struct act *act, enum owner owner, struct str path, const struct shape *shape,
                  void *ret, bool *ret_done)
 {
     const struct answer answer = owner_get(act, owner, path);
@@ -45,7 +44,7 @@ static err_t ask(struct act *act, enum owner owner, struct str path, const struc
         const bool told = json_decode_lenient(&problem_in_shape, answer.body, act->arena, &problem,
                                               NULL) == ERR_OK;
         const struct str silence = STR("The owner of this record does not answer.");
-        return reply_outcome(act, answer.status, told ? problem.title : silence);
+        return fhir_reply_outcome(act, answer.status, told ? problem.title : silence);
     }
     if (json_decode_lenient(shape, answer.body, act->arena, ret, NULL) == ERR_OK) return ERR_OK;
     return err_raise(ERR_INTERNAL, "an owner's answer is no %s", shape->name);
@@ -60,6 +59,9 @@ static const char statement[] =
     "\"security\":{\"cors\":false,\"service\":[{\"coding\":[{\"code\":\"OAuth\",\"system\":"
     "\"http://terminology.hl7.org/CodeSystem/restful-security-service\"}]}]},\"resource\":["
     "{\"type\":\"Patient\",\"interaction\":[{\"code\":\"read\"}]},"
+    "{\"type\":\"AuditEvent\",\"interaction\":[{\"code\":\"search-type\"}],"
+    "\"searchParam\":[{\"name\":\"patient\",\"type\":\"reference\"},"
+    "{\"name\":\"agent\",\"type\":\"reference\"}]},"
     "{\"type\":\"Appointment\",\"interaction\":[{\"code\":\"read\"},{\"code\":\"search-type\"}],"
     "\"searchParam\":[{\"name\":\"patient\",\"type\":\"reference\"}]}]}]}";
 /* clang-format on */
@@ -80,7 +82,7 @@ err_t patient_read(struct act *act)
     struct patient_in in = {0};
     bool done;
 
-    TRY(ask(act, OWNER_PATIENTS, path, &patient_in_shape, &in, &done));
+    TRY(owner_ask(act, OWNER_PATIENTS, path, &patient_in_shape, &in, &done));
     if (done) return ERR_OK;
     return reply_versioned(act, &patient_shape, patient_of(act->arena, &in), in.version);
 }
@@ -92,15 +94,14 @@ err_t appointment_read(struct act *act)
     struct visit_in in = {0};
     bool done;
 
-    TRY(ask(act, OWNER_APPOINTMENTS, path, &visit_in_shape, &in, &done));
+    TRY(owner_ask(act, OWNER_APPOINTMENTS, path, &visit_in_shape, &in, &done));
     if (done) return ERR_OK;
     return reply_versioned(act, &appointment_shape, appointment_of(act->arena, &in), in.version);
 }
 
 /* ---- GET /fhir/R4/Appointment?patient= ---- */
 
-/* Only an own cursor can stand in a URL unescaped. */
-static bool is_base64url(struct str text)
+bool is_cursor(struct str text)
 {
     uint8_t raw[256];
     size_t n;
@@ -146,13 +147,13 @@ err_t appointment_search(struct act *act)
     bool done;
 
     if (!uuid_parse((struct str){in->patient.p + skip, in->patient.n - skip}, &patient) ||
-        !is_base64url(in->cursor))
-        return reply_outcome(act, 400, STR("A search parameter is malformed."));
+        !is_cursor(in->cursor))
+        return fhir_reply_outcome(act, 400, STR("A search parameter is malformed."));
 
     const struct str path = arena_printf(
         act->arena, "/v1/appointments?patient_id=%s&limit=%lld%s" STR_FMT, UUID_ARG(patient),
         (long long)count, in->cursor.p ? "&cursor=" : "", STR_ARG(in->cursor));
-    TRY(ask(act, OWNER_APPOINTMENTS, path, &visits_in_shape, &visits, &done));
+    TRY(owner_ask(act, OWNER_APPOINTMENTS, path, &visits_in_shape, &visits, &done));
     if (done) return ERR_OK;
 
     links[0] = (struct link){STR("self"), link_url(act->arena, patient, count, in->cursor)};
@@ -163,5 +164,5 @@ err_t appointment_search(struct act *act)
         .link = {links, visits.next_cursor.p ? 2 : 1},
         .entry = entries_of(act->arena, &visits),
     };
-    return reply(act, 200, &bundle_shape, &bundle);
+    return fhir_reply(act, 200, &bundle_shape, &bundle);
 }

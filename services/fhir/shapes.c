@@ -43,6 +43,33 @@ static const struct field visits_in_fields[] = {
 };
 const struct shape visits_in_shape = SHAPE(visits_in, "OwnersVisits");
 
+static const struct field event_in_fields[] = {
+    {"id", UUID, IN(event_in, id), REQUIRED},
+    {"at", TIME, IN(event_in, at_us), REQUIRED},
+    {"service", TEXT, IN(event_in, service), REQUIRED, 0, 64},
+    {"action", TEXT, IN(event_in, action), REQUIRED, 0, 64},
+    {"outcome", TEXT, IN(event_in, outcome), REQUIRED, 0, 16},
+    {"error", TEXT, IN(event_in, error), 0, 0, 64},
+    {"actor", UUID, IN(event_in, actor), 0},
+    {"role", TEXT, IN(event_in, role), REQUIRED, 0, 64},
+    {"patient_id", UUID, IN(event_in, patient_id), 0},
+    {"resource", TEXT, IN(event_in, resource), REQUIRED, 0, 256},
+    {"resource_id", UUID, IN(event_in, resource_id), 0},
+    {"relation", TEXT, IN(event_in, relation), 0, 0, 64},
+    {"consent_id", UUID, IN(event_in, consent_id), 0},
+    {"remote", TEXT, IN(event_in, remote), 0, 0, 64},
+    {"act", UUID, IN(event_in, act), 0},
+    {0},
+};
+static const struct shape event_in_shape = SHAPE(event_in, "OwnersEvent");
+
+static const struct field events_in_fields[] = {
+    {"data", LIST, IN(events_in, data), REQUIRED, 0, 200, &event_in_shape},
+    {"next_cursor", TEXT, IN(events_in, next_cursor), 0, 1, 256},
+    {0},
+};
+const struct shape events_in_shape = SHAPE(events_in, "OwnersEvents");
+
 static const struct field problem_in_fields[] = {
     {"code", TEXT, IN(problem_in, code), 0, 0, 64},
     {"title", TEXT, IN(problem_in, title), 0, 0, 512},
@@ -183,6 +210,85 @@ static const struct field bundle_fields[] = {
 };
 const struct shape bundle_shape = SHAPE(bundle, "FhirBundle");
 
+/* ---- AuditEvent ---- */
+
+static const struct field profiles_fields[] = {
+    {"profile", TEXTS, IN(profiles, profile), REQUIRED},
+    {0},
+};
+static const struct shape profiles_shape = SHAPE(profiles, "FhirProfiles");
+
+static const struct field network_fields[] = {
+    {"address", TEXT, IN(network, address), REQUIRED},
+    {"type", TEXT, IN(network, type), REQUIRED},
+    {0},
+};
+static const struct shape network_shape = SHAPE(network, "FhirAuditEventAgentNetwork");
+
+static const struct field agent_fields[] = {
+    {"type", OBJECT, IN(agent, type), REQUIRED, .shape = &concept_shape},
+    {"role", LIST, IN(agent, role), 0, .shape = &concept_shape},
+    {"who", OBJECT, IN(agent, who), REQUIRED, .shape = &reference_shape},
+    {"requestor", BOOL, IN(agent, requestor), REQUIRED},
+    {"policy", TEXTS, IN(agent, policy), 0},
+    {"network", OBJECT, IN(agent, network), 0, .shape = &network_shape},
+    {0},
+};
+static const struct shape agent_shape = SHAPE(agent, "FhirAuditEventAgent");
+
+static const struct field source_fields[] = {
+    {"observer", OBJECT, IN(source, observer), REQUIRED, .shape = &reference_shape},
+    {"type", LIST, IN(source, type), REQUIRED, .shape = &coding_shape},
+    {0},
+};
+static const struct shape source_shape = SHAPE(source, "FhirAuditEventSource");
+
+static const struct field object_fields[] = {
+    {"what", OBJECT, IN(object, what), REQUIRED, .shape = &reference_shape},
+    {"type", OBJECT, IN(object, type), REQUIRED, .shape = &coding_shape},
+    {"role", OBJECT, IN(object, role), 0, .shape = &coding_shape},
+    {0},
+};
+static const struct shape object_shape = SHAPE(object, "FhirAuditEventEntity");
+
+static const struct field audit_event_fields[] = {
+    {"resourceType", TEXT, IN(audit_event, type), REQUIRED},
+    {"id", TEXT, IN(audit_event, id), REQUIRED},
+    {"meta", OBJECT, IN(audit_event, meta), 0, .shape = &profiles_shape},
+    {"type", OBJECT, IN(audit_event, event), REQUIRED, .shape = &coding_shape},
+    {"subtype", LIST, IN(audit_event, subtype), REQUIRED, .shape = &coding_shape},
+    {"action", TEXT, IN(audit_event, action), REQUIRED},
+    {"recorded", TIME, IN(audit_event, recorded_us), REQUIRED},
+    {"outcome", TEXT, IN(audit_event, outcome), REQUIRED},
+    {"outcomeDesc", TEXT, IN(audit_event, outcome_desc), 0},
+    {"agent", LIST, IN(audit_event, agent), REQUIRED, .shape = &agent_shape},
+    {"source", OBJECT, IN(audit_event, source), REQUIRED, .shape = &source_shape},
+    {"entity", LIST, IN(audit_event, entity), REQUIRED, .shape = &object_shape},
+    {0},
+};
+const struct shape audit_event_shape = SHAPE(audit_event, "FhirAuditEvent");
+
+static const struct field audit_entry_fields[] = {
+    {"fullUrl", TEXT, IN(entry, full_url), REQUIRED},
+    {"resource", OBJECT, IN(entry, resource), REQUIRED, .shape = &audit_event_shape},
+    {"search", OBJECT, IN(entry, search), REQUIRED, .shape = &search_shape},
+    {0},
+};
+static const struct shape audit_entry_shape = {
+    "FhirAuditEventEntry", sizeof(struct entry), audit_entry_fields,
+};
+
+static const struct field audit_bundle_fields[] = {
+    {"resourceType", TEXT, IN(bundle, type), REQUIRED},
+    {"type", TEXT, IN(bundle, kind), REQUIRED},
+    {"link", LIST, IN(bundle, link), REQUIRED, .shape = &link_shape},
+    {"entry", LIST, IN(bundle, entry), 0, .shape = &audit_entry_shape},
+    {0},
+};
+const struct shape audit_bundle_shape = {
+    "FhirAuditEventBundle", sizeof(struct bundle), audit_bundle_fields,
+};
+
 static const struct field issue_fields[] = {
     {"severity", TEXT, IN(issue, severity), REQUIRED},
     {"code", TEXT, IN(issue, code), REQUIRED},
@@ -220,4 +326,16 @@ static const struct field appointment_query_fields[] = {
     {0},
 };
 const struct shape appointment_query_shape = SHAPE(appointment_query, "FhirAppointmentSearch");
+
+static const struct field audit_event_query_fields[] = {
+    {"patient", TEXT, IN(audit_event_query, patient), 0, 36, 44},
+    {"agent", TEXT, IN(audit_event_query, agent), 0, 36, 36},
+    {"from", TIME, IN(audit_event_query, from_us), 0},
+    {"to", TIME, IN(audit_event_query, to_us), 0},
+    {"_count", INT, IN(audit_event_query, count), 0, 1, 200},
+    {"_cursor", TEXT, IN(audit_event_query, cursor), 0, 1, 256},
+    {"_format", TEXT, IN(audit_event_query, format), 0, 1, 64, .words = format_words},
+    {0},
+};
+const struct shape audit_event_query_shape = SHAPE(audit_event_query, "FhirAuditEventSearch");
 /* clang-format on */

@@ -50,7 +50,7 @@ OWN_SETTINGS = {
     # Port 9 (discard): nobody answers. A test that sends mail or asks owners names its own.
     "notifications": {"smtp": "127.0.0.1:9", "mail_from": "Telecura <no-reply@telecura.example>",
                       "portal": "https://portal.example"},
-    "fhir": {"patients": "127.0.0.1:9", "appointments": "127.0.0.1:9",
+    "fhir": {"patients": "127.0.0.1:9", "appointments": "127.0.0.1:9", "audit": "127.0.0.1:9",
              "base": "https://fhir.example/fhir/R4"},
 }
 WITHOUT_KEYS = ("keyd",)       # asks no keyd

@@ -10,9 +10,9 @@ import pytest
 from telecura import ROOT, bin_folder
 
 
-def telectl(feed, *words, who=None):
+def telectl(feed, *words, who=None, plain=None):
     env = {**os.environ, "TELECURA_TOKEN": who.token} if who else os.environ
-    return subprocess.run([f"{bin_folder()}/telectl", *words, "--url", f"http://{feed.plain}"],
+    return subprocess.run([f"{bin_folder()}/telectl", *words, "--url", f"http://{plain or feed.plain}"],
                           capture_output=True, text=True, timeout=60, env=env)
 
 

@@ -38,7 +38,7 @@ def test_metadata_needs_no_token(face):
     said = resource(face.get("/metadata"))
     assert (said["fhirVersion"], said["kind"], said["implementation"]["url"]) == ("4.0.1", "instance", BASE)
     offered = {r["type"]: {i["code"] for i in r["interaction"]} for r in said["rest"][0]["resource"]}
-    assert offered == {"Patient": {"read"}, "Appointment": {"read", "search-type"}}
+    assert offered == {"Patient": {"read"}, "Appointment": {"read", "search-type"}, "AuditEvent": {"search-type"}}
     assert face.get("/metadata?_format=json").status == 200
     assert face.get("/metadata?_format=xml").status == 400
 

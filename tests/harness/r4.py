@@ -21,7 +21,7 @@ IDENTIFIER = {"use": (0, 1, {"usual", "official", "temp", "secondary", "old"}), 
               "system": (0, 1, "uri"), "value": (0, 1, "string")}
 REFERENCE = {"reference": (0, 1, "string"), "type": (0, 1, "uri"), "identifier": (0, 1, IDENTIFIER),
              "display": (0, 1, "string")}
-META = {"versionId": (0, 1, "id"), "lastUpdated": (0, 1, "instant")}
+META = {"versionId": (0, 1, "id"), "profile": (0, 9, "canonical"), "lastUpdated": (0, 1, "instant")}
 RESOURCE = {"id": (0, 1, "id"), "meta": (0, 1, META)}
 RESOURCES = {
     "Patient": RESOURCE | {
@@ -40,6 +40,15 @@ RESOURCES = {
         "start": (0, 1, "instant"), "end": (0, 1, "instant"), "minutesDuration": (0, 1, int),
         "participant": (1, 9, {"actor": (0, 1, REFERENCE),
                                "status": (1, 1, {"accepted", "declined", "tentative", "needs-action"})})},
+    "AuditEvent": RESOURCE | {
+        "type": (1, 1, CODING), "subtype": (0, 9, CODING), "action": (0, 1, {"C", "R", "U", "D", "E"}),
+        "recorded": (1, 1, "instant"), "outcome": (0, 1, {"0", "4", "8", "12"}), "outcomeDesc": (0, 1, "string"),
+        "agent": (1, 9, {
+            "type": (0, 1, CONCEPT), "role": (0, 9, CONCEPT), "who": (0, 1, REFERENCE), "requestor": (1, 1, bool),
+            "policy": (0, 9, "uri"),
+            "network": (0, 1, {"address": (0, 1, "string"), "type": (0, 1, {"1", "2", "3", "4", "5"})})}),
+        "source": (1, 1, {"site": (0, 1, "string"), "observer": (1, 1, REFERENCE), "type": (0, 9, CODING)}),
+        "entity": (0, 9, {"what": (0, 1, REFERENCE), "type": (0, 1, CODING), "role": (0, 1, CODING)})},
     "OperationOutcome": RESOURCE | {
         "issue": (1, 9, {"severity": (1, 1, {"fatal", "error", "warning", "information"}),
                          "code": (1, 1, ISSUE_TYPES), "diagnostics": (0, 1, "string")})},
@@ -116,7 +125,61 @@ def _both_or_neither(a):
     return ("start" in a) == ("end" in a)
 
 
+BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
+HL7 = "http://terminology.hl7.org/CodeSystem/"
+DCM = "http://dicom.nema.org/resources/ontology/DCM"
+# profile: (action, interactions, role of the client, role of the server, roles of the user)
+PROFILES = {
+    "Read": ("R", {"read", "vread"}, "110152", "110153", {"IRCP"}),
+    "Create": ("C", {"create"}, "110153", "110152", {"AUT", "INF", "CST"}),
+    "Update": ("U", {"update", "patch"}, "110153", "110152", {"AUT", "INF", "CST"}),
+}
+
+
+def balp_faults(event):
+    """What IHE's Basic Audit Log Patterns ask of the profile that an AuditEvent claims."""
+    profile = event["meta"]["profile"][0].removeprefix(BALP)
+    about_patient = profile.startswith("Patient")
+    action, interactions, client, server, users = PROFILES[profile.removeprefix("Patient")]
+    agents = {}
+    for agent in event["agent"]:
+        coding = agent["type"]["coding"][0]
+        agents.setdefault((coding["system"], coding["code"]), []).append(agent)
+    entities = {}
+    for entity in event["entity"]:
+        entities.setdefault((entity["type"]["system"], entity["type"]["code"]), []).append(entity)
+    machines = [agents.get((DCM, code), []) for code in (client, server)]
+    people = [agent for (system, code), found in agents.items() for agent in found
+              if system == HL7 + "v3-ParticipationType" and code in users]
+    things = entities.get((HL7 + "audit-entity-type", "2"), [])
+    patients = entities.get((HL7 + "audit-entity-type", "1"), [])
+    requests = [entity for (_, code), found in entities.items() for entity in found if code == "XrequestId"]
+    asked = {
+        "type is rest": (event["type"]["system"], event["type"]["code"]) == (HL7 + "audit-event-type", "rest"),
+        "subtype is the interaction": any(s["system"] == "http://hl7.org/fhir/restful-interaction"
+                                          and s["code"] in interactions for s in event["subtype"]),
+        "action": event["action"] == action,
+        "outcome is success": event["outcome"] == "0",
+        "one client and one server": [len(found) for found in machines] == [1, 1],
+        "machines have a name and a network": all("who" in a and "network" in a for found in machines for a in found),
+        "at most one user": len(people) <= 1 and len(people) + 2 == len(event["agent"]),
+        "a user is the requestor, and no machine": all(
+            a["requestor"] and "who" in a and "network" not in a for a in people),
+        "one thing in a role of REST": len(things) == 1 and "what" in things[0] and (
+            things[0]["role"]["system"], things[0]["role"]["code"]) in {(HL7 + "object-role", c) for c in ("3", "4", "20")},
+        "a request has its id": all(e["what"]["identifier"]["value"] for e in requests) and len(requests) <= 1,
+        "one patient, if the profile is of patients": len(patients) == about_patient and all(
+            e["what"]["reference"].startswith("Patient/") and
+            (e["role"]["system"], e["role"]["code"]) == (HL7 + "object-role", "1") for e in patients),
+    }
+    return [f"{profile}: {name}" for name, holds in asked.items() if not holds]
+
+
 INVARIANTS = {
+    "AuditEvent": [
+        ("sev-1: what was asked for is no query", lambda a: all(not ("name" in e and "query" in e) for e in a["entity"])),
+        ("its profile", lambda a: "meta" not in a or not balp_faults(a)),
+        ("a failure claims no profile of a success", lambda a: a["outcome"] == "0" or "meta" not in a)],
     "Patient": [("pat: a record says something", lambda p: "name" in p or "identifier" in p)],
     "Appointment": [
         ("app-1: a participant has a type or an actor", lambda a: all("actor" in p for p in a["participant"])),
