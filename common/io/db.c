@@ -36,8 +36,7 @@ struct db {
     struct tx tx; /* there is one at a time */
     struct expected *expected;
     size_t expected_count, expected_max;
-    const struct stmt **prepared; /* open addressing; emptied with the connection */
-    size_t prepared_count, prepared_max;
+    struct prepared prepared; /* emptied with the connection */
 };
 
 static const struct stmt begin_stmt = {.name = "db.begin", .sql = "BEGIN"};
@@ -45,60 +44,6 @@ static const struct stmt commit_stmt = {.name = "db.commit", .sql = "COMMIT"};
 static const struct stmt rollback_stmt = {.name = "db.rollback", .sql = "ROLLBACK"};
 
 static const struct db_values no_values;
-
-/* ---- which statements the connection knows ---- */
-
-static const struct stmt **prepared_slot(struct db *db, const struct stmt *stmt)
-{
-    size_t i = ((uintptr_t)stmt >> 4) * 0x9e3779b97f4a7c15u % db->prepared_max;
-
-    while (db->prepared[i] && db->prepared[i] != stmt) i = (i + 1) % db->prepared_max;
-    return &db->prepared[i];
-}
-
-static void prepared_add(struct db *db, const struct stmt *stmt)
-{
-    const struct stmt **old = db->prepared;
-    const size_t old_max = db->prepared_max;
-
-    if (2 * (db->prepared_count + 1) > old_max) {
-        db->prepared_max = old_max ? 2 * old_max : 64;
-        db->prepared = calloc(db->prepared_max, sizeof(struct stmt *));
-        if (!db->prepared) abort();
-        for (size_t i = 0; i < old_max; i++) {
-            if (old[i]) *prepared_slot(db, old[i]) = old[i];
-        }
-        free(old);
-    }
-    *prepared_slot(db, stmt) = stmt;
-    db->prepared_count++;
-}
-
-static bool prepared_has(struct db *db, const struct stmt *stmt)
-{
-    return db->prepared_count > 0 && *prepared_slot(db, stmt) == stmt;
-}
-
-static void prepared_clear(struct db *db)
-{
-    free(db->prepared);
-    db->prepared = NULL;
-    db->prepared_count = db->prepared_max = 0;
-}
-
-/* Its Parse was skipped. Open addressing cannot simply take one out, so the rest goes in anew. */
-static void prepared_remove(struct db *db, const struct stmt *stmt)
-{
-    const struct stmt **old = db->prepared;
-    const size_t old_max = db->prepared_max;
-
-    db->prepared = NULL;
-    db->prepared_count = db->prepared_max = 0;
-    for (size_t i = 0; i < old_max; i++) {
-        if (old[i] && old[i] != stmt) prepared_add(db, old[i]);
-    }
-    free(old);
-}
 
 /* ---- the connection ---- */
 
@@ -118,7 +63,7 @@ static void db_close(struct db *db)
     PQfinish(db->conn);
     db->conn = NULL;
     db->expected_count = 0;
-    prepared_clear(db);
+    prepared_clear(&db->prepared);
 }
 
 struct db *db_free(struct db *db)
@@ -233,12 +178,12 @@ static bool send_one(struct db *db, const struct stmt *stmt, const struct db_val
 {
     const int count = (int)stmt->param_count;
 
-    if (!prepared_has(db, stmt)) {
+    if (!prepared_has(&db->prepared, stmt)) {
         Oid oids[64];
         assert(stmt->param_count <= sizeof oids / sizeof *oids);
         for (int i = 0; i < count; i++) oids[i] = db_oid(stmt->params[i].type);
         if (!PQsendPrepare(db->conn, stmt->name, stmt->sql, count, oids)) return false;
-        prepared_add(db, stmt);
+        prepared_add(&db->prepared, stmt);
         expect(db, (struct expected){.what = PREPARED, .stmt = stmt});
     }
     expect(db, (struct expected){.what = RAN, .stmt = stmt});
@@ -317,7 +262,8 @@ static bool answer_read(struct tx *tx, const struct expected *expected, int64_t 
         PQclear(result);
         return status == PGRES_PIPELINE_SYNC;
     }
-    if (!done && expected->what == PREPARED) prepared_remove(db, expected->stmt);
+    /* Its Parse failed, or was skipped behind what did. */
+    if (!done && expected->what == PREPARED) prepared_remove(&db->prepared, expected->stmt);
     if (status == PGRES_FATAL_ERROR && !expected->stale) tx_break(tx, expected->stmt, result);
     if (ran && expected->stmt == &commit_stmt && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
         tx->err = err_raise(ERR_INTERNAL, "COMMIT was answered by %s", PQcmdStatus(result));

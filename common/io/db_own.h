@@ -21,6 +21,16 @@ struct db_values db_encode(const struct stmt *stmt, const struct tx_frame *frame
 err_t db_decode(const struct stmt *stmt, const PGresult *result, struct arena *arena,
                 struct rows *ret_rows);
 
+/* Which statements a connection knows; all zero: none. */
+struct prepared {
+    const struct stmt **slots;
+    size_t n, slots_max;
+};
+bool prepared_has(const struct prepared *prepared, const struct stmt *stmt);
+void prepared_add(struct prepared *prepared, const struct stmt *stmt);
+void prepared_remove(struct prepared *prepared, const struct stmt *stmt);
+void prepared_clear(struct prepared *prepared);
+
 /* How every connection is made: conninfo, then what must hold whatever it says. */
 struct db_options {
     const char *keys[8], *values[8];
