@@ -25,6 +25,11 @@ $B/audit-verify-static: $(VERIFIER) $(wildcard common/base/*.[ch]) | $(GENERATED
 $B/tests/mock/kafka: $B/tests/mock/kafka.o $B/libcommon.a
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
+# One append, for strace to break at every syscall.
+$B/tests/faults/append: $B/tests/faults/append.o $B/libaudit.a $B/libcommon.a
+	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
 tests: $B/tests/mock/kafka
+faults: $B/tests/faults/append
 
 .PHONY: audit-export audit-verify audit-verify-static

@@ -193,8 +193,8 @@ def cut_bundle(data, width):
     return entries
 
 
-def verify(folder, vkey):
-    """All files belong to the signed tree, byte for byte; its entries."""
+def verify(folder, vkey, strict=True):
+    """All files belong to the signed tree, byte for byte; its entries. Strict: no other file is there."""
     read = {}
     for at, _, names in os.walk(folder):
         for name in names:
@@ -203,6 +203,8 @@ def verify(folder, vkey):
     need("checkpoint" in read, "no checkpoint")
     size, root = open_checkpoint(read.pop("checkpoint"), vkey)
     files = files_of(size)
+    if not strict:
+        read = {path: data for path, data in read.items() if path in files}
     need(read.keys() == files.keys(), f"missing or strange: {sorted(read.keys() ^ files.keys())}")
     entries = []
     for path, (level, n, width) in files.items():
