@@ -12,6 +12,7 @@
 #include "services/audit/audit.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -71,7 +72,7 @@ static err_t append(struct log *log, const char *folder, size_t n, struct arena 
     struct checkpoint next;
 
     for (size_t i = 0; i < n; i++)
-        leaves[i] = str_bytes(arena_printf(arena, "leaf %llu", (unsigned long long)(head.size + i)));
+        leaves[i] = str_bytes(arena_printf(arena, "leaf %" PRIu64, head.size + i));
     TRY(load(log, false, arena));
     TRY(log_stage(log, leaves, n, arena, &next));
     head_set(folder, &next);
