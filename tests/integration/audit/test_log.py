@@ -122,6 +122,8 @@ def test_a_moved_head_ends_the_process(log, go_reader):
 
 
 def test_time_that_goes_back_ends_the_process(log, go_reader):
+    log.stage(1)
+    log.settle()
     log.api.stop()
     log.api.execute("UPDATE heads.log SET at = at + interval '1 hour'")
     log.api.start()
