@@ -48,11 +48,14 @@ static void alive(void)
 
 /* ---- table entry ---- */
 
-struct rows_part { /* one bundle's */
+#define ROWS 32 /* in one act: a part of a bundle */
+
+struct rows_part {
     struct inspection *in;
     uint64_t first, end;
 };
 
+/* Borrows from the leaf; opened: event and patient are known, too. */
 static err_t wanted_row(struct act *act, const struct leaf *leaf, uint64_t index,
                         struct entry_restore *ret, bool *ret_opened)
 {
@@ -79,15 +82,13 @@ static bool row_differs(const struct entry_row *row, const struct entry_restore 
 
 /* @row: NULL when there is none. */
 static err_t row_check(struct act *act, struct inspection *in, const struct entry_row *row,
-                       uint64_t index)
+                       struct bytes entry, uint64_t index)
 {
     struct entry_restore want;
-    struct bytes bytes;
     struct leaf leaf;
     bool opened;
 
-    if (log_leaf(in->dir, index, act->arena, &bytes) != ERR_OK) return ERR_OK; /* named already */
-    if (leaf_decode(bytes, &leaf) != ERR_OK) {
+    if (leaf_decode(entry, &leaf) != ERR_OK) {
         inspect_found(in, "", "entry %" PRIu64 " is signed, but no leaf", index);
         return ERR_OK;
     }
@@ -102,25 +103,43 @@ static err_t row_check(struct act *act, struct inspection *in, const struct entr
         return ERR_OK;
     }
     entry_restore(act, &want);
-    inspect_repaired(in, "", act_settle(act), "row made again from the leaf");
-    return act_settle(act);
+    const err_t err = act_settle(act);
+    inspect_repaired(in, "", err, "row made again from the leaf");
+    return err;
+}
+
+/* The rows of @part beside the entries of its bundle. */
+static err_t rows_compare(struct act *act, const struct rows_part *part, struct bytes bundle)
+{
+    const struct entries_between ask = {(int64_t)part->first, (int64_t)part->end};
+    struct entry_row_rows rows;
+    struct bytes entry;
+    size_t at = 0;
+
+    TRY(entries_between(act, &ask, &rows));
+    for (uint64_t index = part->first - part->first % TILES_WIDTH; index < part->end; index++) {
+        if (!tiles_entry_next(&bundle, &entry)) return ERR_CORRUPT;
+        if (index < part->first) continue;
+
+        const bool has = at < rows.n && rows.p[at].leaf_index == (int64_t)index;
+        TRY(row_check(act, part->in, has ? &rows.p[at] : NULL, entry, index));
+        at += has;
+    }
+    return ERR_OK;
 }
 
 static err_t rows_part_check(struct act *act)
 {
     const struct rows_part *const part = act->in;
-    const struct entries_between ask = {(int64_t)part->first, (int64_t)part->end};
-    struct entry_row_rows rows;
-    size_t at = 0;
+    const struct tile tile = {TILES_ENTRIES, part->first / TILES_WIDTH,
+                              (unsigned)((part->end - 1) % TILES_WIDTH) + 1};
+    struct arena *const arena = arena_new(STORE_FILE_BYTES_MAX);
+    struct bytes bundle;
+    err_t err = store_tile(part->in->dir, tile, arena, &bundle);
 
-    TRY(entries_between(act, &ask, &rows));
-    for (uint64_t index = part->first; index < part->end; index++) {
-        const bool has = at < rows.n && rows.p[at].leaf_index == (int64_t)index;
-
-        TRY(row_check(act, part->in, has ? &rows.p[at] : NULL, index));
-        at += has;
-    }
-    return ERR_OK;
+    if (err == ERR_OK) err = rows_compare(act, part, bundle);
+    arena_free(arena);
+    return err;
 }
 
 static err_t beyond_check(struct act *act)
@@ -144,8 +163,7 @@ static void rows_check(struct inspection *in, struct uuid org)
 
     while (err == ERR_OK && part.end < in->head.size) {
         part.first = part.end;
-        part.end =
-            part.first + TILES_WIDTH < in->head.size ? part.first + TILES_WIDTH : in->head.size;
+        part.end = part.first + ROWS < in->head.size ? part.first + ROWS : in->head.size;
         err = service_act(writer.db, org, AUDIT_NONE, rows_part_check, &part);
         alive();
     }

@@ -42,15 +42,15 @@ struct merkle_tree log_tree(const char *dir, uint64_t size)
 err_t log_leaf(const char *dir, uint64_t index, struct arena *arena, struct bytes *ret)
 {
     const unsigned at = (unsigned)(index % TILES_WIDTH);
-    struct bytes bundle;
+    const struct tile tile = {TILES_ENTRIES, index / TILES_WIDTH, at + 1};
+    struct arena *const own = arena_new(STORE_FILE_BYTES_MAX); /* of the whole bundle */
+    struct bytes bundle, entry = BYTES_NONE;
+    const err_t err = store_tile(dir, tile, own, &bundle);
 
-    TRY(store_tile(dir, (struct tile){TILES_ENTRIES, index / TILES_WIDTH, at + 1}, arena, &bundle));
-    for (unsigned i = 0; i <= at; i++) {
-        if (!tiles_entry_next(&bundle, ret))
-            return err_raise(ERR_CORRUPT, "%s: the bundle of leaf %" PRIu64 " is too short", dir,
-                             index);
-    }
-    return ERR_OK;
+    for (unsigned i = 0; err == ERR_OK && i <= at; i++) tiles_entry_next(&bundle, &entry);
+    if (err == ERR_OK) *ret = arena_bytes(arena, entry);
+    arena_free(own);
+    return err;
 }
 
 err_t log_published(const char *dir, const struct note_key *key, struct arena *arena,
