@@ -134,8 +134,8 @@ class Feed(Log):
                                   f"WHERE org = {quote(ORG)}")[0]
 
 
-def run(*words):
-    return subprocess.run(words, capture_output=True, text=True, timeout=120)
+def run(*words, **kw):
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, **kw)
 
 
 @pytest.fixture(scope="module")
