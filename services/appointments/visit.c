@@ -107,7 +107,9 @@ err_t visit_book(struct act *act)
     TRY(consent_require(act, in->patient_id, CONSENT_TELEHEALTH));
     TRY(visit_seal(act, &visit.row, 1, &visit, &new.sealed));
     TRY(appointment_insert(act, &new, &visit.row));
-    relation_keep(act, &visit.row, visit.row.ends_at_us + CARE_AFTER_US);
+    relation_begin(act_tx(act), &(struct relation_begin){
+        .id = visit.row.id, .person = visit.row.provider_id, .patient_id = visit.row.patient_id,
+        .kind = STR("booked"), .ends_at_us = visit.row.ends_at_us + CARE_AFTER_US});
     TRY(visit_tell(act, "book", KIND_OF(VISIT, BOOKED), &visit.row));
     return act_reply(act, 201, &visit_shape, &visit);
 }

@@ -102,6 +102,9 @@ class Bench:
                 got["cpu_us"] = round((rig.cpu_s(pid) - before) * 1e6 / got["answered"], 1)
                 return got["answered"], got
             figures = self.measured(run)
+        except RuntimeError:
+            rig.note(self.service.tail(5))
+            raise
         finally:
             self.service.stop()
         self.check_service(figures)

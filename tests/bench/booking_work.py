@@ -161,7 +161,7 @@ def write_seed_requests(path, first, count, conflicts):
 
 # What the service sends, flush by flush; app/act and services/appointments/visit.c are the truth.
 FLUSHES = [["BEGIN", "guard_allow", "guard_consent", "appointment_insert"],
-           ["relation_upsert", "history_insert", "outbox_insert", "audit_insert",
+           ["relation_begin", "history_insert", "outbox_insert", "audit_insert",
             "idempotency_insert", "COMMIT"]]
 
 # Values that differ from booking to booking, as pgbench computes them.
@@ -217,8 +217,7 @@ def pgbench_script(statements, sample, clients):
         "guard_allow": {"kinds": ":kinds", "site": "false"},
         "guard_consent": {"scope": "'telehealth'"},
         "appointment_insert": {"visit_type": "'consultation'"},
-        "relation_upsert": {"person": of["provider"], "kind": "'booked'", "starts_at": ":now",
-                            "ends_at": ":ends", "epoch": "0"},
+        "relation_begin": {"person": of["provider"], "kind": "'booked'", "ends_at": ":ends"},
         "history_insert": {"event": "'book'", "state": "'scheduled'", "who": of["patient"],
                            "role": "'patient'"},
         "outbox_insert": {"topic": ":topic", "key": of["id"], "kind": ":kind",

@@ -82,6 +82,11 @@ ON CONFLICT (org, id) DO UPDATE SET
     version = excluded.version, epoch = excluded.epoch
 WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version);
 
+-- relation_begin  :exec
+-- Of a thing that is made in this act: nobody can have its id yet.
+INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at)
+VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, :kind::text, :now, :ends_at::timestamptz);
+
 -- relation_of_grant  :exec
 -- A clinician's relation as the grant proves it, until access tells of it (any version beats 0).
 INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, version)
