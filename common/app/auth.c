@@ -40,17 +40,6 @@ void auth_forget(void)
     atomic_fetch_add(&generation, 1);
 }
 
-struct auth *auth_new(const struct auth_config *config)
-{
-    struct auth *auth = calloc(1, sizeof *auth);
-
-    if (!auth) abort();
-    auth->config = *config;
-    pthread_rwlock_init(&auth->keys_lock, NULL);
-    pthread_mutex_init(&auth->cache_lock, NULL);
-    return auth;
-}
-
 struct auth *auth_free(struct auth *auth)
 {
     if (!auth) return NULL;
@@ -104,6 +93,18 @@ static void keys_refresh(struct auth *auth)
         }
     }
     pthread_rwlock_unlock(&auth->keys_lock);
+}
+
+struct auth *auth_new(const struct auth_config *config)
+{
+    struct auth *auth = calloc(1, sizeof *auth);
+
+    if (!auth) abort();
+    auth->config = *config;
+    pthread_rwlock_init(&auth->keys_lock, NULL);
+    pthread_mutex_init(&auth->cache_lock, NULL);
+    keys_refresh(auth); /* of two first requests the second would not wait for it */
+    return auth;
 }
 
 err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_claims)

@@ -101,3 +101,23 @@ def test_s16_a_failure_at_any_step_leaves_nothing(clinic, suite, table, event):
     reply = clinic.book(ada, doctor, clinic.morning, key=key)
     assert reply.status == 201 and "idempotency-replayed" not in reply.headers
     assert len(suite.outbox("appointments", key=reply.json["id"])) == 1
+
+
+def test_the_first_who_ask_are_known(clinic, suite):
+    """All at once and at once after a start: nobody is told to try again."""
+    patients = suite.patients(16, consent=True)
+    for _ in range(4):
+        clinic.api.stop()
+        clinic.api.start()
+        together, said = threading.Barrier(len(patients)), []
+
+        def ask(who):
+            clinic.api.get("/v1/nothing")  # connects
+            together.wait()
+            said.append(clinic.api.get("/v1/appointments", who=who).status)
+        threads = [threading.Thread(target=ask, args=(who,)) for who in patients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert said == [200] * len(patients)
