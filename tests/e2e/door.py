@@ -49,6 +49,16 @@ def refusal(ask):
     raise AssertionError(f"it was not refused: {done}")
 
 
+def heard(ask):
+    """Its answer; nothing while the part that is asked has not heard of what the question is about."""
+    try:
+        return ask()
+    except Refused as refused:
+        if refused.code != "not_heard_yet":
+            raise
+    return None
+
+
 def until(question, what, seconds=AWAIT_S):
     """Asks again until there is an answer."""
     end = time.monotonic() + seconds

@@ -10,7 +10,7 @@ Ana; nobody may find it anywhere but with her.
 """
 import uuid
 
-from door import Refused, refusal, until
+from door import Refused, heard, refusal, until
 from paper import proven, read_export
 from turn import Allocation
 from visit import CHECK_IN_MINUTES, next_minutes, offer_hours
@@ -195,8 +195,9 @@ def test_what_was_said_can_be_read_again(visit):
 # ---- the prescription ----
 
 def test_a_penicillin_is_not_let_through(visit):
-    """Ana is allergic to it."""
-    blocked = visit.dr_lee.post("/v1/prescriptions", **prescription(visit, "amoxicillin", 500_000, 3))
+    """Ana is allergic to it. The pharmacy's side hears of the visit in its own time."""
+    blocked = until(lambda: heard(lambda: visit.dr_lee.post(
+        "/v1/prescriptions", **prescription(visit, "amoxicillin", 500_000, 3))), "the visit known there")
     assert blocked["state"] == "blocked" and blocked["findings"]
 
 

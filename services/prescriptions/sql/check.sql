@@ -30,9 +30,14 @@ WHERE org IN (:org, '00000000-0000-0000-0000-000000000000') AND drug_class = :dr
 SELECT id, version, sealed FROM allergy_heard
 WHERE org = :org AND patient_id = :patient_id::uuid AND NOT removed ORDER BY id LIMIT 200;
 
--- visit_find  :one visit_of  else ERR_UNPROCESSABLE
+-- visit_find  :one visit_of  else visit_not_found
 -- The patient's own visit, and known here.
 SELECT id FROM visit_heard WHERE org = :org AND id = :id::uuid AND patient_id = :patient_id::uuid;
+
+-- visit_not_found  :one refusal
+-- Another patient's, or one that appointments has not told of.
+SELECT CASE WHEN EXISTS (SELECT FROM visit_heard WHERE org = :org AND id = :id::uuid)
+       THEN 'unprocessable' ELSE 'not_heard_yet' END AS code;
 
 -- visit_upsert  :exec
 INSERT INTO visit_heard AS v (org, id, patient_id, version, epoch)
