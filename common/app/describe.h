@@ -1,6 +1,6 @@
 /*
- * describe - prints a service's tables as one JSON document: the source of OpenAPI, AsyncAPI, the
- * gateway's path map, docs and the tests that walk every route.
+ * describe - prints a service's tables as one JSON document: the source of OpenAPI, the
+ * gateway's path map, the native run's settings and the tests that walk every route.
  *
  * Threads  main, before anything runs.
  */

@@ -4,8 +4,7 @@
 
 #include <assert.h>
 
-#define FRESH_US                                                                                   \
-    (5 * MINUTE_US) /* design.md 7: a fresh second factor is one of the last 5 minutes */
+#define FRESH_US (5 * MINUTE_US) /* of a second factor; see permissions.def */
 #define SECOND_FACTOR_ACR 2
 
 static const char *const roles[ROLES] = {

@@ -1,5 +1,6 @@
 /*
- * run - the inside of an act: what act*.c, service.c and session.c share. Not for handlers.
+ * run - the inside of an act: what act*.c shares with those who run acts (request, timer, hears,
+ * session, service). Not for handlers.
  *
  * Life of an act: run_act() fills it, asks auth_may(), runs the handler, then commits audit rows,
  * idempotency and COMMIT in one flush; a refusal rolls back and leaves its audit row in a

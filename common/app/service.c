@@ -340,7 +340,7 @@ static err_t start(void)
     return ERR_OK;
 }
 
-/* backbone.md 1.9: accept no more, answer what runs, then what hears, then what tells. */
+/* Accept no more, answer what runs, then what hears, then what tells. */
 static void stop(void)
 {
     workers_stop();

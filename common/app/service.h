@@ -2,9 +2,9 @@
  * service - a service is its tables; this runs them.
  *
  * Threads of a process: one event loop (accepts, parses, WebSockets, timers, signals), N workers
- * (thread = PostgreSQL connection = arena) that run handlers, one consumer (Kafka in), one relay
- * (Kafka out), one effects thread where a service talks to the outside. They meet in bounded
- * queues; a full queue answers 503 with Retry-After.
+ * (thread = PostgreSQL connection = arena) that run handlers, two consumers (Kafka in: effects, and
+ * what is watched), one relay (Kafka out), one effects thread where a service works beside its
+ * requests. They meet in bounded queues; a full queue answers 503 with Retry-After.
  *
  *   bin/<name> --config FILE          run until SIGTERM (drains) or death
  *   bin/<name> --config FILE --migrate   apply migrations as the owner role

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define PARKED_US SECOND_US /* design.md 4: a consent's no is asked again for at most 1 s */
+#define PARKED_US SECOND_US /* a consent's no is asked again for at most 1 s */
 
 struct list_of_jobs {
     struct job *first, **last;

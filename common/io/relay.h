@@ -8,8 +8,9 @@
  * with no transaction open, then deleted: a crash repeats events, never loses them.
  *
  * Audit rows: numbered after their commit (`seq IS NULL`), sealed into leaves, chained by MAC per
- * (producer, org), published to audit.events.v1, and deleted only at their receipt; what has no
- * receipt after 10 s is sent again. A heartbeat with the last seq goes every 10 s. See chain.h.
+ * (producer, org), published to audit.events.v1, and deleted only at their receipt; what has none
+ * is sent again after 10 s, or after 60 s while receipts of others come (the log is merely behind).
+ * A heartbeat with the last seq goes every 10 s. See chain.h.
  *
  * Kafka away: rows wait. A message that Kafka refuses for ever is a fault that names the topic;
  * that topic is set aside for 5 s at a time and holds up no other.

@@ -95,7 +95,7 @@ err_t log_key_open(const char *path);
 void log_key_close(void);
 /* Signs and checks the log of @origin, which must outlive it. */
 struct note_key log_key_of(const char *origin);
-/* The word under which a patient's leaves are found: HMAC under audit's own key. In the arena. */
+/* The patient in table entry: HMAC under audit's own key, in the arena; not what searches ask. */
 err_t subject_of(struct act *act, struct uuid patient, struct bytes *ret);
 /* Opens a leaf under its organisation's key. ERR_NOT_FOUND: the key was destroyed. */
 struct leaf;
