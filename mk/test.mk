@@ -19,9 +19,11 @@ test: packages tidy
 	@echo 'make test: style, unit, integration, end to end: all ran'
 packages: ; @$(UP) packages test
 tests: $(UNIT) $(INTEGRATION)
-# One run a folder: its services and its people are its own, and so are the names of its files.
+# One run a folder: its services and its people are its own, and so are the names of its files. The
+# longest begin first.
+FIRST  := tests/integration/audit/ tests/integration/ tests/hostile/
 SUITES := $(sort $(dir $(wildcard tests/unit/test_*.py tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py tests/hostile/test_*.py)))
-pytest: $(SUITES:%/=%.pytest)
+pytest: $(patsubst %/,%.pytest,$(FIRST) $(filter-out $(FIRST),$(SUITES)))
 $(SUITES:%/=%.pytest): %.pytest: ; @echo '$*:' && $(PYTEST) $(wildcard $*/test_*.py)
 # The suite on ports and in a folder of its own; one that runs is left alone.
 e2e: ; @TELECURA_TEST_PORTS=$(PORTS_TEST) $(PYTEST) tests/e2e
