@@ -25,7 +25,7 @@ static const struct {
 
 #define RELATIONS (sizeof relations / sizeof *relations)
 
-const char *consent_word(enum consent consent)
+static const char *consent_word(enum consent consent)
 {
     assert(consent < CONSENTS);
     return consents[consent];
@@ -62,6 +62,7 @@ static bool is_known(const struct act_own *own, struct uuid patient)
     return false;
 }
 
+/* One more patient for the audit row. */
 static err_t patient_add(struct act *act, struct uuid patient, bool shown)
 {
     struct act_own *own = act->own;
@@ -75,11 +76,6 @@ static err_t patient_add(struct act *act, struct uuid patient, bool shown)
     own->patients = node;
     own->patient_count++;
     return ERR_OK;
-}
-
-err_t run_subject(struct act *act, struct uuid patient)
-{
-    return patient_add(act, patient, false);
 }
 
 bool run_asked(const struct act *act, struct uuid patient)
@@ -112,7 +108,7 @@ static struct strs kinds_of(struct arena *arena, unsigned reach)
 err_t act_allow_for(struct act *act, enum permission permission, struct uuid patient)
 {
     TRY(auth_may(&act->who, permission, act->now_us));
-    TRY(run_subject(act, patient));
+    TRY(patient_add(act, patient, false));
     act->own->decided = true;
     if (act->who.role == ROLE_SERVICE) return ERR_OK;
 

@@ -71,7 +71,6 @@ enum consent {
 #undef CONSENT
     CONSENTS,
 };
-const char *consent_word(enum consent consent);
 /* Queued as act_allow(): ERR_CONSENT_REQUIRED. A no is asked again when the consent feed moves, for
  * at most 1 s, without a thread asleep. */
 err_t consent_require(struct act *act, struct uuid patient, enum consent consent);

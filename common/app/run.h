@@ -92,8 +92,6 @@ err_t run_act(const struct run *run, const struct run_input *input, struct db *d
  * was a member's: it goes on record. Strangers are only counted. */
 bool run_takes(const struct actor *actor, err_t refused);
 
-/* One more patient for the audit row. */
-err_t run_subject(struct act *act, struct uuid patient);
 /* A patient whom a list shows; ERR_NOT_VISIBLE if this act is about others. */
 err_t run_shown(struct act *act, struct uuid patient);
 /* Asks of a patient whom a list has shown what act_allow() would have asked before. */

@@ -14,7 +14,7 @@
  * Close codes  reconnect: 4001 call moved to another replica, 4008 slow reader, 4010 draining, 4011
  *              unavailable. Stay out: 4500 protocol, or connect refused (the error frame before it
  *              says why), 4502 not connected in time, 4503 revoked or visit closed, 4504 grant
- * ended, 4505 another device took the seat. 1000: the client left.
+ *              ended, 4505 another device took the seat. 1000: the client left.
  *
  * Threads  loop only, except where it is said.
  */
@@ -46,8 +46,6 @@ void act_after(struct act *act, after_commit *fn, const void *user, size_t n);
  * tells it later by event), then permission x relation, and consent to telehealth. @right: "chat",
  * "call". */
 err_t session_allow(struct act *act, const char *right);
-/* Does the grant open this? */
-bool session_right(const struct grant *grant, const char *right);
 /* The frame `refresh`: its body has the members grant and (optional) token. The framework checks
  * both before its handler, this one or the service's own, and takes the new grant over after
  * COMMIT. */

@@ -63,7 +63,7 @@ static bool rights_known(struct str given, struct str *ret_rights)
     return false;
 }
 
-bool session_right(const struct grant *grant, const char *right)
+static bool has_right(const struct grant *grant, const char *right)
 {
     const size_t n = strlen(right);
 
@@ -134,7 +134,7 @@ err_t session_allow(struct act *act, const char *right)
     const struct relation_of_grant relation = {
         .visit_id = grant->visit, .patient_id = grant->patient, .ends_at_us = grant->ends_at_us};
 
-    if (!session_right(grant, right)) return ERR_GRANT_REQUIRED;
+    if (!has_right(grant, right)) return ERR_GRANT_REQUIRED;
     if (uuid_equal(grant->provider, act->who.person)) relation_of_grant(act_tx(act), &relation);
     TRY(act_allow(act, grant->patient));
     return consent_require(act, grant->patient, CONSENT_TELEHEALTH);

@@ -213,7 +213,7 @@ static void drained(struct http *http)
 
 void http_conn_left(struct http *http)
 {
-    if (http->stopping && http_connections(http) == 0) drained(http);
+    if (http->stopping && http->conn_count == http->lingering_count) drained(http);
 }
 
 static void conns_close(struct http *http)
@@ -273,11 +273,6 @@ struct http *http_free(struct http *http)
     evtimer_del(&http->drain_end);
     free(http);
     return NULL;
-}
-
-size_t http_connections(const struct http *http)
-{
-    return http->conn_count - http->lingering_count;
 }
 
 const struct h1_head *http_head(const struct http_call *call)

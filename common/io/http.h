@@ -50,7 +50,6 @@ err_t http_listen(struct http *http, const char *address, const struct http_tls 
                   int *ret_port);
 /* Stops accepting; answers what runs; @done on the loop when all is answered or after @drain_ms. */
 void http_stop(struct http *http, unsigned drain_ms, void (*done)(void *), void *user);
-size_t http_connections(const struct http *http);
 
 /* What was asked; valid until the reply. */
 const struct h1_head *http_head(const struct http_call *call);

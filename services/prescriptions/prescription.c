@@ -1,5 +1,7 @@
 #include "services/prescriptions/prescriptions.h"
 
+typedef Telecura__V1__PrescriptionEvent__Kind rx_event;
+
 /* ---- what handlers share ---- */
 
 /* Drafts are between those who write them. */
@@ -14,7 +16,8 @@ static struct unseal item_of(const struct prescription *row)
                            .version = row->sealed_version, .sealed = row->sealed};
 }
 
-err_t rx_open(struct act *act, struct rx *rx)
+/* The prescription of the path, opened; ERR_NOT_FOUND for what the actor may not see. */
+static err_t rx_open(struct act *act, struct rx *rx)
 {
     const struct prescription_get key = {.id = act->path_id, .drafts = shows_drafts(act)};
 
@@ -51,7 +54,8 @@ void rx_show(struct act *act, struct rx *rx)
     rx->signed_text = shown(phi->signed_text);
 }
 
-err_t rx_seal(struct act *act, const struct rx *rx, int64_t version, struct bytes *ret_sealed)
+static err_t rx_seal(struct act *act, const struct rx *rx, int64_t version,
+                     struct bytes *ret_sealed)
 {
     return act_seal(act, rx->row.patient_id, KIND_PRESCRIPTION, rx->row.id, version, &rx->phi->base,
                     ret_sealed);
@@ -76,7 +80,9 @@ static const ProtobufCMessage *event_of(struct act *act, rx_event kind,
     return &event->base;
 }
 
-err_t rx_tell(struct act *act, const char *event, rx_event kind, const struct prescription *row)
+/* What every step leaves: its history and the word to the others. */
+static err_t rx_tell(struct act *act, const char *event, rx_event kind,
+                     const struct prescription *row)
 {
     const struct history_insert history = {
         .id = row->id, .version = row->version, .event = str_of(event), .state = row->state,

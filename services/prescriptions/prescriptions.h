@@ -52,7 +52,7 @@ struct rx { /* a prescription, opened */
 };
 
 extern const struct shape draft_shape, signing_shape, prescription_query_shape, rx_shape,
-    signed_shape, drug_shape;
+    drug_shape;
 
 /* ---- tables ---- */
 
@@ -68,15 +68,7 @@ handler visit_heard, allergy_heard, record_remove;
 
 /* ---- shared by handlers ---- */
 
-typedef Telecura__V1__PrescriptionEvent__Kind rx_event;
-
-/* The prescription of the path, opened; ERR_NOT_FOUND for what the actor may not see. */
-err_t rx_open(struct act *act, struct rx *rx);
 void rx_show(struct act *act, struct rx *rx); /* fills what JSON shows from row and phi */
-err_t rx_seal(struct act *act, const struct rx *rx, int64_t version, struct bytes *ret_sealed);
-/* What every step leaves: its history and the word to the others. */
-err_t rx_tell(struct act *act, const char *event, rx_event kind, const struct prescription *row);
-
 /* Puts what is dangerous about @rx into its phi. A check that cannot be done is a finding too. */
 err_t rx_examine(struct act *act, struct rx *rx);
 

@@ -35,7 +35,8 @@ static const struct field signed_fields[] = {
     {0},
 };
 /* clang-format on */
-const struct shape signed_shape = {"SignedPrescription", sizeof(struct signed_rx), signed_fields};
+static const struct shape signed_shape = {
+    "SignedPrescription", sizeof(struct signed_rx), signed_fields};
 
 err_t signature_start(void)
 {
