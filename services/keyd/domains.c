@@ -1,4 +1,4 @@
-#include "common/crypto/hash.h"
+#include "common/io/leaf.h"
 #include "services/keyd/keyd.h"
 
 enum whose { OF_PATIENT, OF_ORG, OF_ANYBODY, OF_PRODUCER };
@@ -26,15 +26,6 @@ bool domain_known(const char *domain)
     return domain_find(str_of(domain)) != NULL;
 }
 
-struct uuid domain_producer(const char *service)
-{
-    const struct hash hash = hash_sha256_2(str_bytes(STR("producer:")), str_bytes(str_of(service)));
-    struct uuid id;
-
-    memcpy(id.b, hash.b, sizeof id.b);
-    return id;
-}
-
 static bool is_theirs(const struct domain *domain, const char *service, struct uuid patient)
 {
     switch (domain->whose) {
@@ -45,7 +36,8 @@ static bool is_theirs(const struct domain *domain, const char *service, struct u
     case OF_ANYBODY:
         return true;
     case OF_PRODUCER:
-        return strcmp(service, "audit") == 0 || uuid_equal(patient, domain_producer(service));
+        return strcmp(service, "audit") == 0 ||
+               uuid_equal(patient, leaf_producer_id(str_of(service)));
     }
     return false;
 }

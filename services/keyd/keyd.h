@@ -22,8 +22,6 @@ enum use { USE_SEAL, USE_OPEN };
 /* ERR_FORBIDDEN unless domains.def gives @service the @use of that @domain for that @patient. */
 err_t domain_may(const char *service, enum use use, struct str domain, struct uuid patient);
 bool domain_known(const char *domain);
-/* Whose a producer's MAC key is: the first 16 bytes of SHA-256("producer:" || service). */
-struct uuid domain_producer(const char *service);
 
 /* ---- kek.c: the key that wraps ---- */
 

@@ -1,3 +1,4 @@
+#include "common/io/leaf.h"
 #include "services/keyd/keyd.h"
 
 #include <setjmp.h>
@@ -98,7 +99,7 @@ static void only_patients_has_blind_indexes(void **state)
 static void a_mac_key_is_its_producers_and_audits(void **state)
 {
     (void)state;
-    const struct uuid billing = domain_producer("billing");
+    const struct uuid billing = leaf_producer_id(STR("billing"));
 
     assert_int_equal(domain_may("billing", USE_SEAL, STR("mac"), billing), ERR_OK);
     assert_int_equal(domain_may("billing", USE_OPEN, STR("mac"), billing), ERR_OK);
@@ -112,7 +113,7 @@ static void a_mac_key_is_for_services_alone(void **state)
 {
     (void)state;
     for (size_t s = 0; s < sizeof services / sizeof *services; s++) {
-        const struct uuid own = domain_producer(services[s]);
+        const struct uuid own = leaf_producer_id(str_of(services[s]));
         const err_t expected_err = s < OURS ? ERR_OK : ERR_FORBIDDEN;
         assert_int_equal(domain_may(services[s], USE_SEAL, STR("mac"), own), expected_err);
         assert_int_equal(domain_may(services[s], USE_OPEN, STR("mac"), own), expected_err);
