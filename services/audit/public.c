@@ -104,7 +104,6 @@ err_t entries_read_default(struct act *act)
     return tile_reply(act, act->org, path_below(act, "tile/entries/"), true);
 }
 
-/* The entry itself is the extra data, so that the file needs no other. */
 static struct str hashes_text(struct arena *arena, struct str text, const struct hash *hashes,
                               size_t n)
 {
@@ -117,6 +116,7 @@ static struct str hashes_text(struct arena *arena, struct str text, const struct
     return text;
 }
 
+/* The entry itself is the extra data, so that the file needs no other. */
 static struct str proof_text(struct arena *arena, uint64_t index, struct bytes entry,
                              const struct hash *hashes, size_t n, struct str note)
 {
