@@ -1,4 +1,8 @@
-/* projection - the hears tables that every service has besides its own. */
+/*
+ * projection - the hears tables that every service has besides its own.
+ *
+ * Threads  const; their rows run on the consumer's two threads (hears.h).
+ */
 #pragma once
 
 #include "common/app/run.h"

@@ -2,6 +2,9 @@
  * session_own - what session.c (connections, their table and end), session_open.c (whom they are
  * opened to), session_frame.c (frames: from the socket to an act and back) and session_records.c
  * (what ended) share. For nobody else.
+ *
+ * Threads  the loop; but opening_check() a worker, session_drained() the effects thread, and what
+ *          _init() is called by the main one before all others.
  */
 #pragma once
 
