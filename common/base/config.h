@@ -9,9 +9,8 @@
  *                           the file whose first line is the secret
  *
  * Source, later wins: the default in the row, the file named by --config (`key = value` lines, #
- * comments), the environment (TELECURA_<KEY> in
- * upper case). Every fault of a file is reported at once, each with
- * the key, the reason and what would be right; an unknown key is a fault.
+ * comments), the environment (TELECURA_<KEY> in upper case). Every fault of a file is reported at
+ * once, each with the key, the reason and what would be right; an unknown key is a fault.
  *
  * Ownership  texts live as long as the process.
  * Threads    read once at start, const afterwards.
