@@ -71,7 +71,6 @@ static const struct setting common_settings[] = {
     {"issuer", SETTING_TEXT, AT(issuer), "", 0, 0, "the identity provider's issuer"},
     {"audience", SETTING_TEXT, AT(audience), "telecura-api", 0, 0,
      "audience that a token must name"},
-    {"redis", SETTING_PATH, AT(redis), "", 0, 0, "Redis' Unix socket; empty: no cache"},
     {"profile", SETTING_TEXT, AT(profile), "local", 0, 0, "local or production"},
     {"run_dir", SETTING_PATH, AT(run_dir), "", 0, 0, "folder that this service may write"},
     {"access_public", SETTING_PATH, AT(access_public), "", 0, 0, "public keys that sign grants"},
@@ -315,7 +314,7 @@ static err_t start(void)
     const struct auth_config auth = {set->idp_keys, set->issuer, set->audience};
     const struct workers_config workers = {(unsigned)set->workers,
                                            self.service->migrations ? set->db : NULL,
-                                           self.service->name, set->redis};
+                                           self.service->name};
 
     tls = (struct http_tls){set->tls_ca, set->tls_cert, set->tls_key};
     TRY(database_check());

@@ -19,7 +19,6 @@
 
 #include "common/app/act.h"
 #include "common/base/config.h"
-#include "common/io/cache.h"
 #include "common/io/db.h"
 #include "common/io/h1.h"
 #include "common/io/keys.h"
@@ -104,7 +103,7 @@ struct service {
 
 struct common_settings {
     const char *listen, *inner, *http_plain, *db, *db_owner, *kafka, *tls_ca, *tls_cert, *tls_key;
-    const char *keyd, *idp_keys, *issuer, *audience, *redis, *profile, *run_dir;
+    const char *keyd, *idp_keys, *issuer, *audience, *profile, *run_dir;
     const char *access_public, *appointments_public; /* public keys of grants and passes */
     int64_t workers, kafka_partitions;
     bool http_plain_only; /* tests and benches: no TLS listener */

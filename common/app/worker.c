@@ -66,7 +66,6 @@ static void *worker_main(void *unused)
     struct worker worker = {
         .db = pool.config.conninfo ? db_new(pool.config.conninfo, pool.config.application) : NULL,
         .arena = arena_new(ACT_ARENA_BYTES_MAX),
-        .cache = pool.config.redis && *pool.config.redis ? cache_new(pool.config.redis, 50) : NULL,
     };
     struct job *job;
 
@@ -77,7 +76,6 @@ static void *worker_main(void *unused)
         arena_reset(worker.arena);
     }
     if (worker.db) db_free(worker.db);
-    if (worker.cache) cache_free(worker.cache);
     arena_free(worker.arena);
     return NULL;
 }

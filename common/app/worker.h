@@ -12,15 +12,13 @@
 
 #include "common/app/act.h"
 #include "common/base/arena.h"
-#include "common/io/cache.h"
 #include "common/io/db.h"
 
 #define WORKER_QUEUE_MAX 1024
 
 struct worker {
-    struct db *db;      /* NULL: a service without database */
+    struct db *db; /* NULL: a service without database */
     struct arena *arena;
-    struct cache *cache;
 };
 
 struct job {
@@ -32,7 +30,7 @@ struct job {
 
 struct workers_config {
     unsigned count;
-    const char *conninfo, *application, *redis;
+    const char *conninfo, *application;
 };
 
 void workers_start(const struct workers_config *config);

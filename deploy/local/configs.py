@@ -77,7 +77,7 @@ def third_parties(place):
     render(place, "coturn/turnserver.conf", "turn", port=place.port("turn"), tls=run / "tls",
            tls_port=place.port("turn_tls"), secret=place.secret("turn"), folder=run / "turn",
            relay_min=place.base + RELAY_PORTS[0], relay_max=place.base + RELAY_PORTS[1])
-    # A cache and nothing else: no port, no disk, and it forgets rather than grow.
+    # Who is present, and nothing else: no port, no disk, and it forgets rather than grow.
     write_file(run / "etc/redis.conf", f"""port 0
 unixsocket {run}/redis/redis.sock
 unixsocketperm 770
@@ -113,7 +113,6 @@ def service_settings(place, service, replica):
         "inner": f"127.0.0.1:{place.inner_port(replica)}",
         "kafka": kafka(place),
         "keyd": f"{run}/keyd/keyd.sock",
-        "redis": f"{run}/redis/redis.sock",
         "idp_keys": f"{run}/keys/idp.jwks.json",
         "issuer": place.issuer,
         "audience": AUDIENCE,
@@ -143,6 +142,7 @@ EXTRAS = {
         "signing_key": place.run / "prescriptions/signing.key",
         "signing_public": place.run / "prescriptions/public.keys",
     },
+    "messaging": lambda place: {"redis": place.run / "redis/redis.sock"},
     "signaling": lambda place: {
         "turn_uri": f"turn:127.0.0.1:{place.port('turn')}?transport=udp",
         "turn_secret": place.secret("turn"),

@@ -50,9 +50,9 @@ static void joined(struct session *session, const void *user)
     const struct seat *seat = user;
 
     if (session)
-        fan_join(session, seat);
+        seat_join(session, seat);
     else
-        fan_forget(seat);
+        seat_forget(seat);
 }
 
 /* connect: the audited read that opens the channel; what flows through it later is part of it. */
@@ -147,10 +147,9 @@ void channel_type(struct session *session, const void *body, struct arena *arena
     struct seat *seat = session_user(session);
     const int64_t now_us = clock_mono_us();
 
-    (void)body;
+    (void)body, (void)arena;
     if (!seat || now_us - seat->typing_us < TYPING_US) return;
 
     seat->typing_us = now_us;
-    fan_tell(seat,
-             arena_printf(arena, "{\"typing\":{\"person\":\"%s\"}}", UUID_ARG(seat->actor.person)));
+    seat_type(seat);
 }

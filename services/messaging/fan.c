@@ -6,151 +6,31 @@
  * another replica, is served from the table by the effects thread. So order and completeness rest
  * on the table alone: events and the poll of each second only say that there is something to read.
  */
-#include "services/messaging/messaging.h"
+#include "services/messaging/fan_own.h"
 
 #include "common/app/session_records.h"
 #include "common/base/secret.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#define BUCKETS 1024
+pthread_mutex_t fan_lock = PTHREAD_MUTEX_INITIALIZER;
+struct channel *fan_buckets[BUCKETS];
+size_t fan_channel_count;
 
-struct channel {
-    struct channel *next;
-    struct uuid org, id, patient;
-    int64_t top; /* the highest offset that we heard of */
-    struct seat *seats;
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* all below */
-static struct channel *buckets[BUCKETS];
-static size_t channel_count;
-
-static struct channel **place_of(struct uuid id)
+struct channel **fan_place(struct uuid id)
 {
-    struct channel **at = &buckets[(id.b[15] | (size_t)id.b[14] << 8) % BUCKETS];
+    struct channel **at = &fan_buckets[(id.b[15] | (size_t)id.b[14] << 8) % BUCKETS];
 
     while (*at && !uuid_equal((*at)->id, id)) at = &(*at)->next;
     return at;
 }
 
-static bool lacks(const struct channel *channel)
+bool fan_lacks(const struct channel *channel)
 {
     for (const struct seat *seat = channel->seats; seat; seat = seat->next) {
         if (seat->last < channel->top) return true;
     }
     return false;
-}
-
-/* ---- who sits where ---- */
-
-static struct str presence_frame(char *text, size_t n, struct uuid person, const char *state)
-{
-    const int length = snprintf(text, n, "{\"presence\":{\"person\":\"%s\",\"state\":\"%s\"}}",
-                                UUID_ARG(person), state);
-
-    return (struct str){text, (size_t)length};
-}
-
-static void tell_others(const struct seat *from, struct str frame)
-{
-    for (struct seat *seat = from->channel->seats; seat; seat = seat->next) {
-        struct session *session = seat == from ? NULL : session_find(seat->session);
-
-        if (session) session_send(session, EPHEMERAL, frame);
-    }
-}
-
-void fan_tell(const struct seat *from, struct str frame)
-{
-    pthread_mutex_lock(&lock);
-    tell_others(from, frame);
-    pthread_mutex_unlock(&lock);
-}
-
-static struct seat *seat_copy(const struct seat *from)
-{
-    struct seat *seat = malloc(sizeof *seat);
-
-    if (!seat) abort();
-    *seat = *from;
-    return seat;
-}
-
-static void roster_send(struct session *session, const struct channel *channel,
-                        const struct seat *to)
-{
-    char text[128];
-
-    for (const struct seat *seat = channel->seats; seat; seat = seat->next) {
-        if (seat != to)
-            session_send(session, EPHEMERAL,
-                         presence_frame(text, sizeof text, seat->actor.person, "present"));
-    }
-}
-
-void fan_join(struct session *session, const struct seat *given)
-{
-    struct seat *seat = seat_copy(given);
-    char text[128];
-
-    pthread_mutex_lock(&lock);
-    struct channel **place = place_of(given->channel_id);
-    if (!*place) {
-        *place = calloc(1, sizeof **place);
-        if (!*place) abort();
-        **place = (struct channel){NULL,           given->org,  given->channel_id,
-                                   given->patient, given->last, NULL};
-        channel_count++;
-    }
-    seat->channel = *place;
-    seat->next = seat->channel->seats;
-    seat->channel->seats = seat;
-    if (seat->channel->top < seat->last) seat->channel->top = seat->last;
-    roster_send(session, seat->channel, seat);
-    tell_others(seat, presence_frame(text, sizeof text, seat->actor.person, "present"));
-    const bool behind = lacks(seat->channel);
-    pthread_mutex_unlock(&lock);
-
-    session_set_user(session, seat);
-    if (behind) service_poke_effects();
-}
-
-void fan_forget(const struct seat *given)
-{
-    struct seat *seat = seat_copy(given);
-
-    seat->gone = true;
-    seat->last = 0; /* it was sent nothing */
-    session_ended(seat->org, seat);
-}
-
-void fan_leave(struct session *session)
-{
-    struct seat *seat = session_user(session);
-    char text[128];
-
-    if (!seat) return;
-
-    pthread_mutex_lock(&lock);
-    struct channel *channel = seat->channel;
-    struct seat **at = &channel->seats;
-    while (*at != seat) at = &(*at)->next;
-    *at = seat->next;
-
-    seat->gone = true;
-    for (const struct seat *other = channel->seats; other; other = other->next)
-        seat->gone &= !uuid_equal(other->actor.person, seat->actor.person);
-    if (seat->gone)
-        tell_others(seat, presence_frame(text, sizeof text, seat->actor.person, "gone"));
-    if (!channel->seats) {
-        *place_of(channel->id) = channel->next;
-        free(channel);
-        channel_count--;
-    }
-    pthread_mutex_unlock(&lock);
-    session_ended(seat->org, seat);
 }
 
 /* ---- messages ---- */
@@ -159,8 +39,8 @@ static bool push(struct uuid id, int64_t offset, struct str frame)
 {
     bool behind = false;
 
-    pthread_mutex_lock(&lock);
-    struct channel *channel = *place_of(id);
+    pthread_mutex_lock(&fan_lock);
+    struct channel *channel = *fan_place(id);
     if (channel) {
         if (channel->top < offset) channel->top = offset;
         for (struct seat *seat = channel->seats; seat; seat = seat->next) {
@@ -170,9 +50,9 @@ static bool push(struct uuid id, int64_t offset, struct str frame)
             seat->last = offset;
             session_send(session, STORED, frame);
         }
-        behind = lacks(channel);
+        behind = fan_lacks(channel);
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&fan_lock);
     return behind;
 }
 
@@ -185,13 +65,13 @@ void fan_hint(struct uuid id, int64_t top)
 {
     bool behind = false;
 
-    pthread_mutex_lock(&lock);
-    struct channel *channel = *place_of(id);
+    pthread_mutex_lock(&fan_lock);
+    struct channel *channel = *fan_place(id);
     if (channel) {
         if (channel->top < top) channel->top = top;
-        behind = lacks(channel);
+        behind = fan_lacks(channel);
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&fan_lock);
     if (behind) service_poke_effects();
 }
 
@@ -248,11 +128,11 @@ static struct wanted *channels_held(struct arena *arena, bool behind, size_t *re
 {
     size_t n = 0;
 
-    pthread_mutex_lock(&lock);
-    struct wanted *all = ARENA_ARRAY(arena, struct wanted, channel_count + 1);
+    pthread_mutex_lock(&fan_lock);
+    struct wanted *all = ARENA_ARRAY(arena, struct wanted, fan_channel_count + 1);
     for (size_t i = 0; i < BUCKETS; i++) {
-        for (const struct channel *channel = buckets[i]; channel; channel = channel->next) {
-            if (behind && !lacks(channel)) continue;
+        for (const struct channel *channel = fan_buckets[i]; channel; channel = channel->next) {
+            if (behind && !fan_lacks(channel)) continue;
 
             struct wanted *one = &all[n++];
             *one = (struct wanted){
@@ -262,7 +142,7 @@ static struct wanted *channels_held(struct arena *arena, bool behind, size_t *re
             }
         }
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&fan_lock);
 
     *ret_n = n;
     return all;
@@ -283,11 +163,11 @@ static void all_catch_up(struct db *db, struct arena *arena)
 
 static void channel_end(struct uuid id)
 {
-    pthread_mutex_lock(&lock);
-    struct channel *channel = *place_of(id);
+    pthread_mutex_lock(&fan_lock);
+    struct channel *channel = *fan_place(id);
     for (struct seat *seat = channel ? channel->seats : NULL; seat; seat = seat->next)
         session_end(seat->session, 4503, "visit closed");
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&fan_lock);
 }
 
 static err_t states_read(struct act *act)
@@ -341,5 +221,7 @@ void fan_run(void)
                                                    .audit = AUDIT_CHANNEL_CLOSED,
                                                    .record = closing_record};
 
+    presence_start();
     session_records_run(&records);
+    presence_stop();
 }

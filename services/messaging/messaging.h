@@ -6,8 +6,8 @@
  * offset misses nothing and gets nothing twice. Opening a channel is the audited read of what flows
  * through it; the row that records its closing names the last offset that was sent.
  *
- * Threads  handlers: any worker. fan_join, fan_leave, fan_push, fan_tell: loop. fan_hint: any.
- *          fan_run: the effects thread.
+ * Threads  handlers: any worker. seat_*, fan_push: loop. fan_hint, presence_say: any. fan_run: the
+ *          effects thread, which starts and ends presence's own.
  */
 #pragma once
 
@@ -15,6 +15,11 @@
 #include "common/app/service.h"
 #include "common/app/session.h"
 #include "services/messaging/sql.h"
+
+struct messaging_settings {
+    struct common_settings common;
+    const char *redis;
+};
 
 #define PAGE_MESSAGES 300 /* realtime.md 4.8; messages_after() bounds its bytes */
 
@@ -94,7 +99,27 @@ struct str message_frame(struct arena *arena, const struct said *said);
 /* Tells the others that the person came or went. */
 err_t presence_tell(struct act *act, struct uuid person, struct uuid visit, const char *state);
 
-/* ---- fan: from commits to sockets ---- */
+/* ---- roster: who sits in a channel at other replicas, as far as it is known ---- */
+
+enum sight { SIGHT_GONE, SIGHT_PRESENT, SIGHT_UNKNOWN };
+
+struct elsewhere;
+struct roster {
+    struct elsewhere *first; /* nobody here is said to be gone */
+};
+
+typedef void roster_told(void *user, struct uuid person, enum sight sight);
+
+/* @seen sit elsewhere; the @others of whom it was thought do not, or nobody knows. What is news is
+ * told. */
+void roster_see(struct roster *roster, struct uuids seen, enum sight others, roster_told *told,
+                void *user);
+void roster_doubt(struct roster *roster, struct uuid person);
+enum sight roster_sight(const struct roster *roster, struct uuid person);
+void roster_each(const struct roster *roster, roster_told *told, void *user);
+void roster_free(struct roster *roster);
+
+/* ---- seats: who sits in which channel here, and what they are told of each other ---- */
 
 struct seat { /* a session in its channel */
     struct seat *next;
@@ -104,18 +129,54 @@ struct seat { /* a session in its channel */
     struct uuid org, channel_id, visit, patient;
     int64_t last;      /* the newest offset that this session was sent or told of */
     int64_t typing_us; /* when that was last passed on */
-    bool gone;         /* at the end: the person's last seat here */
+    bool gone;         /* at the end: nobody knows of another seat of this person */
 };
 
-void fan_join(struct session *session, const struct seat *seat);
-void fan_leave(struct session *session);
+void seat_join(struct session *session, const struct seat *seat);
+void seat_leave(struct session *session);
+/* A session that ended before it sat down: only its closing is recorded. */
+void seat_forget(const struct seat *seat);
+/* The person is typing: to all others in the channel, now or never. */
+void seat_type(const struct seat *from);
+
+struct here { /* somebody sits there */
+    struct uuid channel, person;
+};
+
+/* Everybody who sits here, channel by channel. */
+struct here *seats_here(struct arena *arena, size_t *ret_n);
+bool seats_hold(struct uuid channel);
+/* What presence learns; loop. At first, and since seats_lose(), who is not seen is unknown. */
+void seats_lose(void);
+void seats_whole(void);
+void seats_see(struct uuid channel, struct uuids elsewhere);
+void seats_typing(struct uuid channel, struct uuid person);
+
+/* ---- presence: the replicas tell each other through Redis ---- */
+
+enum verb { VERB_LOOK, VERB_GONE, VERB_TYPING };
+
+struct word {
+    enum verb verb; /* look: somebody came or went */
+    struct uuid replica, channel, person;
+};
+
+#define WORD_BYTES 128
+const char *word_print(const struct word *word, char text[WORD_BYTES]);
+bool word_parse(struct str text, struct word *ret_word);
+
+bool presence_shared(void); /* else this replica is the only one, and sees everybody */
+void presence_start(void);
+/* Tells what has been said and ends. */
+void presence_stop(void);
+/* Kept only while Redis is there; the next heartbeat makes up for what is lost. */
+void presence_say(enum verb verb, struct uuid channel, struct uuid person);
+
+/* ---- fan: from commits to sockets ---- */
+
 /* A message that was committed here. Sessions that lack what stands before it get it from the
  * table. */
 void fan_push(struct uuid channel, int64_t offset, struct str frame);
-/* To all others in the session's channel, now or never. */
-void fan_tell(const struct seat *from, struct str frame);
 /* Somebody says that the channel reaches @top: another replica, by event or by the table. */
 void fan_hint(struct uuid channel, int64_t top);
-/* A session that ended before it sat down: only its closing is recorded. */
-void fan_forget(const struct seat *seat);
 void fan_run(void);
