@@ -165,14 +165,29 @@ def test_without_keyd(place, parts, clinic, grants):
 
 # ---- Redis ----
 
+def is_told(chat, person, state, seconds=10):
+    """Waits until that is said of the person; nobody is said to be gone meanwhile."""
+    end = time.monotonic() + seconds
+    while (told := chat.push("presence", end - time.monotonic())) != {"person": person.id, "state": state}:
+        assert told.get("person") != person.id or told["state"] != "gone", told
+
+
 def test_without_redis(place, parts, clinic, grants):
-    """Nothing stops."""
-    with parts.without("redis"):
-        path = book(clinic.ana, clinic.dr_lee)
-        assert clinic.ana.get(path)["state"] in ("scheduled", "confirmed")
-        assert clinic.fay.get(f"/v1/patients/{clinic.patient}")["family_name"] == "Reyes"
-        chat_goes_on(place, clinic, grants)
-        call_goes_on(clinic.ben, clinic.dr_roy, grants)
+    """Nothing stops; who is at the other replica is unknown, and seen again when Redis is back."""
+    with at_replica(place, "messaging", clinic.ben, grants[0]) as ben, \
+            at_replica(place, "messaging-2", clinic.dr_roy, grants[1]) as dr_roy:
+        is_told(ben, clinic.dr_roy, "present")
+        is_told(dr_roy, clinic.ben, "present")
+        with parts.without("redis"):
+            is_told(ben, clinic.dr_roy, "unknown")
+            is_told(dr_roy, clinic.ben, "unknown")
+            path = book(clinic.ana, clinic.dr_lee)
+            assert clinic.ana.get(path)["state"] in ("scheduled", "confirmed")
+            assert clinic.fay.get(f"/v1/patients/{clinic.patient}")["family_name"] == "Reyes"
+            chat_goes_on(place, clinic, grants)
+            call_goes_on(clinic.ben, clinic.dr_roy, grants)
+        is_told(ben, clinic.dr_roy, "present")
+        is_told(dr_roy, clinic.ben, "present")
     everything_is_in_the_log(clinic, parts)
 
 
