@@ -67,8 +67,7 @@ def redis():
 def replicas(suite, messaging, redis):
     made = [suite.replica("messaging", redis=redis.socket) for _ in range(2)]
     yield made
-    for one in made:
-        one.stop()
+    assert [one.stop() for one in made] == [0, 0]
 
 
 @pytest.fixture
@@ -161,6 +160,19 @@ def test_a_replica_that_dies_is_noticed(suite, replicas, redis, seen, visit, ent
     hears(doctor, visit.patient, "gone", 30)
     assert time.monotonic() - began < LAPSE_S + NEWS_S
     third.start()    # it ends with the suite
+
+
+def test_a_replica_that_stops_says_who_goes_with_it(suite, replicas, redis, seen, visit, enter):
+    third = suite.replica("messaging", redis=redis.socket)
+    doctor, _ = enter(visit, visit.clinician, service=replicas[0])
+    patient, _ = enter(visit, visit.patient, service=third)
+    hears(doctor, visit.patient, "present")
+    third.process.send_signal(signal.SIGTERM)
+    assert patient.closed()[0] == 4010
+    patient.drop()
+    assert third.stop() == 0
+    assert redis.ask("ZRANGE", f"here:{visit.channel}", "0", "-1").count(":") == 1    # the doctor's
+    hears(doctor, visit.patient, "gone", 1)
 
 
 def test_without_redis_presence_is_unknown_and_all_else_goes_on(replicas, redis, seen, visit, enter):
