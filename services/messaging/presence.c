@@ -54,23 +54,26 @@ const char *word_print(const struct word *word, char text[WORD_BYTES])
     return text;
 }
 
+static bool word_read(struct str text, enum verb verb, struct word *ret_word)
+{
+    const size_t ids = strlen(verbs[verb]) + 1, step = UUID_TEXT + 1;
+    struct word word = {.verb = verb};
+    struct uuid *const to[] = {&word.replica, &word.channel, &word.person};
+
+    if (!str_starts(text, verbs[verb]) || text.n != ids + 3 * step - 1) return false;
+    for (size_t i = 0; i < 3; i++) {
+        const char *id = text.p + ids + i * step;
+
+        if (id[-1] != ' ' || !uuid_parse((struct str){id, UUID_TEXT}, to[i])) return false;
+    }
+    *ret_word = word;
+    return true;
+}
+
 bool word_parse(struct str text, struct word *ret_word)
 {
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        const size_t ids = strlen(verbs[i]) + 1, step = UUID_TEXT + 1;
-        struct word word = {.verb = (enum verb)i};
-        struct uuid *const to[] = {&word.replica, &word.channel, &word.person};
-        bool good = str_starts(text, verbs[i]) && text.n == ids + 3 * step - 1;
-
-        for (size_t k = 0; k < 3 && good; k++) {
-            const char *id = text.p + ids + k * step;
-
-            good = id[-1] == ' ' && uuid_parse((struct str){id, UUID_TEXT}, to[k]);
-        }
-        if (good) *ret_word = word;
-        if (good) return true;
-    }
-    return false;
+    return word_read(text, VERB_LOOK, ret_word) || word_read(text, VERB_GONE, ret_word) ||
+           word_read(text, VERB_TYPING, ret_word);
 }
 
 static void wake(void)
