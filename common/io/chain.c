@@ -9,6 +9,8 @@
 #include "telecura/v1/audit.pb-c.h"
 #include "telecura/v1/sealed.pb-c.h"
 
+#define BARRED_US SECOND_US
+
 /* What one turn needs to know of an organisation's log. */
 struct log {
     struct uuid org;
@@ -48,21 +50,43 @@ static struct tx *begin(struct db *db, struct arena *arena, struct tx_frame *fra
     return tx_begin(db, frame);
 }
 
+/* ---- logs that wait for their key ---- */
+
+static struct audit_unnumbered unnumbered(struct chain *chain)
+{
+    if (clock_mono_us() >= chain->barred_until_us) chain->barred_count = 0;
+    return (struct audit_unnumbered){{chain->barred, chain->barred_count}};
+}
+
+static bool is_barred(const struct chain *chain, struct uuid org)
+{
+    for (size_t i = 0; i < chain->barred_count; i++) {
+        if (uuid_equal(chain->barred[i], org)) return true;
+    }
+    return false;
+}
+
+static void bar(struct chain *chain, struct uuid org)
+{
+    if (chain->barred_count == 0) chain->barred_until_us = clock_mono_us() + BARRED_US;
+    if (chain->barred_count < BARRED_MAX) chain->barred[chain->barred_count++] = org;
+}
+
 /* Keys are asked for outside the transaction, so that a slow keyd holds no lock. */
-static struct logs logs_open(const struct chain *chain, struct arena *arena,
+static struct logs logs_open(struct chain *chain, struct arena *arena,
                              const struct audit_entry_rows *rows)
 {
     struct logs logs = {ARENA_ARRAY(arena, struct log, rows->n), 0};
-    const struct uuid *failed = NULL;
 
     for (size_t i = 0; i < rows->n; i++) {
         const struct uuid org = rows->p[i].org;
         const struct key_name name = {.org = org, .patient = UUID_NIL, .domain = "audit"};
         struct log *log = &logs.p[logs.n];
-        if ((failed && uuid_equal(org, *failed)) || log_find(&logs, org)) continue;
-        failed = &rows->p[i].org;
-        if (keys_to_seal(chain->keys, &name, &log->key) != ERR_OK) continue;
-        failed = NULL;
+        if (is_barred(chain, org) || log_find(&logs, org)) continue;
+        if (keys_to_seal(chain->keys, &name, &log->key) != ERR_OK) {
+            bar(chain, org);
+            continue;
+        }
         log->org = org;
         logs.n++;
     }
@@ -151,7 +175,8 @@ static err_t tails_read(struct tx *tx, const struct logs *logs)
 /* Inside the fence: what was read before it may be numbered by now. */
 static err_t number_fenced(const struct chain *chain, struct tx *tx, struct arena *arena,
                            const struct chain_lease *lease, const struct key *mac,
-                           const struct logs *logs, bool *ret_more)
+                           const struct logs *logs, const struct audit_unnumbered *which,
+                           bool *ret_more)
 {
     const struct lease_fence fence = {
         .name = STR("relay"), .holder = lease->holder, .epoch = lease->epoch};
@@ -162,7 +187,7 @@ static err_t number_fenced(const struct chain *chain, struct tx *tx, struct aren
     TRY(lease_fence(tx, &fence, &held, &ours));
     if (!ours) return ERR_CONFLICT;
     TRY(tails_read(tx, logs));
-    TRY(audit_unnumbered(tx, &rows));
+    TRY(audit_unnumbered(tx, which, &rows));
     *ret_more = false;
     for (size_t i = 0; i < rows.n; i++) {
         struct log *log = log_find(logs, rows.p[i].org);
@@ -180,14 +205,15 @@ static err_t number_fenced(const struct chain *chain, struct tx *tx, struct aren
     return ERR_OK;
 }
 
-err_t chain_number(const struct chain *chain, struct db *db, struct arena *arena,
+err_t chain_number(struct chain *chain, struct db *db, struct arena *arena,
                    const struct chain_lease *lease, bool *ret_more)
 {
     struct tx_frame frame;
     struct audit_entry_rows rows = {0};
     struct key mac;
+    const struct audit_unnumbered which = unnumbered(chain);
     struct tx *tx = begin(db, arena, &frame);
-    err_t err = audit_unnumbered(tx, &rows);
+    err_t err = audit_unnumbered(tx, &which, &rows);
 
     *ret_more = false;
     tx_rollback(tx);
@@ -195,7 +221,7 @@ err_t chain_number(const struct chain *chain, struct db *db, struct arena *arena
     TRY(mac_key(chain, &mac));
     const struct logs logs = logs_open(chain, arena, &rows);
     tx = begin(db, arena, &frame);
-    err = number_fenced(chain, tx, arena, lease, &mac, &logs, ret_more);
+    err = number_fenced(chain, tx, arena, lease, &mac, &logs, &which, ret_more);
     if (err == ERR_OK) return tx_commit(tx);
     tx_rollback(tx);
     return err;

@@ -15,9 +15,15 @@
 
 struct keys;
 
+#define BARRED_MAX 32
+
 struct chain {
     const char *service;
     struct keys *keys;
+    /* logs whose key could not be had; all are tried again a while after the first */
+    struct uuid barred[BARRED_MAX];
+    size_t barred_count;
+    int64_t barred_until_us;
 };
 
 struct chain_lease {
@@ -27,7 +33,7 @@ struct chain_lease {
 
 /* Numbers at most 200 rows. *ret_more: there may be others. ERR_CONFLICT: the lease is lost. Rows
  * whose organisation's key cannot be had wait. */
-err_t chain_number(const struct chain *chain, struct db *db, struct arena *arena,
+err_t chain_number(struct chain *chain, struct db *db, struct arena *arena,
                    const struct chain_lease *lease, bool *ret_more);
 
 struct audit_numbered;

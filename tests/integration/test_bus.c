@@ -42,11 +42,14 @@ static char self[256];
 
 static const struct uuid orgs[] = {{{1}}, {{2}}};
 
-/* ---- keyd's place: two fixed keys ---- */
+/* ---- keyd's place: a fixed key each; organisation 3 has none ---- */
+
+#define KEYLESS 3
 
 err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *ret_key)
 {
     (void)keys;
+    if (name->org.b[0] == KEYLESS) return ERR_KEY_UNAVAILABLE;
     *ret_key = (struct key){.id = name->org, .secret = {(uint8_t)name->domain[0], name->org.b[0]}};
     return ERR_OK;
 }
@@ -577,6 +580,22 @@ static void audit_rows_stay_until_their_receipt(void **state)
     arena_free(arena);
 }
 
+static void a_log_without_a_key_holds_up_no_other(void **state)
+{
+    struct keys *keys = (struct keys *)(uintptr_t)1; /* only passed on */
+
+    (void)state;
+    audit_insert_rows(1001, 450); /* older than the others, and more than a turn takes */
+    run("UPDATE audit_outbox SET org = '%02x000000-0000-0000-0000-000000000000', "
+        "at = now() - interval '1 hour'", KEYLESS);
+    audit_insert_rows(2001, 10);
+    struct relay *relay = relay_up(keys, false);
+    wait_for("SELECT count(*) FROM audit_outbox WHERE sent_at IS NOT NULL", 10);
+    assert_int_equal(number("SELECT count(*) FROM audit_outbox WHERE seq IS NULL"), 450);
+    relay_stop(relay);
+    run("DELETE FROM audit_outbox");
+}
+
 /* ---- watching ---- */
 
 static _Atomic int beats, disabled;
@@ -670,6 +689,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_refused_topic_holds_up_no_other),
         cmocka_unit_test(a_refused_producer_id_is_asked_for_again),
         cmocka_unit_test(audit_rows_stay_until_their_receipt),
+        cmocka_unit_test(a_log_without_a_key_holds_up_no_other),
         cmocka_unit_test(revocations_are_heard_from_their_beginning),
         cmocka_unit_test(poison_parks_its_key_and_no_other),
         cmocka_unit_test(kills_lose_nothing_and_repeat_nothing),
