@@ -90,15 +90,19 @@ static void audit_rows(struct act *act, struct tx *tx, const struct run_input *i
     }
 }
 
-/* A body may be guessable, so its hash is keyed. The path's id is part of what was asked: the same
- * payment of another invoice is another request. */
+/* A body may be guessable, so its hash is keyed. The path's id and the version that was meant are
+ * part of what was asked: the same payment of another invoice is another request. */
 static err_t body_hash(struct act *act, const struct run_input *input, struct bytes *ret_hash)
 {
+    struct {
+        struct uuid path_id;
+        int64_t if_match;
+    } asked = {input->path_id, input->if_match};
     struct bytes key;
 
     TRY(run_mac_key(&key));
     struct hash *hash = ARENA_NEW(act->arena, struct hash);
-    *hash = hash_hmac_2(key, bytes_of(input->path_id.b, sizeof input->path_id.b), input->body);
+    *hash = hash_hmac_2(key, bytes_of(&asked, sizeof asked), input->body);
     *ret_hash = bytes_of(hash->b, sizeof hash->b);
     return ERR_OK;
 }

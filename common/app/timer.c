@@ -58,8 +58,8 @@ static void tick_act(struct worker *worker, struct tick *tick)
     (void)!run_act(&tick->run, &input, worker->db, worker->arena, &act);
 }
 
-/* One row a turn, and behind whoever waits: a long list holds no worker. What a full queue takes no
- * more is due again at the next tick. */
+/* One row a turn, and behind whoever waits: a long list holds no worker, and nobody's flood ends
+ * the reminders. */
 static void tick_run(struct worker *worker, struct job *job)
 {
     struct tick *tick = (struct tick *)job;
@@ -68,7 +68,7 @@ static void tick_run(struct worker *worker, struct job *job)
         tick_list(worker, tick);
     else
         tick_act(worker, tick);
-    if (tick->next < tick->rows.n && workers_put(&tick->job)) return;
+    if (tick->next < tick->rows.n && workers_put_timer(&tick->job)) return;
 
     tick->arena = arena_free(tick->arena);
     atomic_store(&tick->queued, false);
@@ -79,7 +79,7 @@ static void tick_put(void *user)
     struct tick *tick = user;
 
     if (atomic_exchange(&tick->queued, true)) return;
-    if (!workers_put(&tick->job)) atomic_store(&tick->queued, false);
+    if (!workers_put_timer(&tick->job)) atomic_store(&tick->queued, false);
 }
 
 /* ---- the framework's own: old idempotency keys ---- */

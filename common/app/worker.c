@@ -106,10 +106,10 @@ void workers_stop(void)
     pool.threads = NULL;
 }
 
-bool workers_put(struct job *job)
+static bool put(struct job *job, size_t queue_max)
 {
     pthread_mutex_lock(&pool.lock);
-    const bool taken = pool.queue.count < WORKER_QUEUE_MAX && !pool.stopping;
+    const bool taken = pool.queue.count < queue_max && !pool.stopping;
     if (taken) {
         list_add(&pool.queue, job);
         pthread_cond_signal(&pool.work);
@@ -117,6 +117,16 @@ bool workers_put(struct job *job)
     pthread_mutex_unlock(&pool.lock);
 
     return taken;
+}
+
+bool workers_put(struct job *job)
+{
+    return put(job, WORKER_QUEUE_MAX);
+}
+
+bool workers_put_timer(struct job *job)
+{
+    return put(job, SIZE_MAX);
 }
 
 bool workers_park(struct job *job, struct uuid actor)

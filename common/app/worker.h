@@ -36,6 +36,7 @@ struct workers_config {
 void workers_start(const struct workers_config *config);
 void workers_stop(void);                 /* runs what is queued, then joins */
 bool workers_put(struct job *job);       /* false: full */
+bool workers_put_timer(struct job *job); /* past the bound, each timer once; false: stopping */
 bool workers_park(struct job *job, struct uuid actor); /* false: that actor waits already */
 void workers_unpark(void);               /* the consent feed moved */
 void workers_unpark_late(void);          /* whose second is over; call each 100 ms */

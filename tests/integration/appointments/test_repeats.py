@@ -47,6 +47,8 @@ def test_a_move_and_a_no_show_too(clinic, suite):
     other = repeated(clinic, visit, "reschedule", ada, {"starts_at": "2031-05-05T09:00:00Z"}, key,
                      match=visit["version"])
     assert (other.status, other.code) == (422, "idempotency_key_reused")
+    other = repeated(clinic, visit, "reschedule", ada, move, key, match=visit["version"] + 1)
+    assert (other.status, other.code) == (422, "idempotency_key_reused"), "of another version"
 
     clinic.at(clinic.morning + 120 * MINUTE)
     key = str(uuid.uuid4())
