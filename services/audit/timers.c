@@ -9,7 +9,8 @@
 #include "common/io/leaf.h"
 #include "services/audit/tiles.h"
 
-#define BUNDLES_MAX 16 /* in one act */
+#define TURN_BUNDLES 2
+#define TURN_BYTES ((size_t)2 << 20) /* of the act's arena, after which no leaf is begun */
 
 /* clang-format off */
 const struct timer audit_timers[] = {
@@ -57,38 +58,43 @@ static err_t event_index(struct act *act, const struct audit_event *event)
     return ERR_OK;
 }
 
-/* One bundle of leaves. One that is no leaf or does not open is nobody's answer; who reads it is
- * told so, and the verifier finds it. */
-static err_t leaves_index(struct act *act, struct bundle *bundle, const struct leaves_new *which)
+/* The leaves of one bundle from @next on, as many as the turn has room for; then @next is the
+ * first that is left. One that is no leaf or does not open is nobody's answer; who reads it is told
+ * so, and the verifier finds it. */
+static err_t leaves_index(struct act *act, struct bundle *bundle, int64_t size, int64_t *next)
 {
+    const int64_t end = (*next / TILES_WIDTH + 1) * TILES_WIDTH;
+    const struct leaves_new which = {.next = *next, .size = end < size ? end : size};
     struct new_leaf_rows rows;
+    struct bytes last;
 
-    TRY(leaves_new(act, which, &rows));
+    TRY(leaves_new(act, &which, &rows));
+    /* The file is read once, up to the last of them; if it is too short, each leaf's turn tells. */
+    if (rows.n) (void)!entry_of(act, bundle, rows.p[rows.n - 1].leaf_index, &last);
     for (size_t i = 0; i < rows.n; i++) {
+        const struct new_leaf *const row = &rows.p[i];
         struct audit_event event;
-        const err_t err =
-            event_open(act, bundle, rows.p[i].event_id, rows.p[i].leaf_index, &event);
 
+        *next = row->leaf_index;
+        if (arena_used(act->arena) > TURN_BYTES) return ERR_OK;
+        const err_t err = event_open(act, bundle, row->event_id, row->leaf_index, &event);
         if (err == ERR_CORRUPT) continue;
         if (err != ERR_OK) return err;
         TRY(event_index(act, &event));
     }
+    *next = which.size;
     return ERR_OK;
 }
 
+/* A turn is bounded, as an act keeps in memory whatever it has opened; the next does the rest. */
 err_t log_index(struct act *act)
 {
     const struct unindexed_log *const log = act->in;
     __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
-    int64_t at = log->next;
+    int64_t next = log->next;
 
-    for (int i = 0; i < BUNDLES_MAX && at < log->size; i++) {
-        const int64_t end = (at / TILES_WIDTH + 1) * TILES_WIDTH;
-        const struct leaves_new which = {.next = at, .size = end < log->size ? end : log->size};
-
-        TRY(leaves_index(act, &bundle, &which));
-        at = which.size;
-    }
-    event_index_reach(act, &(struct event_index_reach){at});
+    for (int i = 0; i < TURN_BUNDLES && next < log->size; i++)
+        TRY(leaves_index(act, &bundle, log->size, &next));
+    event_index_reach(act, &(struct event_index_reach){next});
     return ERR_OK;
 }

@@ -21,7 +21,7 @@ WHERE next < size ORDER BY org LIMIT 64;
 -- leaves_new  :many new_leaf
 SELECT event_id, leaf_index FROM entry
 WHERE org = :org AND leaf_index >= :next::int8 AND leaf_index < :size::int8
-ORDER BY leaf_index DESC;
+ORDER BY leaf_index;
 
 -- event_index_insert  :exec
 INSERT INTO event_index (org, event_id, at, action, outcome, person, patient, address, thing)

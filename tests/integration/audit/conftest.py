@@ -15,7 +15,7 @@ STAGE = ("INSERT INTO entry (org, producer, seq, event_id, mac, leaf) "
          "SELECT {org}, 'test', n, gen_random_uuid(), decode(repeat('00', 32), 'hex'), "
          "'\\x0124'::bytea || convert_to({org}, 'UTF8') || '\\x0474657374'::bytea || int8send(n) "
          "|| int8send(1700000000000 + n) || '\\x01'::bytea || decode(repeat('00', 48), 'hex') "
-         "|| int2send((16 + n % 200)::int2) || decode(md5('leaf ' || n) || repeat('ab', (n % 200)::int), 'hex') "
+         "|| int2send((16 + {more})::int2) || decode(md5('leaf ' || n) || repeat('ab', ({more})::int), 'hex') "
          "FROM generate_series((SELECT coalesce(max(seq), 0) FROM entry WHERE org = {org}) + 1, "
          "(SELECT coalesce(max(seq), 0) FROM entry WHERE org = {org}) + {count}) AS n")
 
@@ -26,8 +26,9 @@ class Log:
         self.api = suite.service("audit", **settings)
         self.folder = f"{suite.folder}/log/{org}"
 
-    def stage(self, count):
-        self.api.execute(STAGE.format(org=quote(self.org), count=count))
+    def stage(self, count, more="n % 200"):
+        """Leaves with so many bytes more than the fewest."""
+        self.api.execute(STAGE.format(org=quote(self.org), count=count, more=more))
 
     def settle(self, seconds=30):
         """Until every leaf is in the tree and has its receipt."""
