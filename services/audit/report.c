@@ -40,11 +40,37 @@ struct found {
     struct str next;
 };
 
+/* The statement whose index serves what is asked for: the first whose key is given. */
+static err_t events_search(struct act *act, const struct events_of_patient *query,
+                           struct found_event_rows *ret)
+{
+    const struct {
+        struct uuid key;
+        err_t (*search)(struct act *, const struct events_of_patient *, struct found_event_rows *);
+    } by[] = {
+        {query->patient, events_of_patient}, {query->thing, events_of_thing},
+        {query->person, events_of_person},   {query->address, events_of_address},
+    };
+
+    for (size_t i = 0; i < sizeof by / sizeof *by; i++) {
+        if (!uuid_is_nil(by[i].key)) return by[i].search(act, query, ret);
+    }
+    return events_between(act, query, ret);
+}
+
+static err_t patients_touched(struct act *act, const struct patients_of_thing *query,
+                              struct touched_patient_rows *ret)
+{
+    if (!uuid_is_nil(query->thing)) return patients_of_thing(act, query, ret);
+    if (!uuid_is_nil(query->person)) return patients_of_person(act, query, ret);
+    return patients_of_address(act, query, ret);
+}
+
 /* What @in asks for about @patient (nil: anybody). The permission is the caller's affair. */
 static err_t find(struct act *act, const struct search_query *in, struct uuid patient,
                   struct strs actions, struct found *ret)
 {
-    struct events_search query = {
+    struct events_of_patient query = {
         .from_us = in->from_us,
         .to_us = until_us(in->to_us),
         .actions = actions,
@@ -177,7 +203,7 @@ err_t access_review(struct act *act)
 err_t breach_scope(struct act *act)
 {
     const struct breach_query *const in = act->in;
-    struct patients_touched query = {
+    struct patients_of_thing query = {
         .from_us = in->from_us,
         .to_us = until_us(in->to_us),
         .limit = in->limit ? in->limit : BREACH_PAGE_DEFAULT,

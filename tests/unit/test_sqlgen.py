@@ -123,6 +123,13 @@ def test_outcomes_may_stand_on_lines_of_their_own(run):
     assert '{"a_fk", ERR_NOT_FOUND},\n    {"b_fk", ERR_STALE},\n    {NULL, ERR_OK}' in c
 
 
+def test_a_twin_takes_the_struct_of_the_other(run):
+    _, _, h, c = run("-- s :exec\nSELECT :org, :b::int8, :a?::uuid;\n"
+                     "-- t :exec  like s\nSELECT :org, :a::uuid;\n")
+    assert "void t(struct act *act, const struct s *in);" in h and "struct t {" not in h
+    assert '{"a", SQL_UUID, SQL_ARGS, offsetof(struct s, a), false}' in c.split("t_params", 1)[1]
+
+
 def test_migrations_are_embedded_in_order(run):
     text = 'CREATE TABLE "x" (a text DEFAULT E\'\\n\');\n\nGRANT ALL ON x TO @service@;'
     _, _, _, c = run("", migrations={"0002_b.sql": "SELECT 2", "0001_a.sql": text, "notes.txt": ""})
@@ -166,6 +173,8 @@ def test_the_header_is_written_only_when_it_changed(run, tmp_path):
     (2, "an int4 cannot be NULL", "-- s :exec\nSELECT :org, :a?::int4;\n"),
     (2, "no statement 't'", "-- row r (code text)\n-- s :one r else t\nSELECT :org;\n"),
     (1, "only :one has an else", "-- s :exec else ERR_STALE\nSELECT :org;\n"),
+    (1, "no statement 't'", "-- s :exec  like t\nSELECT :org;\n"),
+    (1, "t needs :a int8", "-- s :exec\nSELECT :org, :a::uuid;\n-- t :exec  like s\nSELECT :org, :a::int8;\n"),
     (1, "raises CONSTRAINT ERR_X", "-- s :exec raises x\nSELECT :org;\n"),
     (1, "lower-case name", "-- S :exec\nSELECT :org;\n"),
 ])

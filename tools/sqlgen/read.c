@@ -197,7 +197,7 @@ static void row_parse(struct source *s, char *text, int line)
     row_count++;
 }
 
-/* `else X` and `raises CONSTRAINT ERR_X`, to the end of the line. */
+/* `else X`, `like X` and `raises CONSTRAINT ERR_X`, to the end of the line. */
 static void outcomes_parse(struct statement *st, const char *p, int line)
 {
     for (char *word; (word = word_next(&p));) {
@@ -206,6 +206,9 @@ static void outcomes_parse(struct statement *st, const char *p, int line)
             if (!what || st->otherwise) fail(st->file, line, "write one: else ERR_X");
             if (!same(st->mode, ":one")) fail(st->file, line, "only :one has an else");
             st->otherwise = what;
+        } else if (same(word, "like")) {
+            st->like = word_next(&p);
+            if (!st->like) fail(st->file, line, "write: like STATEMENT");
         } else if (same(word, "raises")) {
             char *constraint = word_next(&p), *err = word_next(&p);
             if (!err || strncmp(err, "ERR_", 4) != 0) {
@@ -214,7 +217,7 @@ static void outcomes_parse(struct statement *st, const char *p, int line)
             if (st->raise_count == SLOTS_MAX) fail(st->file, line, "too many raises");
             st->raises[st->raise_count++] = (struct raise){constraint, err};
         } else {
-            fail(st->file, line, "'%s' is neither else nor raises", word);
+            fail(st->file, line, "'%s' is none of else, like, raises", word);
         }
     }
 }
@@ -470,27 +473,38 @@ static const struct slot *param_of(const struct statement *st, const char *name)
     return NULL;
 }
 
-static void why_resolve(struct statement *st)
+static const struct statement *statement_of(const struct statement *st, const char *name)
 {
     for (size_t i = 0; i < statement_count; i++) {
-        if (same(statements[i].name, st->otherwise)) st->why = &statements[i];
+        if (same(statements[i].name, name)) return &statements[i];
     }
-    if (!st->why) fail(st->file, st->line, "%s: no statement '%s'", st->name, st->otherwise);
+    fail(st->file, st->line, "%s: no statement '%s'", st->name, name);
+}
+
+/* All that @st asks for is among the parameters of @owner. */
+static void params_among(const struct statement *st, const struct statement *owner)
+{
+    for (size_t i = 0; i < st->param_count; i++) {
+        const struct slot *asked = &st->params[i];
+        if (!same(asked->source, "SQL_ARGS")) continue;
+        const struct slot *has = param_of(owner, asked->name);
+        if (!has || has->type->slot != asked->type->slot) {
+            fail(owner->file, owner->line, "%s: %s needs :%s %s, which is not here", owner->name,
+                 st->name, asked->name, asked->type->sql);
+        }
+    }
+}
+
+static void why_resolve(struct statement *st)
+{
+    st->why = statement_of(st, st->otherwise);
     const struct row *row = st->why->row;
     if (!same(st->why->mode, ":one") || row->count != 1 ||
         !same(row->slots[0].type->sql, "text")) {
         fail(st->file, st->line, "%s: %s must be a :one with one text column", st->name,
              st->otherwise);
     }
-    for (size_t i = 0; i < st->why->param_count; i++) {
-        const struct slot *theirs = &st->why->params[i];
-        if (!same(theirs->source, "SQL_ARGS")) continue;
-        const struct slot *ours = param_of(st, theirs->name);
-        if (!ours || ours->type->slot != theirs->type->slot) {
-            fail(st->file, st->line, "%s: %s needs :%s %s, which is not here", st->name,
-                 st->otherwise, theirs->name, theirs->type->sql);
-        }
-    }
+    params_among(st->why, st);
 }
 
 void names_resolve(void)
@@ -507,5 +521,7 @@ void names_resolve(void)
     for (size_t i = 0; i < statement_count; i++) {
         struct statement *st = &statements[i];
         if (st->otherwise && strncmp(st->otherwise, "ERR_", 4) != 0) why_resolve(st);
+        st->args = st->like ? statement_of(st, st->like) : st;
+        params_among(st, st->args);
     }
 }

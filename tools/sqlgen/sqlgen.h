@@ -17,6 +17,8 @@
  *            no row (NOT_FOUND if not said); `else STATEMENT` one that tells why: a :one with one
  *            text column and parameters that are among this one's. `raises CONSTRAINT ERR_X` may
  *            be repeated, also on comment lines of its own below the header.
+ *            `like STATEMENT` takes that one's struct of arguments, which has all its parameters:
+ *            for twins of which a table in C chooses one.
  *   types    uuid text bytea int4 (int) int8 (bigint) bool timestamptz date uuid[] text[]. The C
  *            member is called like the column or parameter; a timestamptz gets the suffix _us.
  *   :name    a parameter, typed by its first cast; with ? it may be NULL. :org :now :act :actor
@@ -59,9 +61,9 @@ struct raise { char *constraint, *err; };
 struct statement {
     const char *file;
     int line;
-    char *name, *mode, *row_name, *otherwise, *comment, *sql;
+    char *name, *mode, *row_name, *otherwise, *like, *comment, *sql;
     const struct row *row;
-    const struct statement *why;
+    const struct statement *why, *args; /* args: whose struct it takes */
     struct raise raises[SLOTS_MAX];
     size_t raise_count;
     struct slot params[SLOTS_MAX];

@@ -58,7 +58,7 @@ static void prototype_write(FILE *out, const struct statement *st, const char *h
     const bool exec = same(st->mode, ":exec");
 
     fprintf(out, "%s%s(struct %s *%s", exec ? "void " : "err_t ", st->name, handle, handle);
-    if (has_args(st)) fprintf(out, ", const struct %s *in", st->name);
+    if (has_args(st)) fprintf(out, ", const struct %s *in", st->args->name);
     if (st->row) {
         const bool many = same(st->mode, ":many");
         fprintf(out, ", struct %s%s *ret", st->row->name, many ? "_rows" : "");
@@ -74,7 +74,7 @@ static void statement_write(FILE *c, const struct statement *st, const struct st
     const bool twin = st != owner;
     const char *base = twin ? joined("why_of_%s", owner->name) : st->name;
 
-    slots_write(c, joined("%s_params", base), owner->name, st->params, st->param_count);
+    slots_write(c, joined("%s_params", base), owner->args->name, st->params, st->param_count);
     if (!twin && st->raise_count > 0) {
         fprintf(c, "static const struct sql_raise %s_raises[] = {\n", base);
         for (size_t i = 0; i < st->raise_count; i++) {
@@ -148,7 +148,7 @@ void header_write(FILE *h, const char *folder, const char *prefix, bool tx)
     }
     for (size_t i = 0; i < statement_count; i++) {
         const struct statement *st = &statements[i];
-        if (has_args(st)) {
+        if (has_args(st) && st->args == st) {
             fprintf(h, "struct %s {\n", st->name);
             members_write(h, st->params, st->param_count);
             fputs("};\n\n", h);

@@ -33,24 +33,81 @@ ON CONFLICT DO NOTHING;
 INSERT INTO event_index_end (org, next) VALUES (:org, :next::int8)
 ON CONFLICT (org) DO UPDATE SET next = excluded.next;
 
--- events_search  :many found_event
--- Newest first; what is not asked for is null.
+-- A plan is made once for all values, so an index serves only a column that is always asked for: there
+-- is a statement for each, and report.c takes the first whose key is given. What else is not asked for
+-- is null. Newest first.
+
+-- events_of_patient  :many found_event
 SELECT event_id, at,
        (SELECT min(e.leaf_index) FROM entry AS e
         WHERE e.org = :org AND e.event_id = i.event_id) AS leaf_index
 FROM event_index AS i
 WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz
   AND (at, event_id) < (:before::timestamptz, :before_id::uuid)
-  AND (:person?::uuid IS NULL OR person = :person)
-  AND (:patient?::uuid IS NULL OR patient = :patient)
-  AND (:address?::uuid IS NULL OR address = :address)
+  AND patient = :patient::uuid
   AND (:thing?::uuid IS NULL OR thing = :thing)
+  AND (:person?::uuid IS NULL OR person = :person)
+  AND (:address?::uuid IS NULL OR address = :address)
   AND (:actions?::text[] IS NULL OR action = ANY (:actions))
   AND (:not_action?::text IS NULL OR action <> :not_action)
   AND (:outcome?::text IS NULL OR outcome = :outcome)
 ORDER BY at DESC, event_id DESC LIMIT :limit::int8;
 
--- patients_touched  :many touched_patient
+-- events_of_thing  :many found_event  like events_of_patient
+SELECT event_id, at,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = i.event_id) AS leaf_index
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz
+  AND (at, event_id) < (:before::timestamptz, :before_id::uuid)
+  AND thing = :thing::uuid
+  AND (:person?::uuid IS NULL OR person = :person)
+  AND (:address?::uuid IS NULL OR address = :address)
+  AND (:actions?::text[] IS NULL OR action = ANY (:actions))
+  AND (:not_action?::text IS NULL OR action <> :not_action)
+  AND (:outcome?::text IS NULL OR outcome = :outcome)
+ORDER BY at DESC, event_id DESC LIMIT :limit::int8;
+
+-- events_of_person  :many found_event  like events_of_patient
+SELECT event_id, at,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = i.event_id) AS leaf_index
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz
+  AND (at, event_id) < (:before::timestamptz, :before_id::uuid)
+  AND person = :person::uuid
+  AND (:address?::uuid IS NULL OR address = :address)
+  AND (:actions?::text[] IS NULL OR action = ANY (:actions))
+  AND (:not_action?::text IS NULL OR action <> :not_action)
+  AND (:outcome?::text IS NULL OR outcome = :outcome)
+ORDER BY at DESC, event_id DESC LIMIT :limit::int8;
+
+-- events_of_address  :many found_event  like events_of_patient
+SELECT event_id, at,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = i.event_id) AS leaf_index
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz
+  AND (at, event_id) < (:before::timestamptz, :before_id::uuid)
+  AND address = :address::uuid
+  AND (:actions?::text[] IS NULL OR action = ANY (:actions))
+  AND (:not_action?::text IS NULL OR action <> :not_action)
+  AND (:outcome?::text IS NULL OR outcome = :outcome)
+ORDER BY at DESC, event_id DESC LIMIT :limit::int8;
+
+-- events_between  :many found_event  like events_of_patient
+SELECT event_id, at,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = i.event_id) AS leaf_index
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz
+  AND (at, event_id) < (:before::timestamptz, :before_id::uuid)
+  AND (:actions?::text[] IS NULL OR action = ANY (:actions))
+  AND (:not_action?::text IS NULL OR action <> :not_action)
+  AND (:outcome?::text IS NULL OR outcome = :outcome)
+ORDER BY at DESC, event_id DESC LIMIT :limit::int8;
+
+-- patients_of_thing  :many touched_patient
 -- One row a patient, and one of their events, which names them when it is opened.
 SELECT patient AS pseudonym,
        (SELECT min(e.leaf_index) FROM entry AS e
@@ -60,9 +117,34 @@ SELECT patient AS pseudonym,
 FROM event_index AS i
 WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND patient > :after::uuid
   AND outcome <> 'refused'
+  AND thing = :thing::uuid
   AND (:person?::uuid IS NULL OR person = :person)
   AND (:address?::uuid IS NULL OR address = :address)
-  AND (:thing?::uuid IS NULL OR thing = :thing)
+GROUP BY patient ORDER BY patient LIMIT :limit::int8;
+
+-- patients_of_person  :many touched_patient  like patients_of_thing
+SELECT patient AS pseudonym,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = (array_agg(i.event_id))[1]) AS leaf_index,
+       (array_agg(event_id))[1] AS event_id, count(*) AS events,
+       min(at) AS first_at, max(at) AS last_at
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND patient > :after::uuid
+  AND outcome <> 'refused'
+  AND person = :person::uuid
+  AND (:address?::uuid IS NULL OR address = :address)
+GROUP BY patient ORDER BY patient LIMIT :limit::int8;
+
+-- patients_of_address  :many touched_patient  like patients_of_thing
+SELECT patient AS pseudonym,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = (array_agg(i.event_id))[1]) AS leaf_index,
+       (array_agg(event_id))[1] AS event_id, count(*) AS events,
+       min(at) AS first_at, max(at) AS last_at
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND patient > :after::uuid
+  AND outcome <> 'refused'
+  AND address = :address::uuid
 GROUP BY patient ORDER BY patient LIMIT :limit::int8;
 
 -- members_review  :many reviewed_member
