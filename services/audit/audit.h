@@ -107,6 +107,9 @@ err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__Audi
 #define OF_THING "thing"
 err_t pseudonym_of(struct act *act, const char *what, struct str value, struct uuid *ret);
 err_t pseudonym_of_id(struct act *act, const char *what, struct uuid id, struct uuid *ret);
+/* What the index says of an event. */
+err_t index_row_of(struct act *act, const struct audit_event *event,
+                   struct event_index_insert *ret);
 
 /* The file that was read last, as neighbours lie in the same one. */
 struct bundle {
@@ -122,6 +125,7 @@ err_t entry_of(struct act *act, struct bundle *bundle, int64_t index, struct byt
 /* The same, opened; it is event @id. */
 err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t index,
                  struct audit_event *ret);
+void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body);
 err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size);
 
 /* Reads or makes the signing key, then checks every log against the database. */

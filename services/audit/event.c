@@ -49,7 +49,7 @@ static struct str text_of(const char *text)
     return text && *text ? str_of(text) : STR_NONE;
 }
 
-static void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
+void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
 {
     event->act = pb_to_uuid(body->act);
     event->actor = pb_to_uuid(body->actor);

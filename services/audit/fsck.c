@@ -1,11 +1,11 @@
 /*
  * audit --config FILE fsck [--repair]
  *
- * Names everything that is wrong with the logs: files, the schema heads, the file heads, table
- * entry; one line each, with its path. --repair puts right what follows from the rest (hash tiles
- * from entries, a checkpoint from the head, rows from leaves, lines of heads from the database,
- * what a crash has left) and nothing else, and says so. Entries themselves, and what is of an older
- * backup, are restored by hand.
+ * Names everything that is wrong with the logs: files, the schema heads, the file heads, tables
+ * entry and event_index; one line each, with its path. --repair puts right what follows from the
+ * rest (hash tiles from entries, a checkpoint from the head, rows from leaves, lines of heads from
+ * the database, what a crash has left) and nothing else, and says so. Entries themselves, and what
+ * is of an older backup, are restored by hand.
  *
  * Works while no sequencer does: it holds their lease.
  *
@@ -46,27 +46,30 @@ static void alive(void)
     }
 }
 
-/* ---- table entry ---- */
+/* ---- tables entry and event_index ---- */
 
 #define ROWS 32 /* in one act: a part of a bundle */
 
 struct rows_part {
     struct inspection *in;
     uint64_t first, end;
+    int64_t *indexed; /* so far the index goes */
 };
 
-/* Borrows from the leaf; opened: event and patient are known, too. */
+/* What the tables should have of a leaf. Borrows from it; opened: the event is known, too. */
 static err_t wanted_row(struct act *act, const struct leaf *leaf, uint64_t index,
-                        struct entry_restore *ret, bool *ret_opened)
+                        struct entry_restore *ret, struct audit_event *ret_event, bool *ret_opened)
 {
     const Telecura__V1__AuditPhi *body;
 
+    *ret_event = (struct audit_event){0};
     *ret = (struct entry_restore){
         .producer = leaf->producer, .seq = (int64_t)leaf->seq, .index = (int64_t)index};
     const err_t err = body_of(act, leaf, &body);
     *ret_opened = err == ERR_OK;
     if (err != ERR_OK)
         return ERR_OK; /* a key that is gone or not at hand: the rest can be compared */
+    event_fill(ret_event, body);
     ret->event_id = pb_to_uuid(body->event);
     const struct uuid patient = pb_to_uuid(body->patient);
     return uuid_is_nil(patient) ? ERR_OK : subject_of(act, patient, &ret->subject);
@@ -80,11 +83,44 @@ static bool row_differs(const struct entry_row *row, const struct entry_restore 
            (!uuid_is_nil(want->event_id) && !uuid_equal(row->event_id, want->event_id));
 }
 
-/* @row: NULL when there is none. */
-static err_t row_check(struct act *act, struct inspection *in, const struct entry_row *row,
-                       struct bytes entry, uint64_t index)
+/* @leaf and all after it are indexed again. */
+static void index_back(struct act *act, struct inspection *in, uint64_t leaf)
 {
+    if (!in->repair) return;
+    event_index_back(act, &(struct event_index_back){(int64_t)leaf});
+    inspect_repaired(in, "", act_settle(act), "the index is filled again from that leaf on");
+}
+
+/* What the index says of an event that the leaf tells of. @row: NULL when there is none. */
+static err_t index_check(struct act *act, const struct rows_part *part, const struct index_row *row,
+                         const struct audit_event *event, uint64_t index)
+{
+    struct event_index_insert want;
+
+    TRY(index_row_of(act, event, &want));
+    if (!row && (int64_t)index < *part->indexed) {
+        inspect_found(part->in, "", "table event_index: leaf %" PRIu64 " has no row", index);
+        index_back(act, part->in, index);
+    }
+    if (!row || (row->at_us == want.at_us && str_equal(row->action, want.action) &&
+                 str_equal(row->outcome, want.outcome) && uuid_equal(row->person, want.person) &&
+                 uuid_equal(row->patient, want.patient) &&
+                 uuid_equal(row->address, want.address) && uuid_equal(row->thing, want.thing)))
+        return ERR_OK;
+    inspect_found(part->in, "",
+                  "table event_index: leaf %" PRIu64 " has another row: its owner empties "
+                  "event_index and event_index_end, and they fill again",
+                  index);
+    return ERR_OK;
+}
+
+/* @row and @indexed: NULL when there is none. */
+static err_t row_check(struct act *act, const struct rows_part *part, const struct entry_row *row,
+                       const struct index_row *indexed, struct bytes entry, uint64_t index)
+{
+    struct inspection *const in = part->in;
     struct entry_restore want;
+    struct audit_event event;
     struct leaf leaf;
     bool opened;
 
@@ -92,8 +128,9 @@ static err_t row_check(struct act *act, struct inspection *in, const struct entr
         inspect_found(in, "", "entry %" PRIu64 " is signed, but no leaf", index);
         return ERR_OK;
     }
-    TRY(wanted_row(act, &leaf, index, &want, &opened));
-    if (row && !row_differs(row, &want, opened)) return ERR_OK;
+    TRY(wanted_row(act, &leaf, index, &want, &event, &opened));
+    if (row && !row_differs(row, &want, opened))
+        return opened ? index_check(act, part, indexed, &event, index) : ERR_OK;
     inspect_found(in, "", "table entry: leaf %" PRIu64 " (" STR_FMT " %" PRIu64 ") %s", index,
                   STR_ARG(leaf.producer), leaf.seq, row ? "has another row" : "has no row");
     if (!in->repair) return ERR_OK;
@@ -103,6 +140,7 @@ static err_t row_check(struct act *act, struct inspection *in, const struct entr
         return ERR_OK;
     }
     entry_restore(act, &want);
+    event_index_back(act, &(struct event_index_back){(int64_t)index});
     const err_t err = act_settle(act);
     inspect_repaired(in, "", err, "row made again from the leaf");
     return err;
@@ -112,18 +150,26 @@ static err_t row_check(struct act *act, struct inspection *in, const struct entr
 static err_t rows_compare(struct act *act, const struct rows_part *part, struct bytes bundle)
 {
     const struct entries_between ask = {(int64_t)part->first, (int64_t)part->end};
+    const struct indexed_between ask_index = {ask.first, ask.end};
     struct entry_row_rows rows;
+    struct index_row_rows index_rows;
     struct bytes entry;
-    size_t at = 0;
+    size_t at = 0, at_index = 0;
 
     TRY(entries_between(act, &ask, &rows));
+    TRY(indexed_between(act, &ask_index, &index_rows));
     for (uint64_t index = part->first - part->first % TILES_WIDTH; index < part->end; index++) {
         if (!tiles_entry_next(&bundle, &entry)) return ERR_CORRUPT;
         if (index < part->first) continue;
 
         const bool has = at < rows.n && rows.p[at].leaf_index == (int64_t)index;
-        TRY(row_check(act, part->in, has ? &rows.p[at] : NULL, entry, index));
+        const struct index_row *const indexed = &index_rows.p[at_index];
+        const bool is_indexed =
+            at_index < index_rows.n && indexed->leaf_index == (int64_t)index;
+        TRY(row_check(act, part, has ? &rows.p[at] : NULL, is_indexed ? indexed : NULL, entry,
+                      index));
         at += has;
+        at_index += is_indexed;
     }
     return ERR_OK;
 }
@@ -142,6 +188,21 @@ static err_t rows_part_check(struct act *act)
     return err;
 }
 
+/* How far the index goes; not beyond the log, or what follows would never be in it. */
+static err_t index_reach_check(struct act *act)
+{
+    const struct rows_part *const part = act->in;
+    struct index_end reached;
+
+    TRY(event_index_reached(act, &reached));
+    *part->indexed = reached.next;
+    if (reached.next <= (int64_t)part->in->head.size) return ERR_OK;
+    inspect_found(part->in, "", "table event_index_end: goes to leaf %" PRId64 ", beyond the log",
+                  reached.next);
+    index_back(act, part->in, part->in->head.size);
+    return ERR_OK;
+}
+
 static err_t beyond_check(struct act *act)
 {
     const struct rows_part *const part = act->in;
@@ -158,8 +219,9 @@ static err_t beyond_check(struct act *act)
 
 static void rows_check(struct inspection *in, struct uuid org)
 {
-    struct rows_part part = {.in = in};
-    err_t err = ERR_OK;
+    int64_t indexed = 0;
+    struct rows_part part = {.in = in, .indexed = &indexed};
+    err_t err = service_act(writer.db, org, AUDIT_NONE, index_reach_check, &part);
 
     while (err == ERR_OK && part.end < in->head.size) {
         part.first = part.end;
@@ -169,7 +231,7 @@ static void rows_check(struct inspection *in, struct uuid org)
     }
     part.end = in->head.size;
     if (err == ERR_OK) err = service_act(writer.db, org, AUDIT_NONE, beyond_check, &part);
-    if (err != ERR_OK) inspect_found(in, "", "table entry: cannot be read, or not be repaired");
+    if (err != ERR_OK) inspect_found(in, "", "its tables cannot be read, or not be repaired");
 }
 
 /* ---- the file heads, against the table of all trees that were signed ---- */

@@ -41,21 +41,19 @@ err_t pseudonym_of_id(struct act *act, const char *what, struct uuid id, struct 
     return pseudonym_of(act, what, uuid_is_nil(id) ? STR_NONE : text, ret);
 }
 
-static err_t event_index(struct act *act, const struct audit_event *event)
+err_t index_row_of(struct act *act, const struct audit_event *event,
+                   struct event_index_insert *ret)
 {
-    struct event_index_insert row = {
+    *ret = (struct event_index_insert){
         .event_id = event->id,
         .at_us = event->at_us,
         .action = event->action,
         .outcome = event->outcome,
     };
-
-    TRY(pseudonym_of_id(act, OF_PERSON, event->actor, &row.person));
-    TRY(pseudonym_of_id(act, OF_PATIENT_ID, event->patient, &row.patient));
-    TRY(pseudonym_of_id(act, OF_THING, event->resource_id, &row.thing));
-    TRY(pseudonym_of(act, OF_ADDRESS, event->remote, &row.address));
-    event_index_insert(act, &row);
-    return ERR_OK;
+    TRY(pseudonym_of_id(act, OF_PERSON, event->actor, &ret->person));
+    TRY(pseudonym_of_id(act, OF_PATIENT_ID, event->patient, &ret->patient));
+    TRY(pseudonym_of_id(act, OF_THING, event->resource_id, &ret->thing));
+    return pseudonym_of(act, OF_ADDRESS, event->remote, &ret->address);
 }
 
 /* The leaves of one bundle from @next on, as many as the turn has room for; then @next is the
@@ -73,6 +71,7 @@ static err_t leaves_index(struct act *act, struct bundle *bundle, int64_t size, 
     if (rows.n) (void)!entry_of(act, bundle, rows.p[rows.n - 1].leaf_index, &last);
     for (size_t i = 0; i < rows.n; i++) {
         const struct new_leaf *const row = &rows.p[i];
+        struct event_index_insert index;
         struct audit_event event;
 
         *next = row->leaf_index;
@@ -80,7 +79,8 @@ static err_t leaves_index(struct act *act, struct bundle *bundle, int64_t size, 
         const err_t err = event_open(act, bundle, row->event_id, row->leaf_index, &event);
         if (err == ERR_CORRUPT) continue;
         if (err != ERR_OK) return err;
-        TRY(event_index(act, &event));
+        TRY(index_row_of(act, &event, &index));
+        event_index_insert(act, &index);
     }
     *next = which.size;
     return ERR_OK;

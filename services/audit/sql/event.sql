@@ -5,6 +5,8 @@
 -- row reviewed_member (id uuid, person uuid, role text, state text, relations int8)
 -- row used (at timestamptz)
 -- row found_event (event_id uuid, at timestamptz, leaf_index int8)
+-- row index_row (leaf_index int8, at timestamptz, action text, outcome text, person uuid, patient uuid, address uuid, thing uuid)
+-- row index_end (next int8)
 -- row touched_patient (pseudonym uuid, leaf_index int8, event_id uuid, events int8, first_at timestamptz, last_at timestamptz)
 
 -- logs_unindexed  :many unindexed_log
@@ -32,6 +34,18 @@ ON CONFLICT DO NOTHING;
 -- event_index_reach  :exec
 INSERT INTO event_index_end (org, next) VALUES (:org, :next::int8)
 ON CONFLICT (org) DO UPDATE SET next = excluded.next;
+
+-- event_index_back  :exec
+-- From this leaf on it is filled again.
+UPDATE event_index_end SET next = :index::int8 WHERE org = :org AND next > :index;
+
+-- event_index_reached  :one index_end
+SELECT coalesce(max(next), 0) AS next FROM event_index_end WHERE org = :org;
+
+-- indexed_between  :many index_row
+SELECT e.leaf_index, i.at, i.action, i.outcome, i.person, i.patient, i.address, i.thing
+FROM entry AS e JOIN event_index AS i ON i.org = e.org AND i.event_id = e.event_id
+WHERE e.org = :org AND e.leaf_index >= :first::int8 AND e.leaf_index < :end::int8 ORDER BY e.leaf_index;
 
 -- A plan is made once for all values, so an index serves only a column that is always asked for: there
 -- is a statement for each, and report.c takes the first whose key is given. What else is not asked for

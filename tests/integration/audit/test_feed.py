@@ -433,6 +433,43 @@ def test_rows_are_made_again_from_the_log(feed, go_reader):
     assert feed.api.get(f"/v1/audit/events/{ids[0]}", who=feed.suite.person("auditor")).status == 200
 
 
+def test_the_index_is_compared_and_filled_again(feed):
+    """What patients and privacy officers are told: the service's role cannot take a row back, what is
+    missing comes again from the log, and what was put there instead is named."""
+    dan = feed.suite.patient()
+    ids = feed.act(3, patient=dan.patient)
+    feed.indexed()
+    for statement in ("DELETE FROM event_index", "UPDATE event_index SET action = 'x'", "DELETE FROM event_index_end"):
+        with pytest.raises(RuntimeError, match="permission denied"):
+            feed.api.execute(f"SET ROLE audit; {statement}")
+    assert feed.producer.stop() == 0 and feed.api.stop() == 0
+    before = feed.api.rows("SELECT * FROM event_index ORDER BY event_id")
+    feed.api.execute(f"DELETE FROM event_index WHERE event_id = {quote(ids[1])}")
+    code, said = feed.fsck()
+    assert code == 1 and [line.split(": ")[1] for line in said[:-1]] == ["table event_index"], said
+    assert said[0].endswith(" has no row")
+    code, said = feed.fsck("--repair")
+    assert code == 0 and said[1].endswith("repaired: the index is filled again from that leaf on"), said
+    feed.api.execute(f"DELETE FROM entry WHERE event_id = {quote(ids[0])}; "
+                     f"DELETE FROM event_index WHERE event_id = {quote(ids[0])}; "
+                     "UPDATE event_index_end SET next = next + 1000000")
+    assert feed.fsck("--repair")[0] == 0
+    feed.api.start()
+    feed.producer.start()
+    feed.indexed()
+    feed.api.wait_for(f"SELECT count(*) = {len(before)} FROM event_index")
+    assert feed.api.rows("SELECT * FROM event_index ORDER BY event_id") == before
+    assert feed.producer.stop() == 0 and feed.api.stop() == 0
+    feed.api.execute(f"UPDATE event_index SET patient = gen_random_uuid() WHERE event_id = {quote(ids[2])}")
+    code, said = feed.fsck("--repair")
+    assert code == 1 and " has another row: " in said[0], said
+    feed.api.execute("TRUNCATE event_index, event_index_end")
+    assert feed.fsck()[0] == 0
+    feed.api.start()
+    feed.producer.start()
+    feed.indexed()
+
+
 def test_killed_at_random_under_a_stream(feed, go_reader):
     """2,000 events, the service killed while they come: none missing, none twice."""
     random.seed(os.environ.get("SEED", "audit"))
