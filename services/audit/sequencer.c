@@ -17,6 +17,7 @@
 #include "common/io/leaf.h"
 #include "common/io/metrics.h"
 #include "common/io/sql.h"
+#include "services/audit/heads.h"
 #include "services/audit/store.h"
 #include "services/audit/writer.h"
 
@@ -99,6 +100,43 @@ static err_t vkey_publish(const struct log *log)
                        str_bytes(arena_printf(writer.arena, STR_FMT "\n", STR_ARG(vkey))));
 }
 
+static err_t trees_first(const struct log *log, struct head_rows *ret)
+{
+    const struct trees_signed ask = {.origin = str_of(log->origin)};
+    const struct tx_frame frame = writer_frame(log->org);
+    struct tx *const tx = tx_begin(writer.db, &frame);
+    struct rows rows = {NULL, 0};
+    const err_t err = tx_many(tx, &trees_signed_stmt, &ask, &rows);
+
+    tx_rollback(tx);
+    *ret = (struct head_rows){rows.p, rows.n};
+    return err;
+}
+
+/* A log older than the file heads: migration 0102 knew one tree of it, its head, and nothing was
+ * signed since. If that one is published the file begins with it; a file that is lost from any
+ * other log is log_load()'s affair. */
+static err_t heads_begin(const struct log *log, const struct head *head)
+{
+    struct checkpoint published;
+    struct head_rows trees;
+    char path[STORE_PATH_MAX];
+    struct str note;
+
+    snprintf(path, sizeof path, "%s/" HEADS, log->dir);
+    if (head->size == 0 || access(path, F_OK) == 0 || errno != ENOENT) return ERR_OK;
+    TRY(trees_first(log, &trees));
+    TRY(log_published(log->dir, &log->key, writer.arena, &note, &published));
+    const struct bytes root = bytes_of(published.root.b, HASH_BYTES);
+    const struct head *const only = trees.n == 1 ? trees.p : NULL;
+    if (!only || only->size != head->size || !bytes_equal(only->root, head->root) ||
+        published.size != (uint64_t)head->size || !bytes_equal(root, head->root))
+        return ERR_OK;
+    log_line(LOG_INFO, "heads_begun", "%s/" HEADS ": begins with the tree of %lld entries",
+             log->dir, (long long)head->size);
+    return heads_add(log->dir, &published, writer.arena);
+}
+
 static err_t log_begin(struct log *log, bool deep)
 {
     struct head head;
@@ -108,6 +146,7 @@ static err_t log_begin(struct log *log, bool deep)
     if (head.origin.n >= LOG_ORIGIN_MAX) return err_raise(ERR_CORRUPT, "an origin is too long");
     memcpy(log->origin, head.origin.p, head.origin.n);
     log->key = log_key_of(log->origin);
+    TRY(heads_begin(log, &head));
     TRY(log_load(log, &head, deep, writer.arena));
     if (deep) TRY(rows_check(log));
     if (head.size > 0) return ERR_OK;

@@ -141,3 +141,31 @@ def test_a_line_of_heads_that_was_cut_short_is_written_again(kept):
     with open(path) as f:
         assert [int(line.split()[1]) for line in f if line.count(" ") == 2][-2:] == [250, 251]
     kept.log.api.stop()
+
+
+def test_a_log_older_than_heads_goes_on(kept):
+    """As migration 0102 finds it: no file, and one tree of it in the schema, its head."""
+    heads, log = f"{kept.log.folder}/heads", kept.log
+
+    def without_file(trees):
+        kept.restore(**dict.fromkeys(PLACES, "new"))
+        os.unlink(heads)
+        log.api.execute(f"DELETE FROM heads.tree WHERE NOT ({trees})")
+
+    without_file("true")
+    assert "the file heads was cut" in log.refuses_to_start()
+    without_file("size = 250")
+    open(heads, "w").close()
+    assert "the file heads was cut" in log.refuses_to_start()
+    without_file("size = 250")
+    shutil.copy(f"{log.suite.folder}/old/checkpoint", f"{log.folder}/checkpoint")
+    assert "the files are older than the database" in log.refuses_to_start() and not os.path.exists(heads)
+    without_file("size = 250")
+    log.release_lease()
+    log.api.start()
+    with open(heads) as f:
+        assert [line.split(" ")[1] for line in f] == ["250"]
+    log.stage(1)
+    log.settle()
+    assert log.size() == 251
+    assert log.api.stop() == 0 and log.fsck()[0] == 0
