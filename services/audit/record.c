@@ -156,7 +156,8 @@ static err_t stage(struct act *act, const struct heard *heard)
     return ERR_OK;
 }
 
-/* Heard before: the producer missed the receipt, or it has not been given yet. */
+/* Heard before: the producer missed the receipt, or it has not been given yet. With a row that is
+ * gone nothing can be compared: that is a conflict, too. */
 static err_t repeated(struct act *act, const struct heard *heard)
 {
     const struct tail *const tail = &heard->tail;
@@ -168,7 +169,7 @@ static err_t repeated(struct act *act, const struct heard *heard)
     };
 
     bool same = bytes_equal(tail->known_mac, bytes_of(heard->mac.b, HASH_BYTES));
-    if (tail->known_mac.n == 0) { /* a row that fsck has made again */
+    if (tail->known_mac.n == 0 && tail->known_index >= 0) { /* a row that fsck has made again */
         char dir[LOG_DIR_MAX];
         struct bytes logged;
 

@@ -433,6 +433,25 @@ def test_rows_are_made_again_from_the_log(feed, go_reader):
     assert feed.api.get(f"/v1/audit/events/{ids[0]}", who=feed.suite.person("auditor")).status == 200
 
 
+def test_a_repeated_record_whose_row_is_gone_is_a_conflict(feed):
+    """It can be compared with nothing; the next records are still heard."""
+    feed.act(2)
+    feed.receipted()
+    feed.settle()
+    prev, again = feed.api.rows(f"SELECT seq, encode(mac, 'hex') AS mac, leaf_index FROM entry WHERE org = "
+                                f"{quote(ORG)} AND producer = 'appointments' ORDER BY seq DESC LIMIT 2")[::-1]
+    this = f"org = {quote(ORG)} AND producer = 'appointments' AND seq = {again['seq']}"
+    leaf = logged(feed)[again["leaf_index"]]
+    feed.api.execute(f"CREATE TABLE gone AS SELECT * FROM entry WHERE {this}; DELETE FROM entry WHERE {this}")
+    forge(feed, again["seq"], leaf, bytes.fromhex(prev["mac"]), bytes.fromhex(again["mac"]),
+          mac_key_of(feed.suite, "appointments")[0])
+    feed.api.wait_for(f"SELECT count(*) = 1 FROM incident WHERE kind = 'conflict' AND seq = {again['seq']}", 20)
+    feed.api.execute("INSERT INTO entry OVERRIDING SYSTEM VALUE SELECT org, producer, seq, event_id, mac, subject, "
+                     "arrived, leaf, leaf_index FROM gone; DROP TABLE gone")
+    feed.act(1)
+    feed.receipted()
+
+
 def test_the_index_is_compared_and_filled_again(feed):
     """What patients and privacy officers are told: the service's role cannot take a row back, what is
     missing comes again from the log, and what was put there instead is named."""
