@@ -201,6 +201,7 @@ static err_t outbox_turn(struct relay *relay, bool *ret_more)
     *ret_more = sent.n > 0;
     if (sent.n == 0) return ERR_OK;
     tx = begin(relay);
+    commit_lazily(tx);
     outbox_delete(tx, &(struct outbox_delete){.orgs = {orgs, sent.n}, .ids = sent});
     return tx_commit(tx);
 }
@@ -234,6 +235,7 @@ static err_t receipts_turn(struct relay *relay)
     lock_end(relay);
     if (taken->n == 0) return ERR_OK;
     tx = begin(relay);
+    commit_lazily(tx);
     audit_receipted(tx, &(struct audit_receipted){.orgs = {taken->orgs, taken->n},
                                                   .ids = {taken->ids, taken->n}});
     return tx_commit(tx);
@@ -271,6 +273,7 @@ static err_t audit_turn(struct relay *relay, bool *ret_more)
     if (sent.n == 0) return ERR_OK;
     *ret_more = true;
     tx = begin(relay);
+    commit_lazily(tx);
     audit_sent(tx, &(struct audit_sent){.orgs = {orgs, sent.n}, .ids = sent});
     return tx_commit(tx);
 }

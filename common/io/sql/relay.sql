@@ -11,6 +11,11 @@
 SELECT org, id, topic, key, kind, version, at, act, payload FROM outbox
 WHERE topic <> ALL (:refused::text[]) ORDER BY seq LIMIT 500;
 
+-- commit_lazily  :exec
+-- For what is only done again if PostgreSQL crashes: sent twice, and heard once.
+-- all orgs: as above
+SELECT set_config('synchronous_commit', 'off', true);
+
 -- outbox_delete  :exec
 -- all orgs: as above
 DELETE FROM outbox AS o USING unnest(:orgs::uuid[], :ids::uuid[]) AS gone (org, id)
