@@ -152,4 +152,3 @@ extern const struct timer access_timers[];
 extern const struct states access_states[];
 extern const struct fsm_row consent_states[];
 
-#define LIST_LIMIT 50 /* when the caller names none */

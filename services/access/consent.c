@@ -87,7 +87,7 @@ err_t consents_read(struct act *act)
         .after_id = after.id,
         .patient_id = in->patient_id,
         .scope = in->scope,
-        .limit = in->limit ? in->limit : LIST_LIMIT,
+        .limit = in->limit,
     };
     TRY(act_allow_list(act));
     TRY(consents_list(act, &ask, &rows));

@@ -171,7 +171,7 @@ err_t people_list(struct act *act)
         .after_id = after.id,
         .role = in->role,
         .outsider = is_outsider(act),
-        .limit = in->limit ? in->limit : LIST_LIMIT,
+        .limit = in->limit,
     };
     TRY(act_allow_list(act));
     TRY(members_list(act, &ask, &rows));

@@ -55,7 +55,7 @@ err_t relations_read(struct act *act)
         .after_id = after.id,
         .patient_id = in->patient_id,
         .person = in->person_id,
-        .limit = in->limit ? in->limit : LIST_LIMIT,
+        .limit = in->limit,
     };
     TRY(act_allow_list(act));
     TRY(relations_list(act, &ask, &rows));

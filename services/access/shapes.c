@@ -32,7 +32,7 @@ const struct shape enrolment_shape = {"PersonPost", sizeof(struct enrolment), en
 
 static const struct field people_query_fields[] = {
     {"role", TEXT, IN(page, role), 0, .words = role_words},
-    {"limit", INT, IN(page, limit), 0, 1, 200},
+    {"limit", INT, IN(page, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
     {0},
 };
@@ -119,7 +119,7 @@ const struct shape relation_ask_shape = {
 static const struct field relations_query_fields[] = {
     {"patient_id", UUID, IN(page, patient_id), 0},
     {"person_id", UUID, IN(page, person_id), 0},
-    {"limit", INT, IN(page, limit), 0, 1, 200},
+    {"limit", INT, IN(page, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
     {0},
 };
@@ -156,7 +156,7 @@ const struct shape consent_ask_shape = {
 static const struct field consents_query_fields[] = {
     {"patient_id", UUID, IN(page, patient_id), 0},
     {"scope", TEXT, IN(page, scope), 0, .words = scope_words},
-    {"limit", INT, IN(page, limit), 0, 1, 200},
+    {"limit", INT, IN(page, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
     {0},
 };

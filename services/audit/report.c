@@ -3,9 +3,6 @@
 
 #include "common/base/clock.h"
 
-#define PAGE_DEFAULT 50
-#define BREACH_PAGE_DEFAULT 100
-#define REVIEW_PAGE_DEFAULT 100
 #define FOR_EVER_US (253402300799 * SECOND_US) /* the end of 9999 */
 
 static int64_t until_us(int64_t to_us)
@@ -76,7 +73,7 @@ static err_t find(struct act *act, const struct search_query *in, struct uuid pa
         .actions = actions,
         .not_action = in->not_action,
         .outcome = in->outcome,
-        .limit = in->limit ? in->limit : PAGE_DEFAULT,
+        .limit = in->limit,
     };
     struct found_event_rows rows;
     struct cursor after;
@@ -173,7 +170,7 @@ err_t disclosures_about(struct act *act)
 err_t access_review(struct act *act)
 {
     const struct events_query *const in = act->in;
-    struct members_review query = {.limit = in->limit ? in->limit : REVIEW_PAGE_DEFAULT};
+    struct members_review query = {.limit = in->limit};
     struct reviewed_member_rows rows;
     struct used_rows used;
     struct cursor after;
@@ -206,7 +203,7 @@ err_t breach_scope(struct act *act)
     struct patients_of_thing query = {
         .from_us = in->from_us,
         .to_us = until_us(in->to_us),
-        .limit = in->limit ? in->limit : BREACH_PAGE_DEFAULT,
+        .limit = in->limit,
     };
     struct touched_patient_rows rows;
     struct cursor after;
@@ -242,8 +239,7 @@ err_t breach_scope(struct act *act)
 err_t incidents_list(struct act *act)
 {
     const struct incidents_query *const in = act->in;
-    struct incidents_between query = {.state = in->state,
-                                      .limit = in->limit ? in->limit : PAGE_DEFAULT};
+    struct incidents_between query = {.state = in->state, .limit = in->limit};
     struct incident_rows rows;
     struct cursor after;
     struct str next = STR_NONE;

@@ -23,7 +23,7 @@ const struct shape incidents_query_shape = {"AuditIncidentsQuery", sizeof(struct
     (const struct field[]){
     {"state", TEXT, IN(incidents_query, state), 0, .words = incident_states},
     {"cursor", TEXT, IN(incidents_query, cursor), 0, 1, 128},
-    {"limit", INT, IN(incidents_query, limit), 0, 1, 200},
+    {"limit", INT, IN(incidents_query, limit), 0, 1, 200, .usual = 50},
     {0},
 }};
 
@@ -45,7 +45,7 @@ const struct shape incident_shape = {"AuditIncident", sizeof(struct incident),
 const struct shape events_query_shape = {"AuditEventsQuery", sizeof(struct events_query),
     (const struct field[]){
     {"cursor", TEXT, IN(events_query, cursor), 0, 1, 128},
-    {"limit", INT, IN(events_query, limit), 0, 1, 200},
+    {"limit", INT, IN(events_query, limit), 0, 1, 200, .usual = 50},
     {"from", TIME, IN(events_query, from_us), 0, 0, 0},
     {"to", TIME, IN(events_query, to_us), 0, 0, 0},
     {0},
@@ -63,7 +63,7 @@ const struct shape search_query_shape = {"AuditSearchQuery", sizeof(struct searc
     {"from", TIME, IN(search_query, from_us), 0, 0, 0},
     {"to", TIME, IN(search_query, to_us), 0, 0, 0},
     {"cursor", TEXT, IN(search_query, cursor), 0, 1, 128},
-    {"limit", INT, IN(search_query, limit), 0, 1, 200},
+    {"limit", INT, IN(search_query, limit), 0, 1, 200, .usual = 50},
     {0},
 }};
 
@@ -75,7 +75,7 @@ const struct shape breach_query_shape = {"AuditBreachQuery", sizeof(struct breac
     {"from", TIME, IN(breach_query, from_us), REQUIRED, 0, 0},
     {"to", TIME, IN(breach_query, to_us), REQUIRED, 0, 0},
     {"cursor", TEXT, IN(breach_query, cursor), 0, 1, 128},
-    {"limit", INT, IN(breach_query, limit), 0, 1, 200},
+    {"limit", INT, IN(breach_query, limit), 0, 1, 200, .usual = 100},
     {0},
 }};
 
@@ -135,7 +135,7 @@ const struct shape reviewed_shape = {"AuditReviewedMember", sizeof(struct review
 const struct shape review_query_shape = {"AuditReviewQuery", sizeof(struct events_query),
     (const struct field[]){
     {"cursor", TEXT, IN(events_query, cursor), 0, 1, 128},
-    {"limit", INT, IN(events_query, limit), 0, 1, 200},
+    {"limit", INT, IN(events_query, limit), 0, 1, 200, .usual = 100},
     {0},
 }};
 

@@ -6,7 +6,6 @@
 #include "common/base/clock.h"
 #include "services/fhir/fhir.h"
 
-#define PAGE_DEFAULT 50
 #define ONE(item) ((struct list){(item), (item) ? 1 : 0})
 #define HL7 "http://terminology.hl7.org/CodeSystem/"
 #define DICOM "http://dicom.nema.org/resources/ontology/DCM"
@@ -224,8 +223,7 @@ static struct str time_text(struct arena *arena, int64_t at_us)
 static struct str query_of(struct arena *arena, const struct audit_event_query *in,
                            const char *const words[3], struct str patient)
 {
-    struct str query = arena_printf(arena, "?%s=%lld", words[0],
-                                    (long long)(in->count ? in->count : PAGE_DEFAULT));
+    struct str query = arena_printf(arena, "?%s=%lld", words[0], (long long)in->count);
 
     query = with(arena, query, "patient", patient);
     query = with(arena, query, words[1], in->agent);

@@ -139,7 +139,6 @@ static struct list entries_of(struct arena *arena, const struct visits_in *visit
 err_t appointment_search(struct act *act)
 {
     const struct appointment_query *in = act->in;
-    const int64_t count = in->count ? in->count : 50;
     const size_t skip = str_starts(in->patient, "Patient/") ? sizeof "Patient/" - 1 : 0;
     struct visits_in visits = {{NULL, 0}, STR_NONE};
     struct link links[2];
@@ -152,12 +151,13 @@ err_t appointment_search(struct act *act)
 
     const struct str path = arena_printf(
         act->arena, "/v1/appointments?patient_id=%s&limit=%lld%s" STR_FMT, UUID_ARG(patient),
-        (long long)count, in->cursor.p ? "&cursor=" : "", STR_ARG(in->cursor));
+        (long long)in->count, in->cursor.p ? "&cursor=" : "", STR_ARG(in->cursor));
     TRY(owner_ask(act, OWNER_APPOINTMENTS, path, &visits_in_shape, &visits, &done));
     if (done) return ERR_OK;
 
-    links[0] = (struct link){STR("self"), link_url(act->arena, patient, count, in->cursor)};
-    links[1] = (struct link){STR("next"), link_url(act->arena, patient, count, visits.next_cursor)};
+    links[0] = (struct link){STR("self"), link_url(act->arena, patient, in->count, in->cursor)};
+    links[1] = (struct link){STR("next"),
+                             link_url(act->arena, patient, in->count, visits.next_cursor)};
     const struct bundle bundle = {
         .type = STR("Bundle"),
         .kind = STR("searchset"),

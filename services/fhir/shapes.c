@@ -320,7 +320,7 @@ const struct shape format_query_shape = {
 
 static const struct field appointment_query_fields[] = {
     {"patient", TEXT, IN(appointment_query, patient), REQUIRED, 36, 44},
-    {"_count", INT, IN(appointment_query, count), 0, 1, 200},
+    {"_count", INT, IN(appointment_query, count), 0, 1, 200, .usual = 50},
     {"_cursor", TEXT, IN(appointment_query, cursor), 0, 1, 256},
     {"_format", TEXT, IN(appointment_query, format), 0, 1, 64, .words = format_words},
     {0},
@@ -332,7 +332,7 @@ static const struct field audit_event_query_fields[] = {
     {"agent", TEXT, IN(audit_event_query, agent), 0, 36, 36},
     {"from", TIME, IN(audit_event_query, from_us), 0},
     {"to", TIME, IN(audit_event_query, to_us), 0},
-    {"_count", INT, IN(audit_event_query, count), 0, 1, 200},
+    {"_count", INT, IN(audit_event_query, count), 0, 1, 200, .usual = 50},
     {"_cursor", TEXT, IN(audit_event_query, cursor), 0, 1, 256},
     {"_format", TEXT, IN(audit_event_query, format), 0, 1, 64, .words = format_words},
     {0},
