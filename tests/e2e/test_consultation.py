@@ -12,7 +12,7 @@ import uuid
 
 from door import Refused, heard, refusal, until
 from paper import proven, read_export
-from turn import Allocation
+from turn import relay
 from visit import CHECK_IN_MINUTES, next_minutes, offer_hours
 
 PENICILLIN = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "7980",
@@ -163,12 +163,6 @@ def test_they_call_each_other(visit):
             his.permit(hers)
             assert hers.carry(b"a frame of Ana's", his) == hers.relayed
             assert his.carry(b"a frame of Dr Lee's", hers) == his.relayed
-
-
-def relay(call):
-    """A place at the TURN server, by what signaling gave this caller."""
-    (server,) = call.opened["ice_servers"]
-    return Allocation(server["urls"][0], server["username"], server["credential"])
 
 
 # ---- what comes of it ----

@@ -14,7 +14,7 @@ import pytest
 import ws
 from door import Refused, refusal, until
 from parts import patiently
-from turn import Allocation
+from turn import relay
 from visit import book, enter
 
 POLL_S = 1
@@ -71,11 +71,6 @@ def call_goes_on(patient, clinician, grants):
             one.permit(other)
             other.permit(one)
             assert one.carry(b"a frame", other) == one.relayed
-
-
-def relay(call):
-    (server,) = call.opened["ice_servers"]
-    return Allocation(server["urls"][0], server["username"], server["credential"])
 
 
 def sign_in_anew(clinic):

@@ -132,3 +132,9 @@ class Allocation:
                 break
             self.realm, self.nonce = found[REALM], found[NONCE]
         raise TurnError(f"the relay refused with {code}")
+
+
+def relay(call):
+    """A place at the TURN server, by what signaling gave this caller."""
+    (server,) = call.opened["ice_servers"]
+    return Allocation(server["urls"][0], server["username"], server["credential"])
