@@ -273,17 +273,17 @@ static void rules_create(void)
     rd_kafka_AclBinding_destroy_array(bindings, rule_count);
 }
 
-static const struct rule *rule_of(const rd_kafka_AclBinding_t *found)
+static bool rule_given(const rd_kafka_AclBinding_t *found)
 {
     for (size_t i = 0; i < rule_count; i++) {
         if (rules[i].type == rd_kafka_AclBinding_restype(found) &&
             rules[i].operation == rd_kafka_AclBinding_operation(found) &&
             strcmp(rules[i].name, rd_kafka_AclBinding_name(found)) == 0 &&
             strcmp(rules[i].principal, rd_kafka_AclBinding_principal(found)) == 0) {
-            return &rules[i];
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static rd_kafka_event_t *rules_read(void)
@@ -303,7 +303,7 @@ static size_t rules_in_force(const rd_kafka_AclBinding_t **found, size_t n)
 {
     size_t given = 0;
 
-    for (size_t i = 0; i < n; i++) given += rule_of(found[i]) != NULL;
+    for (size_t i = 0; i < n; i++) given += rule_given(found[i]);
     return given;
 }
 
@@ -333,7 +333,7 @@ static void rules_compare(void)
         rd_kafka_DescribeAcls_result_acls(rd_kafka_event_DescribeAcls_result(event), &n);
 
     for (size_t i = 0; i < n; i++) {
-        if (rule_of(found[i])) continue;
+        if (rule_given(found[i])) continue;
         differs(rd_kafka_AclBinding_name(found[i]), rd_kafka_AclBinding_principal(found[i]),
                 rd_kafka_AclOperation_name(rd_kafka_AclBinding_operation(found[i])),
                 "in topics.def");
