@@ -64,9 +64,11 @@ def test_a_timers_list_takes_turns(suite):
                    tstzrange(now() - interval '2 hours', now() - interval '1 hour'), '2031-05-05T09:00:00', ''
             FROM generate_series(1, 100)""")
         missed = "SELECT count(*) FROM appointment_history WHERE event = 'no_show'"
-        alone.wait_for(f"SELECT ({missed}) > 0", 30)
-        assert alone.get("/v1/queue", who=desk).status == 200
-        between = alone.value(missed)
+        between, until = 0, time.monotonic() + 30
+        while not between:  # a fast machine is through the list before anybody can see it begin
+            assert time.monotonic() < until
+            assert alone.get("/v1/queue", who=desk).status == 200
+            between = alone.value(missed)
         alone.wait_for(f"SELECT ({missed}) = 100", 30)
         assert between < 100, "asked while the list was under way, answered after its end"
     finally:
