@@ -9,12 +9,12 @@ static err_t key_about(struct act *act, struct uuid org, struct uuid patient)
     return uuid_is_nil(patient) ? act_allow_none(act) : act_allow(act, patient);
 }
 
-static err_t key_answer(struct act *act, const struct dek_name *name, struct bytes wrapped)
+static err_t key_answer(struct act *act, const struct dek_name *name, const struct dek_row *dek)
 {
     uint8_t *key = arena_alloc(act->arena, AEAD_KEY_BYTES);
     const struct key_answer answer = {name->id, bytes_of(key, AEAD_KEY_BYTES)};
 
-    TRY(kek_unwrap(name, wrapped, key));
+    TRY(kek->unwrap(dek->kek, name, dek->wrapped, key));
     act_resource(act, name->id, 1);
     return act_reply(act, 200, &key_shape, &answer);
 }
@@ -26,19 +26,15 @@ static err_t key_make(struct act *act, const struct seal_ask *in, struct dek_row
     const struct dek_lock lock = {in->patient};
     const struct dek_made_by_another other = {in->patient, in->domain};
     uint8_t *key = arena_alloc(act->arena, AEAD_KEY_BYTES);
-    uint8_t *wrapped = arena_alloc(act->arena, WRAPPED_BYTES);
+    struct dek_insert new = {.patient = in->patient, .domain = in->domain, .id = id};
+    struct kek_version current;
     bool made = false;
 
-    secret_random(key, AEAD_KEY_BYTES);
-    kek_wrap(&name, key, wrapped);
-    const struct dek_insert new = {
-        .patient = in->patient,
-        .domain = in->domain,
-        .id = id,
-        .wrapped = bytes_of(wrapped, WRAPPED_BYTES),
-    };
-
     dek_lock(act, &lock);
+    TRY(kek_current(act, &current));
+    secret_random(key, AEAD_KEY_BYTES);
+    TRY(kek->wrap(act->arena, current.version, &name, key, &new.wrapped));
+    new.kek = current.version;
     TRY(dek_insert(act, &new, ret, &made));
     return made ? ERR_OK : dek_made_by_another(act, &other, ret);
 }
@@ -56,7 +52,7 @@ err_t key_seal(struct act *act)
     TRY(dek_to_seal(act, &current, &dek, &found));
     if (!found) TRY(key_make(act, in, &dek));
     const struct dek_name name = {in->org, in->patient, dek.id, in->domain};
-    return key_answer(act, &name, dek.wrapped);
+    return key_answer(act, &name, &dek);
 }
 
 /* POST /v1/keys/open: that key and no other. */
@@ -70,7 +66,14 @@ err_t key_open(struct act *act)
     TRY(key_about(act, in->org, in->patient));
     TRY(domain_may(act->who.service, USE_OPEN, in->domain, in->patient));
     TRY(dek_to_open(act, &asked, &dek));
-    return key_answer(act, &name, dek.wrapped);
+    return key_answer(act, &name, &dek);
+}
+
+err_t keys_manager(const struct act *act)
+{
+    const char *service = act->who.service;
+
+    return service && strcmp(service, "access") == 0 ? ERR_OK : ERR_FORBIDDEN;
 }
 
 /* POST /v1/keys/destroy: erasure of a patient, by access alone. */
@@ -82,7 +85,7 @@ err_t key_destroy(struct act *act)
     struct dek_count count;
 
     TRY(key_about(act, in->org, in->patient));
-    if (!act->who.service || strcmp(act->who.service, "access") != 0) return ERR_FORBIDDEN;
+    TRY(keys_manager(act));
     if (uuid_is_nil(in->patient)) return ERR_UNPROCESSABLE;
     dek_lock(act, &lock);
     TRY(dek_destroy(act, &gone, &count));

@@ -1,14 +1,14 @@
 /*
- * keyd - the keys of everything sealed: made once, wrapped by a key that never leaves this process,
- * given to those whom domains.def names.
+ * keyd - the keys of everything sealed: made once, wrapped by a key that never leaves its provider
+ * (kek.h), given to those whom domains.def names.
  *
- * Threads    handlers run on workers; the KEK is opened at start and const afterwards.
+ * Threads    handlers run on workers.
  * Ownership  a data key in the clear lives in its act's arena and is wiped after the reply.
  */
 #pragma once
 
 #include "common/app/service.h"
-#include "common/crypto/aead.h"
+#include "services/keyd/kek.h"
 
 struct keyd_settings {
     struct common_settings common;
@@ -22,24 +22,12 @@ enum use { USE_SEAL, USE_OPEN };
 /* ERR_FORBIDDEN unless domains.def gives @service the @use of that @domain for that @patient. */
 err_t domain_may(const char *service, enum use use, struct str domain, struct uuid patient);
 bool domain_known(const char *domain);
+/* Keys are rotated and destroyed at the word of access alone, which knows who asks it. */
+err_t keys_manager(const struct act *act);
 
-/* ---- kek.c: the key that wraps ---- */
+/* ---- turn.c: from one KEK to the next ---- */
 
-#define WRAPPED_BYTES (AEAD_KEY_BYTES + AEAD_OVERHEAD_BYTES)
-
-struct dek_name { /* bound into the wrapping: a row that was moved does not open */
-    struct uuid org, patient, id;
-    struct str domain;
-};
-
-/* Opens the sealed @file, or makes it (0600) when @may_make. A fault names the file and what mends
- * it. */
-err_t kek_open(const char *file, const char *passphrase, bool may_make);
-void kek_close(void); /* wipes */
-void kek_wrap(const struct dek_name *name, const uint8_t key[AEAD_KEY_BYTES],
-              uint8_t ret_wrapped[WRAPPED_BYTES]);
-err_t kek_unwrap(const struct dek_name *name, struct bytes wrapped,
-                 uint8_t ret_key[AEAD_KEY_BYTES]);
+extern const struct kek_provider *const kek;
 
 /* ---- what is asked and answered ---- */
 
@@ -61,9 +49,16 @@ struct key_answer {
 struct destroy_answer {
     int64_t destroyed;
 };
+struct keys_status {
+    struct str provider;
+    bool healthy;
+    struct list keks; /* struct kek_shown, of kek.sql */
+};
 
-extern const struct shape seal_shape, open_shape, destroy_shape, key_shape, destroyed_shape;
+extern const struct shape seal_shape, open_shape, destroy_shape, key_shape, destroyed_shape,
+    status_shape, empty_shape;
 extern const struct route keyd_routes[];
+extern const struct timer keyd_timers[];
 
-handler key_seal, key_open, key_destroy;
+handler key_seal, key_open, key_destroy, kek_status, kek_rotate, kek_turn;
 err_t keyd_start(void);

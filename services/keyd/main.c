@@ -17,6 +17,7 @@ static const struct service keyd_service = {
     .settings = settings,
     .settings_bytes = sizeof(struct keyd_settings),
     .routes = keyd_routes,
+    .timers = keyd_timers,
     .migrations = keyd_migrations,
     .stmts = keyd_stmts,
     .start = keyd_start,

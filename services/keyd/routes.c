@@ -9,6 +9,12 @@ const struct route keyd_routes[] = {
     {POST, "/v1/keys/destroy", SERVICE_ONLY, AUDIT_KEY_DESTROYED, &destroy_shape, 2000, key_destroy,
      .reply = &destroyed_shape,
      .about = "Erasure: every key of a patient, but those of the audit trail."},
+    {POST, "/v1/keys/status", SERVICE_ONLY, AUDIT_KEYS_READ, &empty_shape, 5000, kek_status,
+     .reply = &status_shape,
+     .about = "What keeps the KEKs, their versions, what stands under each."},
+    {POST, "/v1/keys/rotate", SERVICE_ONLY, AUDIT_KEK_ROTATED, &empty_shape, 15000, kek_rotate,
+     .reply = &status_shape,
+     .about = "A new KEK; every data key is rewrapped, then the old one goes."},
     {0},
 };
 /* clang-format on */

@@ -1,4 +1,5 @@
 #include "services/keyd/keyd.h"
+#include "services/keyd/sql.h"
 
 /* clang-format off */
 #define IN(type, member) offsetof(struct type, member)
@@ -41,3 +42,27 @@ static const struct field destroyed_fields[] = {
 const struct shape destroyed_shape = {
     "KeysDestroyed", sizeof(struct destroy_answer), destroyed_fields,
 };
+
+struct nothing {
+    char none;
+};
+static const struct field empty_fields[] = {{0}};
+const struct shape empty_shape = {"Nothing", sizeof(struct nothing), empty_fields};
+
+static const struct field kek_fields[] = {
+    {"version", INT, IN(kek_shown, version), REQUIRED, 1, INT32_MAX},
+    {"state", TEXT, IN(kek_shown, state), REQUIRED, 1, 16},
+    {"made_at", TIME, IN(kek_shown, made_at_us), 0},
+    {"keys", INT, IN(kek_shown, keys), REQUIRED, 0, INT64_MAX},
+    {"destroyed", INT, IN(kek_shown, destroyed), REQUIRED, 0, INT64_MAX},
+    {0},
+};
+static const struct shape kek_shape = {"Kek", sizeof(struct kek_shown), kek_fields};
+
+static const struct field status_fields[] = {
+    {"provider", TEXT, IN(keys_status, provider), REQUIRED, 1, 16},
+    {"healthy", BOOL, IN(keys_status, healthy), REQUIRED},
+    {"keks", LIST, IN(keys_status, keks), REQUIRED, 0, 64, &kek_shape},
+    {0},
+};
+const struct shape status_shape = {"KeysStatus", sizeof(struct keys_status), status_fields};

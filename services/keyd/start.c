@@ -4,8 +4,13 @@
 
 #define START_US (5 * SECOND_US)
 
-/* A KEK that is made anew would leave every key of the database shut for ever. */
-static err_t keys_exist(const char *conninfo, struct arena *arena, bool *ret_exist)
+struct known {
+    struct dek_count keys;          /* one is enough to know that there are some */
+    struct kek_version_rows active; /* versions that must be there */
+};
+
+/* What the database needs: a KEK that is made anew would leave its keys shut for ever. */
+static err_t known_read(const char *conninfo, struct arena *arena, struct known *ret)
 {
     const struct tx_frame frame = {
         .now_us = clock_now_us(),
@@ -14,23 +19,40 @@ static err_t keys_exist(const char *conninfo, struct arena *arena, bool *ret_exi
     };
     struct db *db = db_new(conninfo, "keyd-start");
     struct tx *tx = tx_begin(db, &frame);
-    struct dek_count count = {0};
-    const err_t err = tx_one(tx, &dek_any_stmt, NULL, &count);
+    struct rows rows = {NULL, 0};
+    err_t err = tx_one(tx, &dek_any_stmt, NULL, &ret->keys);
 
+    if (err == ERR_OK) err = tx_many(tx, &keks_active_stmt, NULL, &rows);
     tx_rollback(tx);
     db_free(db);
-    *ret_exist = count.n > 0;
+    ret->active = (struct kek_version_rows){rows.p, rows.n};
     return err;
+}
+
+static err_t keks_open(const struct keyd_settings *settings, const struct known *known)
+{
+    const struct kek_config config = {
+        settings->kek_file, settings->kek_passphrase, known->keys.n == 0};
+
+    TRY(kek->open(&config));
+    for (size_t i = 0; i < known->active.n; i++) {
+        const int version = known->active.p[i].version;
+        if (kek->has(version)) continue;
+        return err_raise(ERR_UNAVAILABLE,
+                         "the KEK of version %d is not in %s: put the newer file there", version,
+                         settings->kek_file);
+    }
+    return ERR_OK;
 }
 
 err_t keyd_start(void)
 {
     const struct keyd_settings *settings = service_settings();
     struct arena *arena = arena_new((size_t)64 * 1024);
-    bool exist = true;
-    err_t err = keys_exist(settings->common.db, arena, &exist);
+    struct known known;
+    err_t err = known_read(settings->common.db, arena, &known);
 
-    if (err == ERR_OK) err = kek_open(settings->kek_file, settings->kek_passphrase, !exist);
+    if (err == ERR_OK) err = keks_open(settings, &known);
     arena_free(arena);
     return err;
 }

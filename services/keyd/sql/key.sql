@@ -1,17 +1,17 @@
--- row dek_row (id uuid, wrapped bytea)
+-- row dek_row (id uuid, kek int4, wrapped bytea)
 -- row dek_count (n int8)
 
 -- dek_to_seal  :maybe dek_row
-SELECT id, wrapped FROM dek
+SELECT id, kek, wrapped FROM dek
 WHERE org = :org AND patient = :patient::uuid AND domain = :domain::text AND state = 'active';
 
 -- dek_made_by_another  :one dek_row
 -- After dek_insert() made nothing: another act won the race, or the patient was erased.
-SELECT id, wrapped FROM dek
+SELECT id, kek, wrapped FROM dek
 WHERE org = :org AND patient = :patient::uuid AND domain = :domain::text AND state = 'active';
 
 -- dek_to_open  :one dek_row
-SELECT id, wrapped FROM dek
+SELECT id, kek, wrapped FROM dek
 WHERE org = :org AND patient = :patient::uuid AND domain = :domain::text AND id = :id::uuid
   AND state <> 'destroyed';
 
@@ -21,12 +21,12 @@ SELECT pg_advisory_xact_lock(hashtextextended(:org::text || :patient::uuid::text
 
 -- dek_insert  :maybe dek_row
 -- Nothing for a patient whose keys were destroyed: erased is for ever.
-INSERT INTO dek (org, patient, domain, id, state, wrapped, created_at, changed_at)
-SELECT :org, :patient::uuid, :domain::text, :id::uuid, 'active', :wrapped::bytea, :now, :now
+INSERT INTO dek (org, patient, domain, id, state, kek, wrapped, created_at, changed_at)
+SELECT :org, :patient::uuid, :domain::text, :id::uuid, 'active', :kek::int4, :wrapped::bytea, :now, :now
 WHERE NOT EXISTS (SELECT FROM dek AS d
                   WHERE d.org = :org AND d.patient = :patient AND d.state = 'destroyed')
 ON CONFLICT DO NOTHING
-RETURNING id, wrapped;
+RETURNING id, kek, wrapped;
 
 -- dek_destroy  :one dek_count
 -- The audit trail and its chain outlive an erasure.

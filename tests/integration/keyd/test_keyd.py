@@ -2,48 +2,16 @@
 import base64
 import concurrent.futures
 import hashlib
-import http.client
-import json
 import os
-import socket
-import ssl
 import stat
 import uuid
 
 import pytest
 
-from telecura import ORG, OTHER_ORG, Reply
+from peer import Peer
+from telecura import ORG, OTHER_ORG
 
 ZEROS = str(uuid.UUID(int=0))
-
-
-class Peer:
-    """A service that asks keyd on its socket, known by its certificate."""
-
-    def __init__(self, suite, name):
-        self.path = f"{suite.folder}/keyd.sock"
-        self.tls = ssl.create_default_context(cafile=suite.authority.ca)
-        if name:
-            self.tls.load_cert_chain(*suite.authority.leaf(name))
-
-    def post(self, path, raw=None, **body):
-        plain = socket.socket(socket.AF_UNIX)
-        plain.settimeout(20)
-        plain.connect(self.path)
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = self.tls.wrap_socket(plain, server_hostname="localhost")
-        connection.request("POST", path, raw if raw is not None else json.dumps(body),
-                           {"Content-Type": "application/json"})
-        reply = Reply(connection.getresponse())
-        connection.close()
-        return reply
-
-    def seal(self, domain, patient=None, org=ORG):
-        return self.post("/v1/keys/seal", org=org, domain=domain, **({"patient": patient} if patient else {}))
-
-    def open(self, domain, dek, patient=None, org=ORG):
-        return self.post("/v1/keys/open", org=org, domain=domain, dek_id=dek,
-                         **({"patient": patient} if patient else {}))
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +78,11 @@ def test_another_organisations_or_patients_key_is_the_same_404_as_an_unknown_one
 def test_a_row_that_was_moved_opens_nothing(keyd, peer, patient):
     dek = peer("appointments").seal("visit", patient).json["dek_id"]
     thief = str(uuid.uuid4())
-    keyd.execute(f"INSERT INTO dek SELECT org, '{thief}', domain, id, state, wrapped, created_at, changed_at "
+    keyd.execute("INSERT INTO dek (org, patient, domain, id, state, kek, wrapped, created_at, changed_at) "
+                 f"SELECT org, '{thief}', domain, id, state, kek, wrapped, created_at, changed_at "
                  f"FROM dek WHERE id = '{dek}'")
     assert peer("appointments").open("visit", dek, thief).status == 500
+    keyd.execute(f"DELETE FROM dek WHERE patient = '{thief}'")
 
 
 def test_32_who_ask_first_get_one_key(keyd, peer, patient):
