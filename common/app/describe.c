@@ -83,6 +83,7 @@ static void routes_print(const struct service *service)
         printf("%s\n  {", frame == service->frames ? "" : ",");
         text("type", frame->type, ",");
         text("permission", permission_info(frame->may)->name, ",");
+        text("audit", audit_word(frame->audit), ",");
         shape_name("body", frame->body);
         shape_name("reply", frame->reply);
         printf("\"audited\":%s}", frame->run ? "true" : "false");

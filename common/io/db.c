@@ -210,11 +210,13 @@ static bool answer_wait(struct db *db, int64_t deadline_us)
     }
 }
 
+/* SQLSTATEs, or the two characters of their class. */
 static const struct { char state[6]; err_t err; } states[] = {
     {"TC001", ERR_NOT_FOUND}, {"TC002", ERR_CONSENT_REQUIRED}, {"TC003", ERR_FORBIDDEN},
     {"40001", ERR_CONFLICT},  {"40P01", ERR_CONFLICT},         {"57014", ERR_DEADLINE},
     {"55P03", ERR_BUSY},      {"57P01", ERR_UNAVAILABLE},      {"57P02", ERR_UNAVAILABLE},
-    {"57P03", ERR_UNAVAILABLE}, {"25P03", ERR_UNAVAILABLE},    {"53300", ERR_UNAVAILABLE},
+    {"57P03", ERR_UNAVAILABLE}, {"25P03", ERR_UNAVAILABLE},    {"08", ERR_UNAVAILABLE},
+    {"53", ERR_UNAVAILABLE},  {"58", ERR_UNAVAILABLE}, /* no disk, memory, connection; I/O */
 };
 
 static err_t state_err(const struct stmt *stmt, const char *state, const char *constraint)
@@ -224,9 +226,9 @@ static err_t state_err(const struct stmt *stmt, const char *state, const char *c
         if (strcmp(raise->constraint, constraint) == 0) return raise->err;
     }
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        if (strcmp(states[i].state, state) == 0) return states[i].err;
+        if (strncmp(state, states[i].state, strlen(states[i].state)) == 0) return states[i].err;
     }
-    return strncmp(state, "08", 2) == 0 || !*state ? ERR_UNAVAILABLE : ERR_INTERNAL;
+    return *state ? ERR_INTERNAL : ERR_UNAVAILABLE;
 }
 
 /* The first error decides. Server messages may quote rows, so none of their text is kept. */

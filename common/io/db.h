@@ -13,8 +13,9 @@
  *         check. SQLSTATEs become errors: a `raises` row of the statement (by constraint name),
  *         else TC001 NOT_FOUND, TC002 CONSENT_REQUIRED, TC003 FORBIDDEN (raised by our own SQL
  *         functions); 40001 and 40P01 CONFLICT with tx_retryable(); 57014 DEADLINE; 55P03 (a lock
- *         not got in 5 s) BUSY; connection trouble UNAVAILABLE; all else INTERNAL, logged with its
- *         SQLSTATE and never its message. No row where tx_one() wants one breaks nothing.
+ *         not got in 5 s) BUSY; connection trouble, no disk or memory left and I/O errors (classes
+ *         08, 53, 58) UNAVAILABLE; all else INTERNAL, logged with its SQLSTATE and never its
+ *         message. No row where tx_one() wants one breaks nothing.
  *         COMMIT that got no answer is DEADLINE: nobody knows, the Idempotency-Key will tell.
  *
  * Ownership  results are copied into the transaction's arena.

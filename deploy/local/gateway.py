@@ -23,6 +23,7 @@ EXTRA_HEADERS = {
     401: "hdr WWW-Authenticate Bearer",
     405: 'hdr Allow "GET, HEAD, POST, PUT, PATCH, DELETE"',
     429: "hdr Retry-After 10",
+    503: "hdr Retry-After 1",
 }
 # What HAProxy answers by itself -> what we answer instead. Its 403 is an odd sign in a header name.
 OWN_ERRORS = {400: "bad_request", 403: "bad_request", 408: "request_timeout", 500: "internal",
@@ -59,6 +60,7 @@ def write(place):
                    f"HTTP/1.1 {answered} {http.HTTPStatus(answered).phrase}\r\n"
                    "content-type: application/problem+json\r\n"
                    f"content-length: {len(body)}\r\ncache-control: no-store\r\n"
+                   + ("retry-after: 1\r\n" if answered == 503 else "") +
                    f"connection: close\r\n\r\n{body}")
     routes = read_routes(place)
     write_file(etc / "routes.map", "".join(f"{path} {name}\n" for path, name in routes.items()))

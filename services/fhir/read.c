@@ -30,7 +30,11 @@ static err_t reply_versioned(struct act *act, const struct shape *shape, const v
 
 err_t fhir_reply_outcome(struct act *act, int status, struct str diagnostics)
 {
-    return fhir_reply(act, status, &outcome_shape, outcome_of(act->arena, status, diagnostics));
+    static const struct http_header later = {"Retry-After", STR("1")};
+    const struct str text =
+        json_encode(act->arena, &outcome_shape, outcome_of(act->arena, status, diagnostics));
+
+    return act_reply_raw(act, status, FHIR_JSON, str_bytes(text), &later, status == 503);
 }
 
 err_t owner_ask(struct act *act, enum owner owner, struct str path, const struct shape *shape,

@@ -34,18 +34,18 @@ def consent(patient):
         "/v1/consents", patient_id=patient.patient, scope="telehealth", document_version=1)["id"]
 
 
-def book(patient, clinician, within_minutes=7 * 24 * 60):
+def book(patient, clinician, within_minutes=7 * 24 * 60, reason="A question"):
     """The first free time; the path of the visit."""
     slot = patient.get("/v1/slots", provider_id=clinician.id, visit_type="follow_up",
                        **next_minutes(within_minutes))["data"][0]
     booked = patient.post("/v1/appointments", patient_id=patient.patient, provider_id=clinician.id,
-                          visit_type="follow_up", starts_at=slot["starts_at"], reason="A question")
+                          visit_type="follow_up", starts_at=slot["starts_at"], reason=reason)
     return f"/v1/appointments/{booked['id']}"
 
 
-def enter(patient, clinician):
+def enter(patient, clinician, reason="A question"):
     """From the booking to the consultation; each one's grant."""
-    path = book(patient, clinician, CHECK_IN_MINUTES)
+    path = book(patient, clinician, CHECK_IN_MINUTES, reason)
     patient.put(f"{path}/place", place="At home", call_back_number="+1 555 0101")
     hers = patient.post(f"{path}/check_in")["visit_pass"]
     his = clinician.post(f"{path}/admit")["visit_pass"]
@@ -104,10 +104,10 @@ class Visit:
                 return operations[method.lower()]["x-audit"]
         raise AssertionError(f"OpenAPI does not know {method} {path}")
 
-    def logged(self):
-        """{act: event} of all that the log has about Ana."""
+    def logged(self, **query):
+        """{act: event} of all that the log has about Ana, or of what is asked for."""
         return {event["act"]: event for event in self.aud.pages(
-            f"/v1/audit/patients/{self.patient}/events", limit=200)}
+            f"/v1/audit/patients/{self.patient}/events", limit=200, **query)}
 
     def logged_when(self, steps, seconds=60):
         """The log, once it has all @steps. Each look is itself logged, as a read about Ana: so there

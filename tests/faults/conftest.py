@@ -53,14 +53,13 @@ def parts(place):
     return all_parts.Parts(place)
 
 
-@pytest.fixture(scope="session")
-def clinic(place, parts):
+def open_clinic(place, door):
     """Everybody has signed in, Ana and Ben are registered and have agreed, both doctors have hours."""
-    made = visits.Visit(Door(place.run), place.bin)
+    made = visits.Visit(door, place.bin)
     made.ben, made.dr_roy = made.door.person("ben"), made.door.person("dr.roy")
     made.people += [made.ben, made.dr_roy]
     for person in made.people:
-        person.get("/v1/me")
+        all_parts.patiently(lambda: person.get("/v1/me"))
     mainjob.close_what_is_open(made)    # Dr Lee has time now
     for doctor in (made.dr_lee, made.dr_roy):
         visits.offer_hours(doctor)
@@ -72,6 +71,11 @@ def clinic(place, parts):
                 "mrn": f"faults-{patient.patient[:8]}", "email": patient.email})
         visits.consent(patient)
     return made
+
+
+@pytest.fixture(scope="session")
+def clinic(place, parts):
+    return open_clinic(place, Door(place.run))
 
 
 @pytest.fixture(autouse=True)

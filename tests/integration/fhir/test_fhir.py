@@ -180,8 +180,9 @@ def test_paths_and_bodies_are_strict(face, case):
 def test_an_owner_that_is_away(face, case):
     face.patients.kill()
     try:
-        said = resource(face.get(case.paths["patient"], case.ada), 503)
-        assert said["issue"][0]["code"] == "transient"
+        answer = face.get(case.paths["patient"], case.ada)
+        assert resource(answer, 503)["issue"][0]["code"] == "transient"
+        assert answer.headers["retry-after"] == "1"
         assert face.get(case.paths["appointment"], case.ada).status == 200
     finally:
         face.patients.start()
