@@ -37,10 +37,10 @@ $B/bin/$(1): $B/services/$(1)/main.o $B/lib$(1).a $B/libcommon.a
 endef
 $(foreach s,$(SERVICES),$(eval $(call service,$s)))
 # It checks what the audit service wrote, by the same rules.
-$B/bin/audit-verify: $(patsubst %,$B/services/audit/%.o,merkle note tiles checkpoint)
+$B/bin/audit-verify: $(patsubst %,$B/services/audit/%.o,merkle note tiles checkpoint shard)
 # Its evidence is a signed note, as the log's checkpoints are.
 $B/bin/telectl: $B/services/audit/note.o
-$B/bin/audit-export: $(patsubst %,$B/services/audit/%.o,store tiles checkpoint)
+$B/bin/audit-export: $(patsubst %,$B/services/audit/%.o,store tiles checkpoint shard)
 $B/tests/integration/audit/test_audit_verify: | $B/bin/audit-verify
 define client
 $B/bin/$(1): $(call objs,clients/$(1)/*.c) $B/libcommon.a

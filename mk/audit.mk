@@ -1,19 +1,21 @@
 # The audit log: exported and verified; the mock cluster of its black-box tests.
-ORG_OF_LOG := import json, sys; print(json.load(open(sys.argv[1]))["audit_log"]["url"].rsplit("/", 1)[1])
+ORG_OF_LOG := import json, sys; print(json.load(open(sys.argv[1]))["audit_log"]["url"].split("/v1/audit/")[1].split("/")[0])
 VKEY_OF_LOG := import json, sys; print(json.load(open(sys.argv[1]))["audit_log"]["vkey"])
 
-# The demo's log as plain files. LOG= names another folder.
+# The demo's log as plain files: the shard that is written now; SHARD=2026h1 another, SHARD=all each in
+# a folder of its own. LOG= names another log's folder.
 audit-export: $B/bin/audit-export
 	@test -n "$(DIR)" || { echo 'name an empty folder: make audit-export DIR=…' >&2; exit 64; }
-	@$< "$(or $(LOG),$(RUN)/audit/log/$$(/usr/bin/python3 -c '$(ORG_OF_LOG)' $(RUN)/endpoints.json))" "$(DIR)"
+	@$< "$(or $(LOG),$(RUN)/audit/log/$$(/usr/bin/python3 -c '$(ORG_OF_LOG)' $(RUN)/endpoints.json))" "$(DIR)" $(SHARD)
 
-# Offline. VKEY= names another key than the running suite's.
+# Offline; DIR= may be several shards that follow each other, the oldest first. VKEY= names another key
+# than the running suite's.
 audit-verify: $B/bin/audit-verify
 	@test -n "$(DIR)" || { echo 'name an exported log: make audit-verify DIR=…' >&2; exit 64; }
-	@$< "$(DIR)" --vkey "$(or $(VKEY),$$(/usr/bin/python3 -c '$(VKEY_OF_LOG)' $(RUN)/endpoints.json))"
+	@$< $(if $(word 2,$(DIR)),$(DIR),"$(DIR)") --vkey "$(or $(VKEY),$$(/usr/bin/python3 -c '$(VKEY_OF_LOG)' $(RUN)/endpoints.json))"
 
 # For other people's machines: one file, static, of the sources that a verifier reads in an evening.
-VERIFIER := $(wildcard clients/audit-verify/*.c) $(patsubst %,services/audit/%.c,merkle note tiles checkpoint)
+VERIFIER := $(wildcard clients/audit-verify/*.c) $(patsubst %,services/audit/%.c,merkle note tiles checkpoint shard)
 VERIFIER_LINES_MAX := 1000
 audit-verify-static: $B/audit-verify-static
 $B/audit-verify-static: $(VERIFIER) $(wildcard common/base/*.[ch]) | $(GENERATED)

@@ -8,6 +8,7 @@ and describe.json (all tables, for docs and tests). Nothing in them is written b
 """
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -43,6 +44,8 @@ def body_of(schema):
 def parameters_of(route, schemas):
     rows = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}] \
         if "{id}" in route["path"] else []
+    rows += [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+             for name in re.findall(r"\{(\w+)\}", route["path"]) if name != "id"]
     if route["path"].endswith("*"):
         rows.append({"name": "rest", "in": "path", "required": True, "schema": {"type": "string"}})
     shape = schemas.get(route.get("query"), {})

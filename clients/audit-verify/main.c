@@ -1,13 +1,18 @@
 /*
  * audit-verify - checks an exported audit log without network, database or trust in us.
  *
- *   audit-verify DIR --vkey VKEY             a whole log
+ *   audit-verify DIR --vkey VKEY             a whole shard of a log
+ *   audit-verify DIR DIR... --vkey VKEY      shards that follow each other, the oldest first
  *   audit-verify --proof FILE --vkey VKEY    one entry, by its c2sp.org/tlog-proof
  *
  * DIR is a c2sp.org/tlog-tiles folder: checkpoint, tile/<level>/..., tile/entries/.... It is sound
  * if the checkpoint is signed by VKEY and by nobody that cannot be checked, every entry of every
  * bundle hashes up through every tile to the checkpoint's root, older partial tiles are beginnings
  * of what follows them, and no other file is there. All files are read once, front to back.
+ *
+ * VKEY may be that of any shard of the log: they have one key, each under its own name, which is
+ * printed. Shards follow each other if the first entry of each names the last tree of the one
+ * before.
  *
  * Prints what is wrong, one line each, and exits with 1; with 2 if it was called wrongly.
  */
@@ -16,6 +21,7 @@
 #include "services/audit/checkpoint.h"
 #include "services/audit/merkle.h"
 #include "services/audit/note.h"
+#include "services/audit/shard.h"
 #include "services/audit/tiles.h"
 
 #include <fcntl.h>
@@ -38,6 +44,8 @@ struct level {
 struct verifier {
     int dir;
     struct checkpoint checkpoint;
+    struct str linked; /* the checkpoint in its first entry; empty if that is no link */
+    struct arena *arena;
     struct merkle_frontier frontier;
     struct level levels[MERKLE_TILE_LEVELS];
     uint8_t *bundle, *other; /* BUNDLE_BYTES_MAX each */
@@ -84,14 +92,25 @@ static bool read_file(struct verifier *v, const char *path, uint8_t *to, size_t 
     return true;
 }
 
-static bool check_checkpoint(struct verifier *v, const struct note_key *key, struct arena *arena)
+struct note_key key_for(struct str text, const struct note_key *key)
 {
-    uint8_t *text = arena_alloc(arena, NOTE_BYTES_MAX);
+    struct checkpoint claimed;
+
+    if (!checkpoint_read_unsigned(text, &claimed) || !shard_same_log(claimed.origin, key->name))
+        return *key;
+    return note_key(claimed.origin, key->key);
+}
+
+static bool check_checkpoint(struct verifier *v, const struct note_key *given)
+{
+    uint8_t *text = arena_alloc(v->arena, NOTE_BYTES_MAX);
     struct note note;
     size_t n = 0;
 
     if (!read_file(v, "checkpoint", text, NOTE_BYTES_MAX, &n)) return false;
-    if (note_open((struct str){(const char *)text, n}, key, 1, &note) != ERR_OK) {
+    const struct str signed_text = {(const char *)text, n};
+    const struct note_key named = key_for(signed_text, given), *key = &named;
+    if (note_open(signed_text, key, 1, &note) != ERR_OK) {
         fault(v, "checkpoint: not a note that this key has signed");
         return false;
     }
@@ -133,6 +152,10 @@ static void check_tile(struct verifier *v, unsigned level)
 static void append(struct verifier *v, struct bytes entry)
 {
     struct hash added[MERKLE_TILE_LEVELS];
+    struct str note;
+
+    if (v->frontier.size == 0 && shard_link_parse(entry, &note))
+        v->linked = arena_str(v->arena, note);
     const struct hash leaf = merkle_leaf(entry);
     const unsigned levels = merkle_append(&v->frontier, &leaf, added);
 
@@ -251,32 +274,59 @@ static void check_names(struct verifier *v, char *dir)
     fts_close(tree);
 }
 
-static int verify(char *dir, const struct note_key *key)
+static void verify(struct verifier *v, char *dir, const struct note_key *key)
 {
-    struct verifier *v = calloc(1, sizeof(*v));
-    struct arena *arena = arena_new(1 << 20);
-
-    if (!v || !(v->bundle = malloc(BUNDLE_BYTES_MAX)) || !(v->other = malloc(BUNDLE_BYTES_MAX))) {
-        abort();
+    for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/'; n--) {
+        dir[n - 1] = '\0'; /* so that paths below it start after one slash */
     }
     v->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (v->dir < 0) {
         fault(v, "%s: not a folder", dir);
-    } else if (check_checkpoint(v, key, arena)) {
+    } else if (check_checkpoint(v, key)) {
         check_tree(v);
         check_names(v, dir);
     }
-    if (v->faults == 0) {
-        printf("sound: " STR_FMT ", %" PRIu64 " entries\n", STR_ARG(v->checkpoint.origin),
-               v->checkpoint.size);
-    }
-    const int status = v->faults ? 1 : 0;
     if (v->dir >= 0) close(v->dir);
+}
+
+/* @v begins with the last tree of @former, whatever else has signed that since. */
+static void check_link(struct verifier *v, const struct checkpoint *former)
+{
+    struct checkpoint linked;
+
+    if (!checkpoint_read_unsigned(v->linked, &linked) ||
+        !str_equal(linked.origin, former->origin) || linked.size != former->size ||
+        !hash_equal(&linked.root, &former->root))
+        fault(v, "tile/entries/000: its first entry does not name the last tree of " STR_FMT,
+              STR_ARG(former->origin));
+}
+
+static int verify_all(char **dirs, int count, const struct note_key *key)
+{
+    struct verifier *const all = calloc((size_t)count, sizeof(*all));
+    struct arena *arena = arena_new((size_t)(count + 1) << 20);
+    uint8_t *const buffers = malloc(2 * BUNDLE_BYTES_MAX);
+    unsigned faults = 0;
+
+    if (!all || !buffers) abort();
+    for (int i = 0; i < count; i++) {
+        struct verifier *const v = &all[i];
+
+        v->arena = arena;
+        v->bundle = buffers;
+        v->other = buffers + BUNDLE_BYTES_MAX;
+        verify(v, dirs[i], key);
+        if (i && v->checkpoint.size) check_link(v, &v[-1].checkpoint);
+        faults += v->faults;
+        if (v->faults == 0) {
+            printf("sound: " STR_FMT ", %" PRIu64 " entries\n", STR_ARG(v->checkpoint.origin),
+                   v->checkpoint.size);
+        }
+    }
     arena_free(arena);
-    free(v->bundle);
-    free(v->other);
-    free(v);
-    return status;
+    free(buffers);
+    free(all);
+    return faults ? 1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -284,8 +334,8 @@ int main(int argc, char **argv)
     struct note_key key;
     const bool proof = argc == 5 && strcmp(argv[1], "--proof") == 0;
 
-    if ((!proof && argc != 4) || strcmp(argv[argc - 2], "--vkey") != 0) {
-        fprintf(stderr, "usage: audit-verify DIR --vkey VKEY\n"
+    if (argc < 4 || strcmp(argv[argc - 2], "--vkey") != 0 || (argv[1][0] == '-' && !proof)) {
+        fprintf(stderr, "usage: audit-verify DIR... --vkey VKEY\n"
                         "       audit-verify --proof FILE --vkey VKEY\n");
         return 2;
     }
@@ -293,10 +343,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "audit-verify: not a verifying key\n");
         return 2;
     }
-    for (size_t n = strlen(argv[1]); n > 1 && argv[1][n - 1] == '/'; n--) {
-        argv[1][n - 1] = '\0'; /* so that paths below it start after one slash */
-    }
-    const int status = proof ? proof_verify(argv[2], &key) : verify(argv[1], &key);
+    const int status =
+        proof ? proof_verify(argv[2], &key) : verify_all(argv + 1, argc - 3, &key);
     sign_key_free(key.key);
     return status;
 }

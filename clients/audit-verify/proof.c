@@ -24,6 +24,7 @@ struct proof {
     struct hash path[MERKLE_PROOF_MAX];
     size_t n;
     struct str note;
+    struct note_key key; /* under the name of the shard that it is of */
 };
 
 /* Cuts the next line off @rest; false when there is none. */
@@ -88,9 +89,10 @@ static const char *fault_of(struct str text, const struct note_key *key, struct 
     struct note note;
 
     if (!proof_read(text, arena, proof)) return "not a proof with its entry";
-    if (note_open(proof->note, key, 1, &note) != ERR_OK)
+    proof->key = key_for(proof->note, key);
+    if (note_open(proof->note, &proof->key, 1, &note) != ERR_OK)
         return "its checkpoint is not a note that this key has signed";
-    if (!checkpoint_parse(note.text, &checkpoint) || !str_equal(checkpoint.origin, key->name))
+    if (!checkpoint_parse(note.text, &checkpoint) || !str_equal(checkpoint.origin, proof->key.name))
         return "its checkpoint is not one of this log";
     const struct hash leaf = merkle_leaf(proof->entry);
     const struct merkle_proof path = {proof->path, proof->n};
@@ -113,7 +115,7 @@ int proof_verify(const char *path, const struct note_key *key)
     if (fault)
         printf("%s: %s\n", path, fault);
     else
-        printf("proved: entry %" PRIu64 " of " STR_FMT "\n", proof.index, STR_ARG(key->name));
+        printf("proved: entry %" PRIu64 " of " STR_FMT "\n", proof.index, STR_ARG(proof.key.name));
     arena_free(arena);
     return fault ? 1 : 0;
 }

@@ -17,6 +17,7 @@
 #define OPEN_FILES_MAX 16
 #define WORDS_MAX 8
 #define FHIR_PATH "/fhir/R4/AuditEvent"
+#define FACE "/v1/audit/" /* in a log's URL, before the organisation */
 
 struct audit_log {
     struct str vkey, url;
@@ -100,10 +101,10 @@ static int log_copy(const struct call *call, const char *dir)
     struct audit_log log;
 
     if (!running_log(call, &log)) return UNWELL;
-    const char *const url = arena_cstr(call->arena, log.url), *const org = strrchr(url, '/');
-    const struct str from = arena_printf(call->arena, "%s/audit/log/%s", call->with[WITH_RUN],
-                                         org ? org + 1 : url);
-    const char *const words[] = {arena_cstr(call->arena, from), dir, NULL};
+    const char *const url = arena_cstr(call->arena, log.url), *const org = strstr(url, FACE);
+    const struct str from = arena_printf(call->arena, "%s/audit/log/%.*s", call->with[WITH_RUN],
+                                         UUID_TEXT, org ? org + sizeof FACE - 1 : "");
+    const char *const words[] = {arena_cstr(call->arena, from), dir, call->with[WITH_SHARD], NULL};
     if (beside(call->arena, "audit-export", words) == WELL) return WELL;
     return trouble("the log cannot be exported from " STR_FMT, "run it as who started the suite",
                    STR_ARG(from));

@@ -19,7 +19,7 @@ static const struct command commands[] = {
     {"audit", "prove", "EVENT", audit_prove, NULL,
      "its proof (c2sp.org/tlog-proof) in EVENT.tlog-proof or --out, checked"},
     {"audit", "export", "DIR", audit_export, NULL,
-     "the suite's log as files; --fhir: its events as FHIR, by --patient --agent --from --to"},
+     "the suite's log as files, by --shard; --fhir: its events as FHIR, by --patient --agent --from --to"},
     {"audit", "verify", NULL, audit_verify, NULL, "checks the log: --dir an exported one, else the suite's"},
 
     {"report", "access", "PATIENT", list_show, &access_listing,

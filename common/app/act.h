@@ -39,7 +39,7 @@ struct act {
     int64_t now_us, deadline_us;   /* wall time (:now); monotonic */
     const void *in;                /* body or query by its shape, frame body, message, due row */
     struct uuid path_id;           /* {id} of the path; nil when there is none */
-    struct str path_rest;          /* what a trailing * of the path matched */
+    struct str path_rest;          /* what a trailing * matched; or from another {word} on */
     int64_t if_match;              /* version of If-Match; -1 when absent */
     struct sign_in sign_in;        /* as it came, for PASS_ON */
     const struct event *event;     /* events */

@@ -37,10 +37,14 @@ static bool path_matches(const char *pattern, struct str path, struct uuid *ret_
         if (str_is(expected, "*")) {
             if (path.n == 0) return false;
 
-            *ret_rest = (struct str){path.p + 1, path.n - 1};
+            if (!ret_rest->p) *ret_rest = (struct str){path.p + 1, path.n - 1};
             return true;
         }
         if (!segment_next(&path, &given)) return false;
+        if (expected.p[0] == '{' && !str_is(expected, "{id}")) {
+            *ret_rest = (struct str){given.p, given.n + path.n};
+            continue;
+        }
         if (str_is(expected, "{id}") ? !uuid_parse(given, ret_id) : !str_equal(expected, given))
             return false;
     }

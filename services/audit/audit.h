@@ -4,18 +4,19 @@
  *
  *   record.c     a producer's record: MAC, chain, staged as an `entry` row     (consumer thread)
  *   sequencer.c  staged leaves become the next signed tree, then receipts      (effects thread)
- *   log.c        one log: stage, publish, mend, check         store.c stage.c heads.c: its files
+ *   log.c        one shard: stage, publish, mend, check       store.c stage.c heads.c: its files
  *   timers.c     published leaves become the index by which they are found          (a timer)
  *   public.c     checkpoint, tiles, entries, proofs
  *   event.c      a leaf, opened              report.c: searches and what the law asks
  *   writer.c     the lease, and the role that moves heads
  *   inspect.c    what is wrong with the files      fsck.c: by hand, and with the tables
- *   merkle.c note.c checkpoint.c tiles.c                      the formats, without I/O
+ *   merkle.c note.c checkpoint.c tiles.c shard.c              the formats, without I/O
  */
 #pragma once
 
 #include "common/app/service.h"
 #include "services/audit/log.h"
+#include "services/audit/shard.h"
 #include "services/audit/sql.h"
 
 struct audit_settings {
@@ -62,14 +63,23 @@ struct reviewed {
     int64_t relations, last_used_us;
 };
 
+#define SHARDS_MAX 128 /* of an organisation that are listed: 64 years */
+
+struct published_shard {
+    struct str shard, origin, vkey, path;
+    int64_t size;
+    bool open;
+};
+
 struct audit_event {
     struct uuid id, act, actor, patient, resource_id, consent;
     struct str service, action, outcome, error, role, resource, remote, relation, recipient,
-        purpose;
+        purpose, shard;
     int64_t index, at_us, resource_version, acr;
 };
 
-extern const struct shape consistency_query_shape, incidents_query_shape, incident_shape;
+extern const struct shape published_shard_shape, consistency_query_shape, incidents_query_shape,
+    incident_shape;
 extern const struct shape proof_query_shape, events_query_shape, search_query_shape,
     breach_query_shape, event_shape, access_shape, disclosure_shape, touched_shape, reviewed_shape,
     review_query_shape;
@@ -83,20 +93,20 @@ extern const struct timer audit_timers[];
 
 handler record_heard, log_index;
 handler checkpoint_read, checkpoint_read_default, tile_read, tile_read_default, entries_read,
-    entries_read_default, proof_read, consistency_read, incidents_list;
+    entries_read_default, consistency_read, shards_list;
+handler shard_checkpoint_read, shard_tile_read, shard_entries_read, shard_consistency_read;
+handler proof_read, incidents_list;
 handler event_read, events_find, events_about, disclosures_about, breach_scope, access_review;
 
 /* ---- shared ---- */
 
-/* The organisation's log under log_dir. */
-void log_dir_of(struct uuid org, char ret[LOG_DIR_MAX]);
+/* The organisation's folder under log_dir. */
+void log_folder_of(struct uuid org, char ret[LOG_FOLDER_MAX]);
 /* Reads or makes the key that signs checkpoints. */
 err_t log_key_open(const char *path);
 void log_key_close(void);
 /* Signs and checks the log of @origin, which must outlive it. */
 struct note_key log_key_of(const char *origin);
-/* The patient in table entry: HMAC under audit's own key, in the arena; not what searches ask. */
-err_t subject_of(struct act *act, struct uuid patient, struct bytes *ret);
 /* Opens a leaf under its organisation's key. ERR_NOT_FOUND: the key was destroyed. */
 struct leaf;
 err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__AuditPhi **ret);
@@ -111,19 +121,23 @@ err_t pseudonym_of_id(struct act *act, const char *what, struct uuid id, struct 
 err_t index_row_of(struct act *act, const struct audit_event *event,
                    struct event_index_insert *ret);
 
-/* The file that was read last, as neighbours lie in the same one. */
+/* The shard and the file that were read last, as neighbours lie in the same ones. */
 struct bundle {
     struct arena *arena;
+    char origin[LOG_ORIGIN_MAX], dir[LOG_DIR_MAX];
+    int64_t base, end; /* the positions of its leaves; end 0: none is known */
     struct bytes bytes;
     uint64_t n;
     unsigned width; /* 0: none is read */
 };
 struct bundle bundle_open(void);
 void bundle_close(struct bundle *bundle);
-/* Leaf @index of the act's organisation; as bytes, in the arena. */
-err_t entry_of(struct act *act, struct bundle *bundle, int64_t index, struct bytes *ret);
+/* Finds the shard of the act's organisation that has the leaf of that position. */
+err_t bundle_seek(struct act *act, struct bundle *bundle, int64_t position);
+/* That leaf; as bytes, in the arena. */
+err_t entry_of(struct act *act, struct bundle *bundle, int64_t position, struct bytes *ret);
 /* The same, opened; it is event @id. */
-err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t index,
+err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t position,
                  struct audit_event *ret);
 void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body);
 err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size);

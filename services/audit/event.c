@@ -14,31 +14,48 @@ struct bundle bundle_open(void)
     return (struct bundle){.arena = arena_new(STORE_FILE_BYTES_MAX)};
 }
 
-static err_t bundle_load(struct act *act, struct bundle *bundle, uint64_t index)
+err_t bundle_seek(struct act *act, struct bundle *bundle, int64_t position)
+{
+    char folder[LOG_FOLDER_MAX];
+    struct shard shard;
+
+    if (position >= bundle->base && position < bundle->end) return ERR_OK;
+    TRY(shard_at(act, &(struct shard_at){position}, &shard));
+    log_folder_of(act->org, folder);
+    snprintf(bundle->origin, sizeof bundle->origin, STR_FMT, STR_ARG(shard.origin));
+    log_dir(folder, shard_of_origin(shard.origin), bundle->dir);
+    bundle->base = shard.base;
+    bundle->end = shard.closed ? shard.base + shard.size : INT64_MAX;
+    bundle->width = 0;
+    return ERR_OK;
+}
+
+static err_t bundle_load(struct bundle *bundle, uint64_t index)
 {
     const unsigned width = (unsigned)(index % TILES_WIDTH) + 1;
     const struct tile tile = {TILES_ENTRIES, index / TILES_WIDTH, width};
-    char dir[LOG_DIR_MAX];
 
     if (bundle->n == tile.n && width <= bundle->width) return ERR_OK;
     arena_reset(bundle->arena);
     bundle->width = 0;
-    log_dir_of(act->org, dir);
-    TRY(store_tile(dir, tile, bundle->arena, &bundle->bytes));
+    TRY(store_tile(bundle->dir, tile, bundle->arena, &bundle->bytes));
     bundle->n = tile.n;
     bundle->width = width;
     return ERR_OK;
 }
 
-err_t entry_of(struct act *act, struct bundle *bundle, int64_t index, struct bytes *ret)
+err_t entry_of(struct act *act, struct bundle *bundle, int64_t position, struct bytes *ret)
 {
     struct bytes rest, entry = BYTES_NONE;
 
-    TRY(bundle_load(act, bundle, (uint64_t)index));
+    TRY(bundle_seek(act, bundle, position));
+    const uint64_t index = (uint64_t)(position - bundle->base);
+    TRY(bundle_load(bundle, index));
     rest = bundle->bytes;
-    for (int64_t i = 0; i <= index % TILES_WIDTH; i++) {
+    for (uint64_t i = 0; i <= index % TILES_WIDTH; i++) {
         if (!tiles_entry_next(&rest, &entry))
-            return err_raise(ERR_CORRUPT, "the bundle of leaf %lld is too short", (long long)index);
+            return err_raise(ERR_CORRUPT, "%s: the bundle of leaf %lld is too short", bundle->dir,
+                             (long long)index);
     }
     *ret = arena_bytes(act->arena, entry);
     return ERR_OK;
@@ -70,18 +87,19 @@ void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
 }
 
 /* A leaf whose key was destroyed tells when, and nothing else. */
-err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t index,
+err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t position,
                  struct audit_event *ret)
 {
     const Telecura__V1__AuditPhi *body;
     struct bytes entry;
     struct leaf leaf;
 
-    TRY(entry_of(act, bundle, index, &entry));
+    TRY(entry_of(act, bundle, position, &entry));
     TRY(leaf_decode(entry, &leaf));
     *ret = (struct audit_event){
         .id = id,
-        .index = index,
+        .shard = arena_str(act->arena, shard_of_origin(str_of(bundle->origin))),
+        .index = position - bundle->base,
         .service = leaf.producer,
         .at_us = leaf.time_ms * 1000,
         .action = STR("erased"),
@@ -92,7 +110,8 @@ err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t
     const err_t err = body_of(act, &leaf, &body);
     if (err == ERR_NOT_FOUND) return ERR_OK;
     if (err == ERR_UNPROCESSABLE)
-        return err_raise(ERR_CORRUPT, "leaf %lld does not open", (long long)index);
+        return err_raise(ERR_CORRUPT, "%s: leaf %lld does not open", bundle->dir,
+                         (long long)ret->index);
     if (err == ERR_OK) event_fill(ret, body);
     return err;
 }

@@ -11,12 +11,9 @@
  *
  * Exits with 0 when all is sound (now), 1 when damage remains, 69 when it could not look.
  */
-#include "services/audit/audit.h"
+#include "services/audit/fsck.h"
 
-#include "common/base/log.h"
-#include "common/io/leaf.h"
 #include "services/audit/heads.h"
-#include "services/audit/inspect.h"
 #include "services/audit/stage.h"
 #include "services/audit/store.h"
 #include "services/audit/writer.h"
@@ -46,312 +43,7 @@ static void alive(void)
     }
 }
 
-/* ---- tables entry and event_index ---- */
-
-#define ROWS 32 /* in one act: a part of a bundle */
-
-struct rows_part {
-    struct inspection *in;
-    uint64_t first, end;
-    int64_t *indexed; /* so far the index goes */
-};
-
-/* What the tables should have of a leaf. Borrows from it; opened: the event is known, too. */
-static err_t wanted_row(struct act *act, const struct leaf *leaf, uint64_t index,
-                        struct entry_restore *ret, struct audit_event *ret_event, bool *ret_opened)
-{
-    const Telecura__V1__AuditPhi *body;
-
-    *ret_event = (struct audit_event){0};
-    *ret = (struct entry_restore){
-        .producer = leaf->producer, .seq = (int64_t)leaf->seq, .index = (int64_t)index};
-    const err_t err = body_of(act, leaf, &body);
-    *ret_opened = err == ERR_OK;
-    if (err != ERR_OK)
-        return ERR_OK; /* a key that is gone or not at hand: the rest can be compared */
-    event_fill(ret_event, body);
-    ret->event_id = pb_to_uuid(body->event);
-    const struct uuid patient = pb_to_uuid(body->patient);
-    return uuid_is_nil(patient) ? ERR_OK : subject_of(act, patient, &ret->subject);
-}
-
-static bool row_differs(const struct entry_row *row, const struct entry_restore *want, bool opened)
-{
-    if (!str_equal(row->producer, want->producer) || row->seq != want->seq) return true;
-    if (!opened) return false;
-    return !bytes_equal(row->subject, want->subject) ||
-           (!uuid_is_nil(want->event_id) && !uuid_equal(row->event_id, want->event_id));
-}
-
-/* @leaf and all after it are indexed again. */
-static void index_back(struct act *act, struct inspection *in, uint64_t leaf)
-{
-    if (!in->repair) return;
-    event_index_back(act, &(struct event_index_back){(int64_t)leaf});
-    inspect_repaired(in, "", act_settle(act), "the index is filled again from that leaf on");
-}
-
-/* What the index says of an event that the leaf tells of. @row: NULL when there is none. */
-static err_t index_check(struct act *act, const struct rows_part *part, const struct index_row *row,
-                         const struct audit_event *event, uint64_t index)
-{
-    struct event_index_insert want;
-
-    TRY(index_row_of(act, event, &want));
-    if (!row && (int64_t)index < *part->indexed) {
-        inspect_found(part->in, "", "table event_index: leaf %" PRIu64 " has no row", index);
-        index_back(act, part->in, index);
-    }
-    if (!row || (row->at_us == want.at_us && str_equal(row->action, want.action) &&
-                 str_equal(row->outcome, want.outcome) && uuid_equal(row->person, want.person) &&
-                 uuid_equal(row->patient, want.patient) &&
-                 uuid_equal(row->address, want.address) && uuid_equal(row->thing, want.thing)))
-        return ERR_OK;
-    inspect_found(part->in, "",
-                  "table event_index: leaf %" PRIu64 " has another row: its owner empties "
-                  "event_index and event_index_end, and they fill again",
-                  index);
-    return ERR_OK;
-}
-
-/* @row and @indexed: NULL when there is none. */
-static err_t row_check(struct act *act, const struct rows_part *part, const struct entry_row *row,
-                       const struct index_row *indexed, struct bytes entry, uint64_t index)
-{
-    struct inspection *const in = part->in;
-    struct entry_restore want;
-    struct audit_event event;
-    struct leaf leaf;
-    bool opened;
-
-    if (leaf_decode(entry, &leaf) != ERR_OK) {
-        inspect_found(in, "", "entry %" PRIu64 " is signed, but no leaf", index);
-        return ERR_OK;
-    }
-    TRY(wanted_row(act, &leaf, index, &want, &event, &opened));
-    if (row && !row_differs(row, &want, opened))
-        return opened ? index_check(act, part, indexed, &event, index) : ERR_OK;
-    inspect_found(in, "", "table entry: leaf %" PRIu64 " (" STR_FMT " %" PRIu64 ") %s", index,
-                  STR_ARG(leaf.producer), leaf.seq, row ? "has another row" : "has no row");
-    if (!in->repair) return ERR_OK;
-    if (!opened || uuid_is_nil(want.event_id)) {
-        inspect_repaired(in, "", ERR_NOT_FOUND,
-                         "the leaf does not open, or is older than event ids");
-        return ERR_OK;
-    }
-    entry_restore(act, &want);
-    event_index_back(act, &(struct event_index_back){(int64_t)index});
-    const err_t err = act_settle(act);
-    inspect_repaired(in, "", err, "row made again from the leaf");
-    return err;
-}
-
-/* The rows of @part beside the entries of its bundle. */
-static err_t rows_compare(struct act *act, const struct rows_part *part, struct bytes bundle)
-{
-    const struct entries_between ask = {(int64_t)part->first, (int64_t)part->end};
-    const struct indexed_between ask_index = {ask.first, ask.end};
-    struct entry_row_rows rows;
-    struct index_row_rows index_rows;
-    struct bytes entry;
-    size_t at = 0, at_index = 0;
-
-    TRY(entries_between(act, &ask, &rows));
-    TRY(indexed_between(act, &ask_index, &index_rows));
-    for (uint64_t index = part->first - part->first % TILES_WIDTH; index < part->end; index++) {
-        if (!tiles_entry_next(&bundle, &entry)) return ERR_CORRUPT;
-        if (index < part->first) continue;
-
-        const bool has = at < rows.n && rows.p[at].leaf_index == (int64_t)index;
-        const struct index_row *const indexed = &index_rows.p[at_index];
-        const bool is_indexed =
-            at_index < index_rows.n && indexed->leaf_index == (int64_t)index;
-        TRY(row_check(act, part, has ? &rows.p[at] : NULL, is_indexed ? indexed : NULL, entry,
-                      index));
-        at += has;
-        at_index += is_indexed;
-    }
-    return ERR_OK;
-}
-
-static err_t rows_part_check(struct act *act)
-{
-    const struct rows_part *const part = act->in;
-    const struct tile tile = {TILES_ENTRIES, part->first / TILES_WIDTH,
-                              (unsigned)((part->end - 1) % TILES_WIDTH) + 1};
-    struct arena *const arena = arena_new(STORE_FILE_BYTES_MAX);
-    struct bytes bundle;
-    err_t err = store_tile(part->in->dir, tile, arena, &bundle);
-
-    if (err == ERR_OK) err = rows_compare(act, part, bundle);
-    arena_free(arena);
-    return err;
-}
-
-/* How far the index goes; not beyond the log, or what follows would never be in it. */
-static err_t index_reach_check(struct act *act)
-{
-    const struct rows_part *const part = act->in;
-    struct index_end reached;
-
-    TRY(event_index_reached(act, &reached));
-    *part->indexed = reached.next;
-    if (reached.next <= (int64_t)part->in->head.size) return ERR_OK;
-    inspect_found(part->in, "", "table event_index_end: goes to leaf %" PRId64 ", beyond the log",
-                  reached.next);
-    index_back(act, part->in, part->in->head.size);
-    return ERR_OK;
-}
-
-static err_t beyond_check(struct act *act)
-{
-    const struct rows_part *const part = act->in;
-    const struct entries_between ask = {(int64_t)part->end, INT64_MAX};
-    struct entry_row_rows rows;
-
-    TRY(entries_between(act, &ask, &rows));
-    for (size_t i = 0; i < rows.n; i++)
-        inspect_found(part->in, "",
-                      "table entry: a row for leaf %" PRId64 ", which is not in the log",
-                      rows.p[i].leaf_index);
-    return ERR_OK;
-}
-
-static void rows_check(struct inspection *in, struct uuid org)
-{
-    int64_t indexed = 0;
-    struct rows_part part = {.in = in, .indexed = &indexed};
-    err_t err = service_act(writer.db, org, AUDIT_NONE, index_reach_check, &part);
-
-    while (err == ERR_OK && part.end < in->head.size) {
-        part.first = part.end;
-        part.end = part.first + ROWS < in->head.size ? part.first + ROWS : in->head.size;
-        err = service_act(writer.db, org, AUDIT_NONE, rows_part_check, &part);
-        alive();
-    }
-    part.end = in->head.size;
-    if (err == ERR_OK) err = service_act(writer.db, org, AUDIT_NONE, beyond_check, &part);
-    if (err != ERR_OK) inspect_found(in, "", "its tables cannot be read, or not be repaired");
-}
-
-/* ---- the file heads, against the table of all trees that were signed ---- */
-
-struct lines {
-    struct inspection *in;
-    struct uuid org;
-    FILE *file;
-    char *text;
-    size_t room, number;
-    struct checkpoint tree;
-    bool has;
-};
-
-/* The next line that is a tree of this log; one that a crash cut short is passed over when the
- * whole one follows. */
-static void line_next(struct lines *lines)
-{
-    char *cut = NULL;
-    size_t cut_number = 0;
-    ssize_t n;
-
-    lines->has = false;
-    while (lines->file && !lines->has &&
-           (n = getline(&lines->text, &lines->room, lines->file)) > 0) {
-        const bool ends = lines->text[n - 1] == '\n';
-        const struct str line = {lines->text, (size_t)n - ends};
-
-        lines->number++;
-        if (cut && strncmp(lines->text, cut, strlen(cut)) == 0) {
-            free(cut);
-            cut = NULL;
-        }
-        lines->has = ends && heads_parse(line, &lines->tree) &&
-                     str_equal(lines->tree.origin, lines->in->head.origin);
-        if (lines->has || cut) continue;
-        cut = strndup(line.p, line.n);
-        cut_number = lines->number;
-    }
-    if (cut) inspect_found(lines->in, HEADS, "line %zu is no tree of this log", cut_number);
-    free(cut);
-}
-
-/* A tree that was signed and has no line. Only at the end can one be added. */
-static void line_missing(struct lines *lines, const struct checkpoint *tree)
-{
-    struct inspection *const in = lines->in;
-    const struct merkle_tree files = log_tree(in->dir, in->head.size);
-    struct hash root;
-
-    inspect_found(in, HEADS, "has no line for the tree of %" PRIu64 " entries", tree->size);
-    if (!in->repair || lines->has) return;
-    err_t err = !in->whole || tree->size > in->head.size
-                    ? ERR_CORRUPT
-                    : merkle_root_at(&files, tree->size, &root);
-    if (err == ERR_OK && !hash_equal(&root, &tree->root)) err = ERR_CORRUPT;
-    if (err == ERR_OK) err = heads_add(in->dir, tree, writer.arena);
-    inspect_repaired(in, HEADS, err, "line added, as the database and the entries have it");
-}
-
-static void tree_compare(struct lines *lines, const struct head *row)
-{
-    struct checkpoint tree = {lines->in->head.origin, (uint64_t)row->size, {{0}}};
-
-    if (row->size == 0) return; /* an empty tree has no line */
-    if (row->root.n == HASH_BYTES) memcpy(tree.root.b, row->root.p, HASH_BYTES);
-    while (lines->has && lines->tree.size < tree.size) {
-        inspect_found(lines->in, HEADS, "line %zu is of a tree that the database never signed",
-                      lines->number);
-        line_next(lines);
-    }
-    if (!lines->has || lines->tree.size > tree.size) {
-        line_missing(lines, &tree);
-        return;
-    }
-    if (!hash_equal(&lines->tree.root, &tree.root))
-        inspect_found(lines->in, HEADS, "line %zu: another root than the database's",
-                      lines->number);
-    line_next(lines);
-}
-
-static err_t trees_read(struct lines *lines, int64_t from, struct head_rows *ret)
-{
-    const struct trees_signed ask = {lines->in->head.origin, from};
-    const struct tx_frame frame = writer_frame(lines->org);
-    struct tx *const tx = tx_begin(writer.db, &frame);
-    struct rows rows = {NULL, 0};
-    const err_t err = tx_many(tx, &trees_signed_stmt, &ask, &rows);
-
-    tx_rollback(tx);
-    *ret = (struct head_rows){rows.p, rows.n};
-    return err;
-}
-
-static void heads_check(struct inspection *in, struct uuid org)
-{
-    struct lines lines = {.in = in, .org = org};
-    char path[STORE_PATH_MAX];
-    struct head_rows rows = {NULL, 1};
-    int64_t from = 0;
-
-    snprintf(path, sizeof path, "%s/" HEADS, in->dir);
-    lines.file = fopen(path, "re");
-    if (!lines.file && in->head.size) inspect_found(in, HEADS, "is missing");
-    line_next(&lines);
-    while (rows.n && trees_read(&lines, from, &rows) == ERR_OK) {
-        for (size_t i = 0; i < rows.n; i++) tree_compare(&lines, &rows.p[i]);
-        if (rows.n) from = rows.p[rows.n - 1].size + 1;
-        alive();
-    }
-    for (; lines.has; line_next(&lines))
-        inspect_found(in, HEADS,
-                      "line %zu is of a tree that the database never signed: the database "
-                      "is of an older backup",
-                      lines.number);
-    if (lines.file) fclose(lines.file);
-    free(lines.text);
-}
-
-/* ---- one log ---- */
+/* ---- one shard ---- */
 
 static void vkey_check(struct inspection *in)
 {
@@ -397,47 +89,130 @@ static void staging_remove(struct inspection *in)
                      "removed, as the log is whole without it");
 }
 
-static void log_check(struct log *log, const struct head *head, bool repair, bool loud,
-                      struct inspection *ret)
+static void files_check(struct fsck_shard *shard)
 {
-    struct inspection *const in = ret;
+    struct inspection *const in = &shard->in;
 
-    *in = (struct inspection){.dir = log->dir,
-                              .key = &log->key,
-                              .repair = repair,
-                              .alive = alive,
-                              .say = loud ? say_line : NULL};
-    in->head = (struct checkpoint){str_of(log->origin), (uint64_t)head->size, {{0}}};
-    if (head->root.n == HASH_BYTES) memcpy(in->head.root.b, head->root.p, HASH_BYTES);
-    if (staging_check(in, log)) return; /* all else is of the tree before it */
     inspect_tree(in);
-    staging_remove(in);
+    if (shard->open) staging_remove(in);
     inspect_checkpoint(in);
     inspect_names(in);
     vkey_check(in);
-    heads_check(in, log->org);
-    if (in->entries_bad == 0) rows_check(in, log->org); /* else there is nothing to compare with */
+    if (in->whole && shard->log.former.origin.n && in->head.size > 0 &&
+        !log_is_linked(&shard->log, writer.arena))
+        inspect_found(in, "tile/entries/000",
+                      "its first entry does not name the last tree of " STR_FMT,
+                      STR_ARG(shard->log.former.origin));
+}
+
+static err_t shard_begin(struct fsck_shard *shard, const struct inspection *all,
+                         const struct head *head, const struct head *former)
+{
+    TRY(log_name(&shard->log, head->origin));
+    TRY(log_follows(&shard->log, former));
+    shard->log.base = head->base;
+    shard->in = *all;
+    shard->in.dir = shard->log.dir;
+    shard->in.key = &shard->log.key;
+    shard->in.head = (struct checkpoint){str_of(shard->log.origin), (uint64_t)head->size, {{0}}};
+    if (head->root.n == HASH_BYTES) memcpy(shard->in.head.root.b, head->root.p, HASH_BYTES);
+    return ERR_OK;
+}
+
+static err_t shards_begin(struct uuid org, const struct inspection *all,
+                          const struct shards *known, struct fsck_shard *shards)
+{
+    for (size_t i = 0; i <= known->closed_n; i++) {
+        const struct head *const head = i < known->closed_n ? &known->closed[i] : &known->now;
+
+        shards[i] = (struct fsck_shard){.log = {.org = org}, .open = i == known->closed_n};
+        log_folder_of(org, shards[i].log.folder);
+        TRY(shard_begin(&shards[i], all, head, i ? &known->closed[i - 1] : NULL));
+    }
+    return ERR_OK;
+}
+
+/* True when the log still lies where older versions kept it, and stays there. */
+static bool flat_check(struct inspection *all, const struct fsck_shard *shards, size_t n)
+{
+    err_t err = ERR_OK;
+
+    if (!log_is_flat(all->dir)) return false;
+    inspect_found(all, "", "lies as older versions kept it, without a folder for its shard: the "
+                           "service's next start moves it");
+    for (size_t i = 0; all->repair && i < n && err == ERR_OK; i++) err = log_settle(&shards[i].log);
+    if (all->repair) inspect_repaired(all, "", err, "moved");
+    return log_is_flat(all->dir);
+}
+
+/* What lies beside the shards. */
+static void folder_check(struct inspection *all, const struct fsck_shard *shards, size_t n)
+{
+    struct dirent **files;
+    const int count = scandir(all->dir, &files, NULL, alphasort);
+
+    for (int i = 0; i < count; i++) {
+        const struct str name = str_of(files[i]->d_name);
+        bool known = str_is(name, ".") || str_is(name, "..") || str_is(name, HEADS);
+
+        for (size_t at = 0; at < n && !known; at++)
+            known = str_equal(shard_of_origin(shards[at].in.head.origin), name);
+        if (!known) inspect_found(all, files[i]->d_name, "does not belong here");
+        free(files[i]);
+    }
+    if (count >= 0) free(files);
+}
+
+/* All of one organisation; @all: of its folder, with what was found in the shards too. */
+static void log_check(struct inspection *all, struct uuid org, const struct shards *known,
+                      struct fsck_shard *shards)
+{
+    const size_t n = known->closed_n + 1;
+    int64_t indexed;
+
+    if (shards_begin(org, all, known, shards) != ERR_OK) {
+        inspect_found(all, "", "its head names no shard");
+        return;
+    }
+    all->head = shards[n - 1].in.head;
+    if (flat_check(all, shards, n)) return;
+    const bool waits = staging_check(&shards[n - 1].in, &shards[n - 1].log);
+    if (!waits) fsck_ends(all, org, known->now.base + known->now.size, &indexed);
+    for (size_t i = 0; i < n && !waits; i++) { /* else all is of the tree before it */
+        files_check(&shards[i]);
+        if (shards[i].in.entries_bad == 0) /* else there is nothing to compare with */
+            fsck_rows(&shards[i].in, &shards[i].log, indexed);
+    }
+    if (!waits) folder_check(all, shards, n);
+    if (!waits) fsck_heads(all, org, shards, n);
+    for (size_t i = 0; i < n; i++) {
+        all->found += shards[i].in.found;
+        all->repaired += shards[i].in.repaired;
+    }
 }
 
 static void log_fsck(struct uuid org)
 {
-    struct log *const log = ARENA_NEW(writer.arena, struct log);
-    struct inspection in;
-    struct head head;
+    char folder[LOG_FOLDER_MAX];
+    struct shards known;
 
-    log->org = org;
-    log_dir_of(org, log->dir);
-    if (writer_head_read(org, &head) != ERR_OK || head.origin.n >= LOG_ORIGIN_MAX) {
+    log_folder_of(org, folder);
+    if (writer_shards_read(org, &known) != ERR_OK) {
         self.lost = true;
         return;
     }
-    memcpy(log->origin, head.origin.p, head.origin.n);
-    log->key = log_key_of(log->origin);
-    log_check(log, &head, self.repair, true, &in);
-    self.repaired += in.repaired;
-    if (in.repaired) log_check(log, &head, false, false, &in); /* what remains */
-    self.found += in.found;
-    self.entries += in.head.size;
+    struct inspection all = {
+        .dir = folder, .repair = self.repair, .alive = alive, .say = say_line};
+    struct fsck_shard *const shards =
+        ARENA_ARRAY(writer.arena, struct fsck_shard, known.closed_n + 1);
+    log_check(&all, org, &known, shards);
+    self.repaired += all.repaired;
+    if (all.repaired) { /* what remains */
+        all = (struct inspection){.dir = folder, .alive = alive};
+        log_check(&all, org, &known, shards);
+    }
+    self.found += all.found;
+    self.entries += (uint64_t)(known.now.base + known.now.size);
     self.logs++;
 }
 

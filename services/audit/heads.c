@@ -67,3 +67,11 @@ err_t heads_add(const char *dir, const struct checkpoint *tree, struct arena *ar
     if (err != ERR_OK && err != ERR_NOT_FOUND) return err;
     return store_append(dir, HEADS, str_bytes(line_of(arena, tree)));
 }
+
+int heads_order(const struct checkpoint *a, const struct checkpoint *b)
+{
+    const size_t n = a->origin.n < b->origin.n ? a->origin.n : b->origin.n;
+    const int shards = n ? memcmp(a->origin.p, b->origin.p, n) : 0;
+
+    return shards ? shards : (a->size > b->size) - (a->size < b->size);
+}

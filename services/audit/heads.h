@@ -3,9 +3,9 @@
  *
  *   <origin> <size> <base64 of the root>
  *
- * synced after the head has moved in PostgreSQL and before the tree is published. Kept where a
- * backup does not overwrite it (chattr +a, another disk), it tells a restored database or folder
- * from the newest one.
+ * of whichever shard, synced after the head has moved in PostgreSQL and before the tree is
+ * published. Kept where a backup does not overwrite it (chattr +a, another disk), it tells a
+ * restored database or folder from the newest one.
  *
  * Threads  one writes.
  * Errors   ERR_NOT_FOUND, unraised, when no tree is known; ERR_CORRUPT names a line that is none.
@@ -22,3 +22,5 @@ err_t heads_add(const char *dir, const struct checkpoint *tree, struct arena *ar
 err_t heads_last(const char *dir, struct arena *arena, struct checkpoint *ret);
 /* A line, without its newline; the origin is borrowed from it. */
 bool heads_parse(struct str line, struct checkpoint *ret);
+/* Below zero: @a was signed before @b; origins of one log. */
+int heads_order(const struct checkpoint *a, const struct checkpoint *b);

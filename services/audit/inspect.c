@@ -331,7 +331,7 @@ static void narrower_check(struct inspection *in, const char *name, struct tile 
 
 static void name_check(struct inspection *in, const char *name)
 {
-    static const char *const known[] = {"checkpoint", "vkey", "heads", "staging", NULL};
+    static const char *const known[] = {"checkpoint", "vkey", "staging", NULL};
     struct tile tile;
 
     for (size_t i = 0; known[i]; i++) {
@@ -363,6 +363,7 @@ void inspect_names(struct inspection *in)
             name_check(in, name);
         else
             inspect_found(in, name, "is not a plain file");
+        if (in->alive) in->alive();
     }
     if (tree) fts_close(tree);
 }

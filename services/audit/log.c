@@ -4,21 +4,76 @@
 #include "services/audit/audit.h"
 #include "services/audit/heads.h"
 #include "services/audit/inspect.h"
+#include "services/audit/shard.h"
 #include "services/audit/stage.h"
 #include "services/audit/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 void log_origin(struct uuid org, int64_t now_us, char ret[LOG_ORIGIN_MAX])
 {
-    const time_t now_s = (time_t)(now_us / 1000000);
-    struct tm day;
+    char shard[SHARD_NAME_MAX];
 
-    gmtime_r(&now_s, &day);
-    snprintf(ret, LOG_ORIGIN_MAX, "audit.%s/%dh%d", uuid_is_nil(org) ? "suite" : UUID_ARG(org),
-             day.tm_year + 1900, day.tm_mon < 6 ? 1 : 2);
+    shard_name(now_us, shard);
+    snprintf(ret, LOG_ORIGIN_MAX, "audit.%s/%s", uuid_is_nil(org) ? "suite" : UUID_ARG(org), shard);
+}
+
+void log_dir(const char *folder, struct str shard, char ret[LOG_DIR_MAX])
+{
+    snprintf(ret, LOG_DIR_MAX, "%s/" STR_FMT, folder, STR_ARG(shard));
+}
+
+err_t log_name(struct log *log, struct str origin)
+{
+    const struct str shard = shard_of_origin(origin);
+
+    if (!shard.n || origin.n >= LOG_ORIGIN_MAX)
+        return err_raise(ERR_CORRUPT, "%s: its head names no shard", log->folder);
+    log_dir(log->folder, shard, log->dir);
+    memcpy(log->origin, origin.p, origin.n);
+    log->origin[origin.n] = '\0';
+    log->key = log_key_of(log->origin);
+    return ERR_OK;
+}
+
+err_t log_make(const struct log *log, struct arena *arena)
+{
+    const struct str vkey = note_vkey(arena, &log->key);
+    const struct str line = arena_printf(arena, STR_FMT "\n", STR_ARG(vkey));
+
+    TRY(store_folder(log->folder));
+    TRY(store_folder(log->dir));
+    return store_write(log->dir, "vkey", str_bytes(line));
+}
+
+/* The checkpoint last: a shard that has one is whole. */
+static const char *const settled[] = {"tile", "vkey", LOG_STAGING, "checkpoint"};
+
+bool log_is_flat(const char *folder)
+{
+    for (size_t i = 0; i < sizeof settled / sizeof *settled; i++) {
+        if (store_exists(folder, settled[i])) return true;
+    }
+    return false;
+}
+
+err_t log_settle(const struct log *log)
+{
+    struct arena *const arena = arena_new(STORE_FILE_BYTES_MAX);
+    struct checkpoint flat = {.origin = str_of(log->origin)};
+    struct bytes note;
+
+    if (store_read(log->folder, "checkpoint", arena, &note) == ERR_OK)
+        (void)!checkpoint_read_unsigned((struct str){(const char *)note.p, note.n}, &flat);
+    const bool ours = log_is_flat(log->folder) && str_is(flat.origin, log->origin);
+    arena_free(arena);
+    if (!ours) return ERR_OK;
+    for (size_t i = 0; i < sizeof settled / sizeof *settled; i++)
+        TRY(store_move(log->folder, settled[i], log->dir));
+    TRY(store_remove(log->folder, ".new"));
+    log_line(LOG_INFO, "log_settled", "%s: the log has moved here", log->dir);
+    return ERR_OK;
 }
 
 /* ---- what is published ---- */
@@ -73,6 +128,11 @@ err_t log_published(const char *dir, const struct note_key *key, struct arena *a
 }
 
 /* ---- the next tree ---- */
+
+static bool same_tree(const struct checkpoint *a, const struct checkpoint *b)
+{
+    return a->size == b->size && hash_equal(&a->root, &b->root);
+}
 
 struct growth { /* what the batch adds to one level */
     struct hash hashes[LOG_BATCH_MAX];
@@ -195,6 +255,23 @@ err_t log_staged(const struct log *log, struct arena *arena, struct stage *ret_s
     return ERR_OK;
 }
 
+err_t log_link(const struct log *log, int64_t time_ms, struct arena *arena, struct bytes *ret)
+{
+    struct log *const former = ARENA_NEW(arena, struct log);
+    const struct str name = arena_printf(arena, "%s", UUID_ARG(log->org));
+    struct checkpoint published;
+    struct str note;
+
+    memcpy(former->folder, log->folder, sizeof former->folder);
+    TRY(log_name(former, log->former.origin));
+    TRY(log_published(former->dir, &former->key, arena, &note, &published));
+    if (!same_tree(&published, &log->former))
+        return err_raise(ERR_CORRUPT, "%s/checkpoint: is not the last one of the shard",
+                         former->dir);
+    *ret = shard_link(arena, name, time_ms, note);
+    return ERR_OK;
+}
+
 static err_t frontier_load(struct log *log, const struct checkpoint *at)
 {
     const struct merkle_tree tree = log_tree(log->dir, at->size);
@@ -211,11 +288,6 @@ static err_t frontier_load(struct log *log, const struct checkpoint *at)
     return ERR_OK;
 }
 
-static bool same_tree(const struct checkpoint *a, const struct checkpoint *b)
-{
-    return a->size == b->size && hash_equal(&a->root, &b->root);
-}
-
 err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *arena)
 {
     struct stage *const stage = ARENA_NEW(arena, struct stage);
@@ -225,7 +297,7 @@ err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *
     if (!same_tree(&found, next))
         return err_raise(ERR_CORRUPT, "%s/" LOG_STAGING ": somebody else writes this log",
                          log->dir);
-    TRY(heads_add(log->dir, next, arena));
+    TRY(heads_add(log->folder, next, arena));
     for (size_t i = 0; i < stage->count; i++)
         TRY(store_write(log->dir, arena_cstr(arena, stage->files[i].name), stage->files[i].bytes));
     for (size_t i = 0; i < stage->count; i++) {
@@ -260,27 +332,30 @@ static err_t behind(const struct log *log, const char *what, uint64_t has, const
                      has, other, knows, mend);
 }
 
-/* All three name one tree, or which of them is of an older backup. */
+/* All three name one tree, or which of them is of an older backup. @last: what was signed last, of
+ * this shard or, while it is empty, of the one before. */
 static err_t sides_compare(const struct log *log, const struct checkpoint *head,
-                           const struct checkpoint *published, const struct checkpoint *grown)
+                           const struct checkpoint *last, const struct checkpoint *published,
+                           const struct checkpoint *grown)
 {
     const char *const database = "the database knows", *const files = "the checkpoint is",
                       *const heads = "the file heads knows";
+    const int order = heads_order(grown, last);
 
     if (published->size > head->size)
         return behind(log, database, head->size, files, published->size,
                       "the database is older than the log; restore a newer backup of it");
-    if (grown->size > head->size)
-        return behind(log, database, head->size, heads, grown->size,
+    if (order > 0)
+        return behind(log, database, last->size, heads, grown->size,
                       "database and files are older than the log; restore newer ones of both");
     if (published->size < head->size)
         return behind(log, files, published->size, database, head->size,
                       "the files are older than the database; restore a newer copy of them");
-    if (grown->size < head->size)
-        return behind(log, heads, grown->size, database, head->size,
+    if (order < 0)
+        return behind(log, heads, grown->size, database, last->size,
                       "the file heads was cut or is an older one; restore it, or let "
                       "`audit fsck --repair` add what is missing");
-    if (!same_tree(published, head) || !same_tree(grown, head))
+    if (!same_tree(published, head) || !same_tree(grown, last))
         return err_raise(ERR_CORRUPT,
                          "%s: database, checkpoint and heads name different trees of %" PRIu64
                          " entries: the log was forked",
@@ -296,7 +371,11 @@ static void damage_log(const char *line)
 /* Every entry and every tile; each damage is a line of its own. */
 static err_t tree_check(const struct log *log, const struct checkpoint *head)
 {
-    struct inspection in = {.dir = log->dir, .key = &log->key, .head = *head, .say = damage_log};
+    struct inspection in = {.dir = log->dir,
+                            .key = &log->key,
+                            .head = *head,
+                            .say = damage_log,
+                            .alive = log->alive};
 
     inspect_tree(&in);
     return in.found == 0 ? ERR_OK
@@ -306,22 +385,75 @@ static err_t tree_check(const struct log *log, const struct checkpoint *head)
                                      log->dir, in.found);
 }
 
-err_t log_load(struct log *log, const struct head *row, bool deep, struct arena *arena)
+static err_t tree_of(const struct log *log, const struct head *row, struct checkpoint *ret)
 {
-    struct checkpoint head = {str_of(log->origin), (uint64_t)row->size, {{0}}}, published, grown;
+    *ret = (struct checkpoint){row->origin, (uint64_t)row->size, {{0}}};
+    if (row->root.n != HASH_BYTES) return err_raise(ERR_CORRUPT, "%s: a root of no hash", log->dir);
+    memcpy(ret->root.b, row->root.p, HASH_BYTES);
+    return ERR_OK;
+}
+
+bool log_is_linked(const struct log *log, struct arena *arena)
+{
+    struct checkpoint linked;
+    struct bytes leaf;
     struct str note;
 
-    if (row->root.n != HASH_BYTES) return err_raise(ERR_CORRUPT, "%s: a root of no hash", log->dir);
-    memcpy(head.root.b, row->root.p, HASH_BYTES);
+    return log_leaf(log->dir, 0, arena, &leaf) == ERR_OK && shard_link_parse(leaf, &note) &&
+           checkpoint_read_unsigned(note, &linked) &&
+           str_equal(linked.origin, log->former.origin) && same_tree(&linked, &log->former);
+}
+
+err_t log_follows(struct log *log, const struct head *row)
+{
+    log->former = (struct checkpoint){.origin = STR_NONE};
+    if (!row) return ERR_OK;
+    if (row->origin.n >= LOG_ORIGIN_MAX) return err_raise(ERR_CORRUPT, "an origin is too long");
+    TRY(tree_of(log, row, &log->former));
+    memcpy(log->former_origin, row->origin.p, row->origin.n);
+    log->former.origin = (struct str){log->former_origin, row->origin.n};
+    return ERR_OK;
+}
+
+err_t log_load(struct log *log, const struct head *row, const struct head *former_row, bool deep,
+               struct arena *arena)
+{
+    struct checkpoint head, published, grown;
+    struct str note;
+
+    TRY(tree_of(log, row, &head));
+    TRY(log_follows(log, former_row));
     log->at_us = row->at_us;
+    log->base = row->base;
+    TRY(log_settle(log));
     TRY(staging_settle(log, &head, arena));
     TRY(log_published(log->dir, &log->key, arena, &note, &published));
-    const err_t err = heads_last(log->dir, arena, &grown);
+    const err_t err = heads_last(log->folder, arena, &grown);
     if (err == ERR_NOT_FOUND)
-        grown = (struct checkpoint){.root = hash_sha256(BYTES_NONE)};
+        grown = (struct checkpoint){.origin = head.origin, .root = hash_sha256(BYTES_NONE)};
     else if (err != ERR_OK)
         return err;
-    TRY(sides_compare(log, &head, &published, &grown));
+    TRY(sides_compare(log, &head, former_row && head.size == 0 ? &log->former : &head, &published,
+                      &grown));
     if (deep) TRY(tree_check(log, &head));
+    if (former_row && head.size > 0 && !log_is_linked(log, arena))
+        return err_raise(ERR_CORRUPT, "%s: its first entry does not name the last tree of " STR_FMT,
+                         log->dir, STR_ARG(log->former.origin));
+    return frontier_load(log, &head);
+}
+
+err_t log_load_closed(struct log *log, const struct head *row, struct arena *arena)
+{
+    struct checkpoint head, published;
+    struct str note;
+
+    TRY(tree_of(log, row, &head));
+    TRY(log_settle(log));
+    TRY(log_published(log->dir, &log->key, arena, &note, &published));
+    if (published.size != head.size || !same_tree(&published, &head))
+        return err_raise(ERR_CORRUPT,
+                         "%s: the checkpoint is of %" PRIu64 " entries where the database closed the "
+                         "shard with %" PRIu64 ": the files are older than the database, or changed",
+                         log->dir, published.size, head.size);
     return frontier_load(log, &head);
 }

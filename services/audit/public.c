@@ -1,5 +1,6 @@
-/* What anybody may read (checkpoint, tiles) and what an auditor may (entries, proofs). Files are
- * read as they lie; a name that tiles_parse() does not know opens nothing. */
+/* What anybody may read (checkpoints, tiles, which shards there are) and what an auditor may
+ * (entries, proofs). Files are read as they lie; a name that tiles_parse() does not know opens
+ * nothing. Without a shard's name the newest one is meant that has a checkpoint. */
 #include "services/audit/audit.h"
 
 #include "common/io/http.h"
@@ -7,6 +8,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 static const struct http_header fresh = {"Cache-Control", STR("no-cache")},
                                 for_ever = {"Cache-Control",
@@ -31,26 +33,80 @@ static bool org_default(struct uuid *ret)
     return logs == 1;
 }
 
-static err_t checkpoint_reply(struct act *act, struct uuid org)
+/* ---- which folder ---- */
+
+/* The published shards of an organisation, in their order; the names are in the arena. */
+static size_t shards_published(struct act *act, const char *folder, struct str ret[SHARDS_MAX])
 {
+    struct dirent **files;
+    const int count = scandir(folder, &files, NULL, alphasort);
     char dir[LOG_DIR_MAX];
+    size_t n = 0;
+
+    for (int i = 0; i < count; i++) {
+        const struct str name = str_of(files[i]->d_name);
+
+        log_dir(folder, name, dir);
+        if (n < SHARDS_MAX && shard_is_name(name) && store_exists(dir, "checkpoint"))
+            ret[n++] = arena_str(act->arena, name);
+        free(files[i]);
+    }
+    if (count >= 0) free(files);
+    return n;
+}
+
+static err_t dir_current(struct act *act, struct uuid org, char ret[LOG_DIR_MAX])
+{
+    struct str shards[SHARDS_MAX];
+    char folder[LOG_FOLDER_MAX];
+
+    log_folder_of(org, folder);
+    const size_t n = shards_published(act, folder, shards);
+    if (n == 0) return ERR_NOT_FOUND;
+    log_dir(folder, shards[n - 1], ret);
+    return ERR_OK;
+}
+
+static err_t dir_default(struct act *act, char ret[LOG_DIR_MAX])
+{
+    struct uuid org;
+
+    return org_default(&org) ? dir_current(act, org, ret) : ERR_NOT_FOUND;
+}
+
+/* Of a path with {shard}: its folder, and what follows `tile/`. */
+static err_t dir_named(struct act *act, char ret[LOG_DIR_MAX], struct str *ret_below)
+{
+    const struct str path = act->path_rest;
+    const char *const end = memchr(path.p, '/', path.n);
+    const struct str shard = {path.p, end ? (size_t)(end - path.p) : path.n};
+    char folder[LOG_FOLDER_MAX];
+
+    if (!shard_is_name(shard)) return ERR_NOT_FOUND;
+    log_folder_of(act->path_id, folder);
+    log_dir(folder, shard, ret);
+    *ret_below = (struct str){path.p + shard.n + 1, end ? path.n - shard.n - 1 : 0};
+    return ERR_OK;
+}
+
+/* ---- files ---- */
+
+static err_t checkpoint_reply(struct act *act, const char *dir)
+{
     struct bytes note;
 
-    log_dir_of(org, dir);
     TRY(store_read(dir, "checkpoint", act->arena, &note));
     return act_reply_raw(act, 200, "text/plain; charset=utf-8", note, &fresh, 1);
 }
 
 /* @path as in c2sp.org/tlog-tiles. */
-static err_t tile_reply(struct act *act, struct uuid org, struct str path, bool of_entries)
+static err_t tile_reply(struct act *act, const char *dir, struct str path, bool of_entries)
 {
-    char dir[LOG_DIR_MAX];
     struct tile tile;
     struct bytes bytes;
 
     if (!tiles_parse(path, &tile) || (tile.level == TILES_ENTRIES) != of_entries)
         return ERR_NOT_FOUND;
-    log_dir_of(org, dir);
     TRY(store_tile(dir, tile, act->arena, &bytes));
     return act_reply_raw(act, 200, "application/octet-stream", bytes, &for_ever, !of_entries);
 }
@@ -63,46 +119,134 @@ static struct str path_below(struct act *act, const char *folder)
 /* GET /v1/audit/{id}/checkpoint */
 err_t checkpoint_read(struct act *act)
 {
-    return checkpoint_reply(act, act->path_id);
+    char dir[LOG_DIR_MAX];
+
+    TRY(dir_current(act, act->path_id, dir));
+    return checkpoint_reply(act, dir);
 }
 
 /* GET /v1/audit/checkpoint */
 err_t checkpoint_read_default(struct act *act)
 {
-    struct uuid org;
+    char dir[LOG_DIR_MAX];
 
-    return org_default(&org) ? checkpoint_reply(act, org) : ERR_NOT_FOUND;
+    TRY(dir_default(act, dir));
+    return checkpoint_reply(act, dir);
+}
+
+/* GET /v1/audit/{id}/{shard}/checkpoint */
+err_t shard_checkpoint_read(struct act *act)
+{
+    char dir[LOG_DIR_MAX];
+    struct str below;
+
+    TRY(dir_named(act, dir, &below));
+    return checkpoint_reply(act, dir);
 }
 
 /* GET /v1/audit/{id}/tile/... */
 err_t tile_read(struct act *act)
 {
-    return tile_reply(act, act->path_id, path_below(act, "tile/"), false);
+    char dir[LOG_DIR_MAX];
+
+    TRY(dir_current(act, act->path_id, dir));
+    return tile_reply(act, dir, path_below(act, "tile/"), false);
 }
 
 /* GET /v1/audit/tile/... */
 err_t tile_read_default(struct act *act)
 {
-    struct uuid org;
+    char dir[LOG_DIR_MAX];
 
-    return org_default(&org) ? tile_reply(act, org, path_below(act, "tile/"), false)
-                             : ERR_NOT_FOUND;
+    TRY(dir_default(act, dir));
+    return tile_reply(act, dir, path_below(act, "tile/"), false);
+}
+
+/* GET /v1/audit/{id}/{shard}/tile/... */
+err_t shard_tile_read(struct act *act)
+{
+    char dir[LOG_DIR_MAX];
+    struct str below;
+
+    TRY(dir_named(act, dir, &below));
+    return tile_reply(act, dir, below, false);
 }
 
 /* GET /v1/audit/{id}/tile/entries/...: sealed, and still the own organisation's auditors' alone. */
 err_t entries_read(struct act *act)
 {
     TRY(act_allow_none(act));
-    if (!uuid_equal(act->path_id, act->org)) return ERR_NOT_FOUND;
-    return tile_reply(act, act->org, path_below(act, "tile/entries/"), true);
+    return uuid_equal(act->path_id, act->org) ? entries_read_default(act) : ERR_NOT_FOUND;
 }
 
 /* GET /v1/audit/tile/entries/... */
 err_t entries_read_default(struct act *act)
 {
+    char dir[LOG_DIR_MAX];
+
     TRY(act_allow_none(act));
-    return tile_reply(act, act->org, path_below(act, "tile/entries/"), true);
+    TRY(dir_current(act, act->org, dir));
+    return tile_reply(act, dir, path_below(act, "tile/entries/"), true);
 }
+
+/* GET /v1/audit/{id}/{shard}/tile/entries/... */
+err_t shard_entries_read(struct act *act)
+{
+    char dir[LOG_DIR_MAX];
+    struct str below;
+
+    TRY(act_allow_none(act));
+    if (!uuid_equal(act->path_id, act->org)) return ERR_NOT_FOUND;
+    TRY(dir_named(act, dir, &below));
+    return tile_reply(act, dir, below, true);
+}
+
+static struct str text_of_file(struct act *act, const char *dir, const char *name)
+{
+    struct bytes bytes;
+
+    if (store_read(dir, name, act->arena, &bytes) != ERR_OK) return STR_NONE;
+    return (struct str){(const char *)bytes.p, bytes.n};
+}
+
+static struct str line_of_file(struct act *act, const char *dir, const char *name)
+{
+    const struct str text = text_of_file(act, dir, name);
+    const char *const end = text.n ? memchr(text.p, '\n', text.n) : NULL;
+
+    return end ? (struct str){text.p, (size_t)(end - text.p)} : text;
+}
+
+/* GET /v1/audit/{id}/shards: under which names and keys the parts of a log are published. */
+err_t shards_list(struct act *act)
+{
+    struct published_shard *const rows =
+        ARENA_ARRAY(act->arena, struct published_shard, SHARDS_MAX);
+    struct str shards[SHARDS_MAX];
+    char folder[LOG_FOLDER_MAX], dir[LOG_DIR_MAX];
+
+    log_folder_of(act->path_id, folder);
+    const size_t n = shards_published(act, folder, shards);
+    if (n == 0) return ERR_NOT_FOUND;
+    for (size_t i = 0; i < n; i++) {
+        struct checkpoint tree = {.origin = STR_NONE};
+
+        log_dir(folder, shards[i], dir);
+        (void)!checkpoint_read_unsigned(text_of_file(act, dir, "checkpoint"), &tree);
+        rows[i] = (struct published_shard){
+            .shard = shards[i],
+            .origin = tree.origin,
+            .vkey = line_of_file(act, dir, "vkey"),
+            .path = arena_printf(act->arena, "/v1/audit/%s/" STR_FMT, UUID_ARG(act->path_id),
+                                 STR_ARG(shards[i])),
+            .size = (int64_t)tree.size,
+            .open = i == n - 1,
+        };
+    }
+    return act_reply_list(act, &published_shard_shape, rows, n, STR_NONE);
+}
+
+/* ---- proofs ---- */
 
 static struct str hashes_text(struct arena *arena, struct str text, const struct hash *hashes,
                               size_t n)
@@ -129,17 +273,15 @@ static struct str proof_text(struct arena *arena, uint64_t index, struct bytes e
                         STR_ARG(hashes_text(arena, head, hashes, n)), STR_ARG(note));
 }
 
-/* GET /v1/audit/{id}/consistency?old=: the published tree begins with that of @old entries. */
-err_t consistency_read(struct act *act)
+/* The published tree of @dir begins with that of @old entries. */
+static err_t consistency_reply(struct act *act, const char *dir)
 {
     const struct consistency_query *const in = act->in;
     struct hash hashes[MERKLE_PROOF_MAX];
     struct checkpoint now;
-    char dir[LOG_DIR_MAX];
     struct bytes note;
     size_t n = 0;
 
-    log_dir_of(act->path_id, dir);
     TRY(store_read(dir, "checkpoint", act->arena, &note));
     const struct str text = {(const char *)note.p, note.n};
     if (!checkpoint_read_unsigned(text, &now))
@@ -154,6 +296,25 @@ err_t consistency_read(struct act *act)
     return act_reply_raw(act, 200, "text/plain; charset=utf-8", str_bytes(all), &fresh, 1);
 }
 
+/* GET /v1/audit/{id}/consistency?old= */
+err_t consistency_read(struct act *act)
+{
+    char dir[LOG_DIR_MAX];
+
+    TRY(dir_current(act, act->path_id, dir));
+    return consistency_reply(act, dir);
+}
+
+/* GET /v1/audit/{id}/{shard}/consistency?old= */
+err_t shard_consistency_read(struct act *act)
+{
+    char dir[LOG_DIR_MAX];
+    struct str below;
+
+    TRY(dir_named(act, dir, &below));
+    return consistency_reply(act, dir);
+}
+
 /* GET /v1/audit/proof?event=: c2sp.org/tlog-proof, against the checkpoint that is published now. */
 err_t proof_read(struct act *act)
 {
@@ -161,28 +322,23 @@ err_t proof_read(struct act *act)
     struct hash hashes[MERKLE_PROOF_MAX];
     struct checkpoint checkpoint;
     struct found_leaf leaf;
-    struct head head;
-    char dir[LOG_DIR_MAX];
     struct bytes entry;
     struct str note;
-    bool known = false;
     size_t n = 0;
 
     TRY(act_allow_none(act));
     TRY(leaf_find(act, &(struct leaf_find){in->event}, &leaf));
-    TRY(head_find(act, &head, &known));
-    if (!known) return ERR_NOT_FOUND;
-    log_dir_of(act->org, dir);
-    const struct note_key key = log_key_of(arena_cstr(act->arena, head.origin));
-    TRY(log_published(dir, &key, act->arena, &note, &checkpoint));
-    if ((uint64_t)leaf.leaf_index >= checkpoint.size) return ERR_NOT_FOUND;
-
-    const struct merkle_tree tree = log_tree(dir, checkpoint.size);
-    TRY(merkle_inclusion(&tree, (uint64_t)leaf.leaf_index, hashes, &n));
-    act_resource(act, in->event, 1);
     __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
+    TRY(bundle_seek(act, &bundle, leaf.leaf_index));
+    const uint64_t index = (uint64_t)(leaf.leaf_index - bundle.base);
+    const struct note_key key = log_key_of(bundle.origin);
+    TRY(log_published(bundle.dir, &key, act->arena, &note, &checkpoint));
+    if (index >= checkpoint.size) return ERR_NOT_FOUND;
+
+    const struct merkle_tree tree = log_tree(bundle.dir, checkpoint.size);
+    TRY(merkle_inclusion(&tree, index, hashes, &n));
+    act_resource(act, in->event, 1);
     TRY(entry_of(act, &bundle, leaf.leaf_index, &entry));
-    const struct str text =
-        proof_text(act->arena, (uint64_t)leaf.leaf_index, entry, hashes, n, note);
+    const struct str text = proof_text(act->arena, index, entry, hashes, n, note);
     return act_reply_raw(act, 200, "text/plain; charset=utf-8", str_bytes(text), &fresh, 1);
 }

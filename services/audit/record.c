@@ -104,46 +104,22 @@ err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__Audi
     return ERR_OK;
 }
 
-err_t subject_of(struct act *act, struct uuid patient, struct bytes *ret)
-{
-    const struct key_name name = {.patient = leaf_producer_id(STR("audit")), .domain = "mac"};
-    struct hash *const hash = ARENA_NEW(act->arena, struct hash);
-    struct key key;
-
-    TRY(keys_to_seal(service_keys(), &name, &key));
-    const struct str about =
-        arena_printf(act->arena, "subject of %s in %s", UUID_ARG(patient), UUID_ARG(act->org));
-    *hash = hash_hmac(bytes_of(key.secret, sizeof key.secret), str_bytes(about));
-    *ret = bytes_of(hash->b, sizeof hash->b);
-    return ERR_OK;
-}
-
-/* Who the leaf is about. A leaf whose key is gone is still a leaf. */
-static err_t subject_read(struct act *act, const struct heard *heard, struct bytes *ret)
-{
-    const Telecura__V1__AuditPhi *body;
-    const err_t err = body_of(act, &heard->leaf, &body);
-
-    *ret = BYTES_NONE;
-    if (err != ERR_OK) return err == ERR_NOT_FOUND ? ERR_OK : err;
-    const struct uuid patient = pb_to_uuid(body->patient);
-    return uuid_is_nil(patient) ? ERR_OK : subject_of(act, patient, ret);
-}
-
+/* A leaf whose key is gone is still a leaf. */
 static err_t stage(struct act *act, const struct heard *heard)
 {
+    const Telecura__V1__AuditPhi *body;
     const struct bytes mac = bytes_of(heard->mac.b, HASH_BYTES);
-    struct entry_insert row = {
+    const struct entry_insert row = {
         .producer = heard->producer,
         .seq = heard->seq,
         .event_id = heard->event,
         .mac = arena_bytes(act->arena, mac),
         .leaf = heard->bytes,
     };
-    const err_t err = subject_read(act, heard, &row.subject);
+    const err_t err = body_of(act, &heard->leaf, &body);
 
     if (err == ERR_UNPROCESSABLE) return incident(act, heard, "bad_leaf", heard->seq);
-    if (err != ERR_OK) return err;
+    if (err != ERR_OK && err != ERR_NOT_FOUND) return err;
     const struct tail_set tail = {
         .producer = row.producer,
         .epoch = heard->epoch,
@@ -170,11 +146,10 @@ static err_t repeated(struct act *act, const struct heard *heard)
 
     bool same = bytes_equal(tail->known_mac, bytes_of(heard->mac.b, HASH_BYTES));
     if (tail->known_mac.n == 0 && tail->known_index >= 0) { /* a row that fsck has made again */
-        char dir[LOG_DIR_MAX];
+        __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
         struct bytes logged;
 
-        log_dir_of(act->org, dir);
-        TRY(log_leaf(dir, (uint64_t)tail->known_index, act->arena, &logged));
+        TRY(entry_of(act, &bundle, tail->known_index, &logged));
         same = bytes_equal(logged, heard->bytes);
     }
     if (!same || tail->reused)

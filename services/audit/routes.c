@@ -44,6 +44,19 @@ const struct route audit_routes[] = {
      .about = "A bundle of sealed entries of an organisation's log."},
     {GET, "/v1/audit/{id}/tile/*", PERMISSION_NONE, AUDIT_NONE, NULL, 2000, tile_read,
      .about = "A tile of hashes of an organisation's log."},
+
+    {GET, "/v1/audit/{id}/shards", PERMISSION_NONE, AUDIT_NONE, NULL, 2000, shards_list,
+     .reply = &published_shard_shape, .list = true,
+     .about = "The half-yearly shards of an organisation's log: name, verifying key, prefix."},
+    {GET, "/v1/audit/{id}/{shard}/consistency", PERMISSION_NONE, AUDIT_NONE,
+     &consistency_query_shape, 2000, shard_consistency_read,
+     .about = "The same of one shard."},
+    {GET, "/v1/audit/{id}/{shard}/checkpoint", PERMISSION_NONE, AUDIT_NONE, NULL, 2000,
+     shard_checkpoint_read, .about = "The signed checkpoint of one shard; if closed, its last."},
+    {GET, "/v1/audit/{id}/{shard}/tile/entries/*", READ_AUDIT, AUDIT_AUDIT_READ, NULL, 5000,
+     shard_entries_read, .about = "A bundle of sealed entries of one shard."},
+    {GET, "/v1/audit/{id}/{shard}/tile/*", PERMISSION_NONE, AUDIT_NONE, NULL, 2000,
+     shard_tile_read, .about = "A tile of hashes of one shard."},
     {0},
 };
 /* clang-format on */

@@ -5,6 +5,9 @@
  *   staged rows -> staging file, synced -> leaves get their places -> head moves, under a role of
  *               its own -> heads, tiles, checkpoint -> receipts
  *
+ * What comes first in a new half year ends the shard: in one transaction its row of heads.log is
+ * closed and that of the next begins. Its first append begins with a link to the one before.
+ *
  * Killed after any of these, the next holder of the lease loads the log and goes on from there:
  * log_load() knows whether the head moved, and a leaf without receipt stays a row until it has one.
  * A head that somebody else has moved, or time that goes back, ends the process: going on would
@@ -18,6 +21,7 @@
 #include "common/io/metrics.h"
 #include "common/io/sql.h"
 #include "services/audit/heads.h"
+#include "services/audit/shard.h"
 #include "services/audit/store.h"
 #include "services/audit/writer.h"
 
@@ -37,6 +41,7 @@
 static struct {
     struct log *logs; /* loaded since the lease was taken */
     int64_t epoch;    /* then */
+    bool checked;     /* every log was hashed again since then */
 } self;
 
 static struct metric leaves_logged = {.name = "audit_leaves_total", .labels = ""};
@@ -46,9 +51,9 @@ static const struct audit_settings *settings(void)
     return service_settings();
 }
 
-void log_dir_of(struct uuid org, char ret[LOG_DIR_MAX])
+void log_folder_of(struct uuid org, char ret[LOG_FOLDER_MAX])
 {
-    snprintf(ret, LOG_DIR_MAX, "%s/%s", settings()->log_dir, UUID_ARG(org));
+    snprintf(ret, LOG_FOLDER_MAX, "%s/%s", settings()->log_dir, UUID_ARG(org));
 }
 
 /* ---- the lease ---- */
@@ -63,46 +68,59 @@ static void logs_forget(void)
     }
 }
 
+static void log_forget(struct uuid org)
+{
+    for (struct log **at = &self.logs; *at; at = &(*at)->next) {
+        struct log *const log = *at;
+
+        if (!uuid_equal(log->org, org)) continue;
+        *at = log->next;
+        free(log);
+        return;
+    }
+}
+
 /* What was loaded under another lease is forgotten. */
 static err_t lease_keep(void)
 {
     const err_t err = writer_keep();
 
-    if (!writer.holds || writer.epoch != self.epoch) logs_forget();
+    if (!writer.holds || writer.epoch != self.epoch) {
+        logs_forget();
+        self.checked = false;
+    }
     self.epoch = writer.epoch;
     return err;
 }
 
 /* ---- loading ---- */
 
-/* A row for each leaf, or the tables are of an older backup than the heads. */
-static err_t rows_check(const struct log *log)
+static void alive(void)
 {
-    const int64_t size = (int64_t)log->frontier.size;
+    (void)!lease_keep(); /* lost, the next fence tells */
+}
+
+/* A row for each leaf that is no link, or the tables are of an older backup than the heads. */
+static err_t rows_check(const struct log *log, const struct shards *shards)
+{
+    const int64_t links = shards->former ? (int64_t)shards->closed_n - (shards->now.size == 0) : 0;
+    const int64_t rows = shards->now.base + shards->now.size - links;
     const struct tx_frame frame = writer_frame(log->org);
     struct tx *tx = tx_begin(writer.db, &frame);
     struct leaves_known known;
     const err_t err = tx_one(tx, &leaves_count_stmt, NULL, &known);
 
     tx_rollback(tx);
-    if (err != ERR_OK || known.count == size) return err;
+    if (err != ERR_OK || known.count == rows) return err;
     return err_raise(ERR_CORRUPT,
                      "%s: table entry has %lld leaves where the log has %lld: they are of different "
                      "backups; restore the database, or see what `audit fsck` says",
-                     log->dir, (long long)known.count, (long long)size);
-}
-
-static err_t vkey_publish(const struct log *log)
-{
-    const struct str vkey = note_vkey(writer.arena, &log->key);
-
-    return store_write(log->dir, "vkey",
-                       str_bytes(arena_printf(writer.arena, STR_FMT "\n", STR_ARG(vkey))));
+                     log->folder, (long long)known.count, (long long)rows);
 }
 
 static err_t trees_first(const struct log *log, struct head_rows *ret)
 {
-    const struct trees_signed ask = {.origin = str_of(log->origin)};
+    const struct trees_signed ask = {.origin = str_of(""), .size = 0};
     const struct tx_frame frame = writer_frame(log->org);
     struct tx *const tx = tx_begin(writer.db, &frame);
     struct rows rows = {NULL, 0};
@@ -120,11 +138,9 @@ static err_t heads_begin(const struct log *log, const struct head *head)
 {
     struct checkpoint published;
     struct head_rows trees;
-    char path[STORE_PATH_MAX];
     struct str note;
 
-    snprintf(path, sizeof path, "%s/" HEADS, log->dir);
-    if (head->size == 0 || access(path, F_OK) == 0 || errno != ENOENT) return ERR_OK;
+    if (head->size == 0 || store_exists(log->folder, HEADS)) return ERR_OK;
     TRY(trees_first(log, &trees));
     TRY(log_published(log->dir, &log->key, writer.arena, &note, &published));
     const struct bytes root = bytes_of(published.root.b, HASH_BYTES);
@@ -133,27 +149,60 @@ static err_t heads_begin(const struct log *log, const struct head *head)
         published.size != (uint64_t)head->size || !bytes_equal(root, head->root))
         return ERR_OK;
     log_line(LOG_INFO, "heads_begun", "%s/" HEADS ": begins with the tree of %lld entries",
-             log->dir, (long long)head->size);
-    return heads_add(log->dir, &published, writer.arena);
+             log->folder, (long long)head->size);
+    return heads_add(log->folder, &published, writer.arena);
+}
+
+static bool is_known(const struct shards *shards, struct str shard)
+{
+    bool known = str_equal(shard_of_origin(shards->now.origin), shard);
+
+    for (size_t i = 0; i < shards->closed_n && !known; i++)
+        known = str_equal(shard_of_origin(shards->closed[i].origin), shard);
+    return known;
+}
+
+/* The closed shards are as they were, and there is none that the database has forgotten. */
+static err_t closed_check(const struct log *log, const struct shards *shards)
+{
+    struct log closed = *log;
+    err_t err = ERR_OK;
+
+    for (size_t i = 0; i < shards->closed_n; i++) {
+        TRY(log_name(&closed, shards->closed[i].origin));
+        TRY(log_load_closed(&closed, &shards->closed[i], writer.arena));
+    }
+    DIR *const list = opendir(log->folder);
+    for (const struct dirent *file; list && err == ERR_OK && (file = readdir(list));) {
+        const struct str shard = str_of(file->d_name);
+
+        if (shard_is_name(shard) && !is_known(shards, shard))
+            err = err_raise(ERR_CORRUPT,
+                            "%s/" STR_FMT ": the database knows of no such shard: it is older than "
+                            "the log; restore a newer backup of it", log->folder, STR_ARG(shard));
+    }
+    if (list) closedir(list);
+    return err;
 }
 
 static err_t log_begin(struct log *log, bool deep)
 {
-    struct head head;
+    struct shards shards;
 
-    log_dir_of(log->org, log->dir);
-    TRY(writer_head_read(log->org, &head));
-    if (head.origin.n >= LOG_ORIGIN_MAX) return err_raise(ERR_CORRUPT, "an origin is too long");
-    memcpy(log->origin, head.origin.p, head.origin.n);
-    log->key = log_key_of(log->origin);
-    TRY(heads_begin(log, &head));
-    TRY(log_load(log, &head, deep, writer.arena));
-    if (deep) TRY(rows_check(log));
-    if (head.size > 0) return ERR_OK;
-    if (mkdir(log->dir, 0750) != 0 && errno != EEXIST)
-        return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", log->dir, strerror(errno));
-    TRY(vkey_publish(log));
-    const struct head_first first = {head.origin, head.root, head.at_us};
+    log_folder_of(log->org, log->folder);
+    log->alive = alive;
+    TRY(writer_shards_read(log->org, &shards));
+    const struct head *const head = &shards.now;
+    TRY(log_name(log, head->origin));
+    TRY(log_settle(log));
+    TRY(heads_begin(log, head));
+    TRY(log_load(log, head, shards.former, deep, writer.arena));
+    if (deep) TRY(closed_check(log, &shards));
+    if (deep) TRY(rows_check(log, &shards));
+    if (head->size > 0) return ERR_OK;
+    TRY(log_make(log, writer.arena));
+    if (shards.begun) return ERR_OK;
+    const struct head_first first = {head->origin, head->root, head->at_us};
     const err_t err = writer_head_write(log->org, &head_first_stmt, &first);
     return err == ERR_CONFLICT ? ERR_OK : err; /* it was there, empty */
 }
@@ -179,11 +228,41 @@ static err_t log_find(struct uuid org, bool deep, struct log **ret)
     return ERR_OK;
 }
 
+/* Every folder is a log that the database must know, and every head has a folder. Once a lease:
+ * whoever had it before may have been killed for what it had found. */
+static err_t logs_check(void)
+{
+    const struct tx_frame frame = writer_frame(UUID_NIL);
+    struct rows rows = {NULL, 0};
+    struct log *log;
+    struct uuid org;
+    err_t err = ERR_OK;
+
+    if (self.checked) return ERR_OK;
+    struct tx *tx = tx_begin(writer.db, &frame);
+    TRY(tx_many(tx, &heads_all_stmt, NULL, &rows));
+    tx_rollback(tx);
+    for (size_t i = 0; i < rows.n && err == ERR_OK; i++)
+        err = log_find(((const struct head *)rows.p)[i].org, true, &log);
+
+    DIR *const list = opendir(settings()->log_dir);
+    if (!list)
+        return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", settings()->log_dir,
+                         strerror(errno));
+    for (const struct dirent *file; err == ERR_OK && (file = readdir(list));) {
+        if (uuid_parse(str_of(file->d_name), &org)) err = log_find(org, true, &log);
+    }
+    closedir(list);
+    self.checked = err == ERR_OK;
+    return err;
+}
+
 /* ---- one step of one log ---- */
 
 struct step {
     struct log *log;
     const struct pending_leaf_rows *leaves;
+    bool links; /* a link goes before them */
     struct checkpoint next;
     int64_t at_us;
 };
@@ -201,7 +280,7 @@ static err_t step_place(struct act *act)
     }
     TRY(writer_fence(act_tx(act)));
     const struct leaves_place place = {
-        .first = (int64_t)step->log->frontier.size,
+        .first = step->log->base + (int64_t)step->log->frontier.size + step->links,
         .producers = {producers, n},
         .events = {events, n},
     };
@@ -248,8 +327,60 @@ static err_t pending_read(const struct log *log, struct pending_leaf_rows *ret)
     return err;
 }
 
+/* The shard's half year is over. */
+static bool is_over(const struct log *log)
+{
+    char due[LOG_ORIGIN_MAX];
+
+    log_origin(log->org, clock_now_us(), due);
+    return log->frontier.size > 0 && strcmp(due, log->origin) > 0;
+}
+
+/* The lease is held until the shard is closed, as in head_advance(). */
+static err_t shard_next(struct log *log)
+{
+    const struct hash none = hash_sha256(BYTES_NONE);
+    char origin[LOG_ORIGIN_MAX];
+    const struct tx_frame frame = writer_frame(log->org);
+    struct tx *const held = tx_begin(writer.db, &frame);
+    err_t err = writer_fence(held);
+
+    log_origin(log->org, clock_now_us(), origin);
+    const struct head_next next = {
+        .old_origin = str_of(log->origin),
+        .old_size = (int64_t)log->frontier.size,
+        .old_root = bytes_of(log->root.b, HASH_BYTES),
+        .origin = str_of(origin),
+        .root = bytes_of(none.b, HASH_BYTES),
+        .at_us = clock_real_us(),
+    };
+    if (err == ERR_OK) err = writer_head_write(log->org, &head_next_stmt, &next);
+    tx_rollback(held);
+    if (err == ERR_CONFLICT) die("somebody else has moved the log's head", log);
+    if (err != ERR_OK) return err;
+    log_line(LOG_INFO, "shard_begun", "%s: goes on as %s", log->dir, origin);
+    *log = (struct log){.org = log->org, .next = log->next};
+    return log_begin(log, false);
+}
+
+/* @step's rows, behind a link if they begin a shard that is not the first. */
+static err_t leaves_collect(struct step *step, struct pending_leaf_rows *rows,
+                            struct bytes leaves[LOG_BATCH_MAX])
+{
+    const struct log *const log = step->log;
+
+    step->links = log->frontier.size == 0 && log->former.origin.n > 0;
+    if (step->links) {
+        if (rows->n == LOG_BATCH_MAX) rows->n--;
+        TRY(log_link(log, step->at_us / MS_US, writer.arena, &leaves[0]));
+    }
+    for (size_t i = 0; i < rows->n; i++) leaves[step->links + i] = rows->p[i].leaf;
+    return ERR_OK;
+}
+
 static err_t step_append(struct log *log, size_t *ret_n)
 {
+    struct bytes *const leaves = ARENA_ARRAY(writer.arena, struct bytes, LOG_BATCH_MAX);
     struct pending_leaf_rows rows;
     struct step step = {.log = log, .leaves = &rows, .at_us = clock_real_us()};
 
@@ -259,9 +390,9 @@ static err_t step_append(struct log *log, size_t *ret_n)
     if (step.at_us < log->at_us - STEP_BACK_US)
         die("time has gone back since the last append: mend the clock (chronyc makestep)", log);
 
-    struct bytes *const leaves = ARENA_ARRAY(writer.arena, struct bytes, rows.n);
-    for (size_t i = 0; i < rows.n; i++) leaves[i] = rows.p[i].leaf;
-    TRY(log_stage(log, leaves, rows.n, writer.arena, &step.next));
+    if (is_over(log)) TRY(shard_next(log));
+    TRY(leaves_collect(&step, &rows, leaves));
+    TRY(log_stage(log, leaves, rows.n + step.links, writer.arena, &step.next));
     TRY(service_act(writer.db, log->org, AUDIT_NONE, step_place, &step));
     const err_t err = head_advance(&step);
     if (err == ERR_CONFLICT) die("somebody else has moved the log's head", log);
@@ -291,7 +422,7 @@ err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size
 static err_t receipts_give(struct act *act)
 {
     const struct log *const log = act->in;
-    const int64_t size = (int64_t)log->frontier.size;
+    const int64_t size = log->base + (int64_t)log->frontier.size;
     struct placed_leaf_rows rows;
 
     TRY(leaves_unreceipted(act, &(struct leaves_unreceipted){size}, &rows));
@@ -318,18 +449,24 @@ static err_t turn(bool *ret_more)
     const struct tx_frame frame = writer_frame(UUID_NIL);
     struct pending_log_rows logs;
     struct rows rows = {NULL, 0};
+    err_t worst = ERR_OK;
 
     TRY(lease_keep());
     if (!writer.holds) return ERR_OK;
+    TRY(logs_check());
     struct tx *tx = tx_begin(writer.db, &frame);
     const err_t err = tx_many(tx, &pending_logs_stmt, NULL, &rows);
     tx_rollback(tx);
     if (err != ERR_OK) return err;
     logs = (struct pending_log_rows){rows.p, rows.n};
-    struct uuid *const orgs = ARENA_ARRAY(writer.arena, struct uuid, logs.n);
-    for (size_t i = 0; i < logs.n; i++) orgs[i] = logs.p[i].org;
-    for (size_t i = 0; i < logs.n; i++) TRY(log_turn(orgs[i], ret_more));
-    return ERR_OK;
+    for (size_t i = 0; i < logs.n; i++) {
+        const err_t one = log_turn(logs.p[i].org, ret_more);
+
+        if (one == ERR_OK) continue;
+        if (worst != ERR_CORRUPT) worst = one;
+        log_forget(logs.p[i].org); /* whatever happened: the files and the head tell */
+    }
+    return worst;
 }
 
 /* A turn costs a dozen fsyncs, whether for one leaf or 256: what comes meanwhile waits. */
@@ -351,45 +488,15 @@ void sequencer_run(void)
         arena_reset(writer.arena);
         const err_t err = turn(&more);
         if (err == ERR_CORRUPT) _exit(EXIT_FORK); /* it has said what is damaged */
-        if (err != ERR_OK) logs_forget(); /* whatever happened: the files and the head tell */
-        if (!more || err != ERR_OK)
-            pause_until(began_us + (err == ERR_OK ? TURN_MS : RETRY_MS) * MS_US);
+        if (!more) pause_until(began_us + (err == ERR_OK ? TURN_MS : RETRY_MS) * MS_US);
     }
     logs_forget();
     writer_close();
-}
-
-/* ---- start ---- */
-
-/* Every folder is a log that the database must know, and every head has a folder. */
-static err_t logs_check(void)
-{
-    const struct tx_frame frame = writer_frame(UUID_NIL);
-    struct rows rows = {NULL, 0};
-    struct log *log;
-    struct uuid org;
-    err_t err = ERR_OK;
-
-    struct tx *tx = tx_begin(writer.db, &frame);
-    TRY(tx_many(tx, &heads_all_stmt, NULL, &rows));
-    tx_rollback(tx);
-    for (size_t i = 0; i < rows.n && err == ERR_OK; i++)
-        err = log_find(((const struct head *)rows.p)[i].org, true, &log);
-
-    DIR *const list = opendir(settings()->log_dir);
-    if (!list)
-        return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", settings()->log_dir,
-                         strerror(errno));
-    for (const struct dirent *file; err == ERR_OK && (file = readdir(list));) {
-        if (uuid_parse(str_of(file->d_name), &org)) err = log_find(org, true, &log);
-    }
-    closedir(list);
-    return err;
 }
 
 err_t sequencer_start(void)
 {
     TRY(writer_open());
     TRY(lease_keep());
-    return writer.holds ? logs_check() : ERR_OK; /* whoever holds it has checked */
+    return writer.holds ? logs_check() : ERR_OK; /* else with the lease, in turn() */
 }

@@ -17,6 +17,18 @@ const struct shape consistency_query_shape = {"AuditConsistencyQuery",
     {0},
 }};
 
+/* `path`: the C2SP prefix, below the gateway's address. */
+const struct shape published_shard_shape = {"AuditShard", sizeof(struct published_shard),
+    (const struct field[]){
+    {"shard", TEXT, IN(published_shard, shard), REQUIRED, 1, 8},
+    {"origin", TEXT, IN(published_shard, origin), REQUIRED, 1, 128},
+    {"vkey", TEXT, IN(published_shard, vkey), REQUIRED, 1, 255},
+    {"path", TEXT, IN(published_shard, path), REQUIRED, 1, 128},
+    {"size", INT, IN(published_shard, size), REQUIRED, 0, INT64_MAX},
+    {"open", BOOL, IN(published_shard, open), REQUIRED, 0, 0},
+    {0},
+}};
+
 static const char *const incident_states[] = {"open", "closed", NULL};
 
 const struct shape incidents_query_shape = {"AuditIncidentsQuery", sizeof(struct incidents_query),
@@ -90,6 +102,7 @@ const struct shape touched_shape = {"AuditTouchedPatient", sizeof(struct touched
 
 #define WHAT_HAPPENED \
     {"id", UUID, IN(audit_event, id), REQUIRED, 0, 0}, \
+    {"shard", TEXT, IN(audit_event, shard), REQUIRED, 0, 8}, \
     {"index", INT, IN(audit_event, index), REQUIRED, 0, INT64_MAX}, \
     {"act", UUID, IN(audit_event, act), 0, 0, 0}, \
     {"at", TIME, IN(audit_event, at_us), REQUIRED, 0, 0}, \

@@ -81,22 +81,21 @@ static err_t folder_sync(const char *path)
     return fd >= 0 && fsync(fd) == 0 ? ERR_OK : trouble("cannot sync", path);
 }
 
-/* Every folder above @path, below @dir; a new one is synced into its parent. */
+err_t store_folder(const char *dir)
+{
+    if (mkdir(dir, 0750) != 0)
+        return errno == EEXIST ? ERR_OK : trouble("cannot make", dir);
+    return folder_sync(path_of(dir, "..").text);
+}
+
+/* Every folder above @path, below @dir. */
 static err_t folders_make(const char *dir, struct path path)
 {
     char *at = path.text + strlen(dir);
 
     while ((at = strchr(at + 1, '/'))) {
         *at = '\0';
-        if (mkdir(path.text, 0750) == 0) {
-            char *parent_end = strrchr(path.text, '/');
-
-            *parent_end = '\0';
-            TRY(folder_sync(path.text));
-            *parent_end = '/';
-        } else if (errno != EEXIST) {
-            return trouble("cannot make", path.text);
-        }
+        TRY(store_folder(path.text));
         *at = '/';
     }
     return ERR_OK;
@@ -184,6 +183,24 @@ err_t store_remove(const char *dir, const char *name)
     const struct path path = path_of(dir, name);
 
     return unlink(path.text) == 0 || errno == ENOENT ? ERR_OK : trouble("cannot remove", path.text);
+}
+
+bool store_exists(const char *dir, const char *name)
+{
+    const struct path path = path_of(dir, name);
+
+    return access(path.text, F_OK) == 0;
+}
+
+err_t store_move(const char *dir, const char *name, const char *to)
+{
+    const struct path from = path_of(dir, name), new = path_of(to, name);
+
+    if (!store_exists(dir, name)) return ERR_OK;
+    TRY(folders_make(dir, new));
+    if (rename(from.text, new.text) != 0) return trouble("cannot move", from.text);
+    TRY(folder_sync(to));
+    return folder_sync(dir);
 }
 
 /* ---- tiles ---- */

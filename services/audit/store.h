@@ -21,6 +21,8 @@
 #define STORE_FILE_BYTES_MAX ((size_t)48 << 20)
 
 err_t store_read(const char *dir, const char *path, struct arena *arena, struct bytes *ret);
+/* Makes @dir, synced into the folder above it, which is there; again is fine. */
+err_t store_folder(const char *dir);
 /* Makes folders; file and folder are synced when it returns. */
 err_t store_write(const char *dir, const char *path, struct bytes from);
 /* Adds @line, which ends in a newline; file and folder are synced when it returns. A line that a
@@ -29,6 +31,9 @@ err_t store_append(const char *dir, const char *path, struct bytes line);
 /* The last lines of a file, all whole; as many as fit into 4 KiB. */
 err_t store_tail(const char *dir, const char *path, struct arena *arena, struct str *ret);
 err_t store_remove(const char *dir, const char *path); /* absent is fine */
+bool store_exists(const char *dir, const char *path);
+/* To the folder @to, which is made, under the same name; both are synced. Absent is fine. */
+err_t store_move(const char *dir, const char *path, const char *to);
 
 /* The tile at its width, or cut from a wider one. ERR_CORRUPT when it is too short. */
 err_t store_tile(const char *dir, struct tile tile, struct arena *arena, struct bytes *ret);

@@ -61,8 +61,14 @@ err_t index_row_of(struct act *act, const struct audit_event *event,
  * so, and the verifier finds it. */
 static err_t leaves_index(struct act *act, struct bundle *bundle, int64_t size, int64_t *next)
 {
-    const int64_t end = (*next / TILES_WIDTH + 1) * TILES_WIDTH;
-    const struct leaves_new which = {.next = *next, .size = end < size ? end : size};
+    TRY(bundle_seek(act, bundle, *next));
+    const int64_t ends[] = {*next + TILES_WIDTH - (*next - bundle->base) % TILES_WIDTH,
+                            bundle->end, size};
+    struct leaves_new which = {*next, ends[0]};
+
+    for (int i = 1; i < 3; i++) {
+        if (ends[i] < which.size) which.size = ends[i];
+    }
     struct new_leaf_rows rows;
     struct bytes last;
 

@@ -81,49 +81,59 @@ err_t writer_head_write(struct uuid org, const struct stmt *stmt, const void *ar
     return err;
 }
 
-static err_t head_fenced(struct tx *tx, struct head *ret, bool *ret_found)
+static err_t head_set_back_check(struct tx *tx, const struct head *now)
 {
     struct tree_signed last;
 
+    TRY(tx_one(tx, &head_signed_stmt, NULL, &last));
+    if (str_equal(last.origin, now->origin) && last.size == now->size) return ERR_OK;
+    return err_raise(ERR_CORRUPT,
+                     STR_FMT ": heads.log says %lld entries, heads.tree has signed %lld of " STR_FMT
+                             ": the head was set back; restore a newer backup",
+                     STR_ARG(now->origin), (long long)now->size, (long long)last.size,
+                     STR_ARG(last.origin));
+}
+
+static err_t shards_fenced(struct tx *tx, struct shards *ret)
+{
+    struct rows closed = {NULL, 0};
+
     TRY(writer_fence(tx));
-    TRY(tx_maybe(tx, &head_find_stmt, NULL, ret, ret_found));
-    if (*ret_found) {
-        TRY(tx_one(tx, &head_signed_stmt, &(struct head_signed){ret->origin}, &last));
-        if (last.size != ret->size)
-            return err_raise(ERR_CORRUPT,
-                             STR_FMT ": heads.log says %lld entries, heads.tree has signed %lld: "
-                                     "the head was set back; restore a newer backup",
-                             STR_ARG(ret->origin), (long long)ret->size, (long long)last.size);
-    }
-    const struct leaves_displace beyond = {*ret_found ? ret->size : 0};
+    TRY(tx_many(tx, &heads_closed_stmt, NULL, &closed));
+    TRY(tx_maybe(tx, &head_find_stmt, NULL, &ret->now, &ret->begun));
+    if (ret->begun) TRY(head_set_back_check(tx, &ret->now));
+    const struct leaves_displace beyond = {ret->begun ? ret->now.base + ret->now.size : 0};
     tx_queue(tx, &leaves_displace_stmt, &beyond);
-    return tx_flush(tx);
+    TRY(tx_flush(tx));
+    ret->closed = closed.p;
+    ret->closed_n = closed.n;
+    ret->former = closed.n ? &ret->closed[closed.n - 1] : NULL;
+    return ERR_OK;
 }
 
 /* Without a row, files that are there are a log that the database has forgotten: log_load() says
  * so. What was placed behind the head is placed anew. */
-err_t writer_head_read(struct uuid org, struct head *ret)
+err_t writer_shards_read(struct uuid org, struct shards *ret)
 {
     const struct tx_frame frame = writer_frame(org);
     struct tx *tx = tx_begin(writer.db, &frame);
-    bool found = false;
-    const err_t err = head_fenced(tx, ret, &found);
 
+    *ret = (struct shards){.now = {.org = org}};
+    const err_t err = shards_fenced(tx, ret);
     if (err != ERR_OK) {
         tx_rollback(tx);
         return err;
     }
     TRY(tx_commit(tx));
-    if (found) return ERR_OK;
+    if (ret->begun) return ERR_OK;
 
     struct hash *const none = ARENA_NEW(writer.arena, struct hash);
     char *const origin = arena_alloc(writer.arena, LOG_ORIGIN_MAX);
     *none = hash_sha256(BYTES_NONE);
-    log_origin(org, clock_real_us(), origin);
-    *ret = (struct head){.org = org,
-                         .origin = str_of(origin),
-                         .root = bytes_of(none->b, HASH_BYTES),
-                         .at_us = clock_real_us()};
+    log_origin(org, clock_now_us(), origin);
+    ret->now.origin = str_of(origin);
+    ret->now.root = bytes_of(none->b, HASH_BYTES);
+    ret->now.at_us = clock_real_us();
     return ERR_OK;
 }
 

@@ -25,8 +25,14 @@ err_t writer_keep(void);
 /* Until @tx ends nobody else can become the writer. */
 err_t writer_fence(struct tx *tx);
 struct tx_frame writer_frame(struct uuid org);
-/* The log that @org writes now; for none, an empty one of today's name. Places beyond its head are
- * taken back from their rows. */
-err_t writer_head_read(struct uuid org, struct head *ret);
-/* head_first or head_move, by the heads' own role, in a transaction of its own. */
+struct shards { /* in the writer's arena */
+    struct head now; /* the shard that is written; for none, an empty one of today's name */
+    bool begun;      /* now has a row */
+    const struct head *closed; /* in their order */
+    size_t closed_n;
+    const struct head *former; /* the last of them; or NULL */
+};
+/* The log of @org. Places beyond its head are taken back from their rows. */
+err_t writer_shards_read(struct uuid org, struct shards *ret);
+/* head_first, head_move or head_next, by the heads' own role, in a transaction of its own. */
 err_t writer_head_write(struct uuid org, const struct stmt *stmt, const void *args);

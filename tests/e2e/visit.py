@@ -120,7 +120,7 @@ class Visit:
 
     @property
     def vkey(self):
-        return (self.log / "vkey").read_text().strip()
+        return sorted(self.log.glob("*h[12]/vkey"))[-1].read_text().strip()
 
     def export_log(self, folder):
         """As `make audit-export` and `make audit-verify` do."""

@@ -6,7 +6,7 @@
 -- row placed_leaf (producer text, event_id uuid, seq int8, leaf_index int8)
 -- row incident_seen (times int8)
 -- row found_leaf (leaf_index int8)
--- row entry_row (producer text, seq int8, event_id uuid, subject bytea, leaf_index int8)
+-- row entry_row (producer text, seq int8, event_id uuid, leaf_index int8)
 
 -- tail_find  :one tail
 -- Where the producer stands, and what is known already under that number or that event. Before the
@@ -15,7 +15,7 @@ SELECT coalesce(p.epoch, 0) AS epoch, coalesce(p.seq, 0) AS seq,
        coalesce(p.mac, decode(repeat('00', 32), 'hex')) AS mac,
        coalesce(e.mac, '') AS known_mac, coalesce(e.leaf_index, -1) AS known_index,
        coalesce(e.leaf IS NULL AND e.leaf_index IS NOT NULL, false) AS receipted,
-       coalesce(h.size, 0) AS size,
+       coalesce(h.base + h.size, 0) AS size,
        EXISTS (SELECT FROM entry AS other WHERE other.org = :org AND other.producer = :producer
                AND other.event_id = :event_id::uuid AND other.seq <> :seq) AS reused
 FROM (SELECT 1) AS one
@@ -33,9 +33,8 @@ ON CONFLICT (org, name) DO UPDATE SET
 UPDATE producer SET told_seq = :seq::int8, told_at = :now WHERE org = :org AND name = :producer::text;
 
 -- entry_insert  :exec
-INSERT INTO entry (org, producer, seq, event_id, mac, subject, leaf)
-VALUES (:org, :producer::text, :seq::int8, :event_id::uuid, :mac::bytea, :subject?::bytea,
-        :leaf::bytea);
+INSERT INTO entry (org, producer, seq, event_id, mac, leaf)
+VALUES (:org, :producer::text, :seq::int8, :event_id::uuid, :mac::bytea, :leaf::bytea);
 
 -- incident_insert  :one incident_seen
 INSERT INTO incident AS i (org, id, producer, kind, epoch, seq, event_id, first_at, last_at)
@@ -86,13 +85,13 @@ WHERE org = :org AND event_id = :event_id::uuid AND leaf_index IS NOT NULL
 ORDER BY leaf_index LIMIT 1;
 
 -- entries_between  :many entry_row
-SELECT producer, seq, event_id, coalesce(subject, '') AS subject, leaf_index FROM entry
+SELECT producer, seq, event_id, leaf_index FROM entry
 WHERE org = :org AND leaf_index >= :first::int8 AND leaf_index < :end::int8 ORDER BY leaf_index;
 
 -- entry_restore  :exec
 -- A row as the log has it. Its MAC is not in the log: a repeated record is compared with the leaf.
-INSERT INTO entry (org, producer, seq, event_id, mac, subject, leaf_index)
-VALUES (:org, :producer::text, :seq::int8, :event_id::uuid, '', :subject?::bytea, :index::int8)
+INSERT INTO entry (org, producer, seq, event_id, mac, leaf_index)
+VALUES (:org, :producer::text, :seq::int8, :event_id::uuid, '', :index::int8)
 ON CONFLICT (org, leaf_index) DO UPDATE SET
     producer = excluded.producer, seq = excluded.seq, event_id = excluded.event_id,
-    mac = excluded.mac, subject = excluded.subject;
+    mac = excluded.mac;

@@ -1,7 +1,9 @@
 """A log of its own for each module here: they kill its writer and damage its files."""
+import calendar
 import os
 import shutil
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -24,7 +26,15 @@ class Log:
     def __init__(self, suite, org=ORG, **settings):
         self.suite, self.org = suite, org
         self.api = suite.service("audit", **settings)
-        self.folder = f"{suite.folder}/log/{org}"
+        self.home = f"{suite.folder}/log/{org}"
+
+    @property
+    def folder(self):
+        """Of the shard that is written now."""
+        return f"{self.home}/{self.shards()[-1]}"
+
+    def shards(self):
+        return sorted(name for name in os.listdir(self.home) if name.startswith("2"))
 
     def stage(self, count, more="n % 200"):
         """Leaves with so many bytes more than the fewest."""
@@ -35,32 +45,40 @@ class Log:
         self.api.wait_for("SELECT count(*) = 0 FROM entry WHERE leaf IS NOT NULL", seconds)
 
     def size(self):
+        """Of the shard that is written now."""
         with open(f"{self.folder}/checkpoint") as f:
             return int(f.read().split("\n")[1])
+
+    def turn(self, day):
+        """The services' clock goes to that day."""
+        self.suite.clock(calendar.timegm(time.strptime(day, "%Y-%m-%d")) - time.time())
 
     def vkey(self):
         with open(f"{self.folder}/vkey") as f:
             return f.read().strip()
 
-    def export(self):
+    def export(self, *which):
         folder = f"{self.suite.folder}/export-{uuid.uuid4()}"
-        done = run(f"{bin_folder()}/audit-export", self.folder, folder)
+        done = run(f"{bin_folder()}/audit-export", self.home, folder, *which)
         assert done.returncode == 0, done.stdout + done.stderr
         return folder
 
     def verified(self, go_reader):
-        """How many entries two programs find sound; every leaf is in the tree once."""
-        folder = self.export()
-        ours = run(f"{bin_folder()}/audit-verify", folder, "--vkey", self.vkey())
-        theirs = run(go_reader, folder, self.vkey())
+        """How many leaves two programs find sound, over all shards; every one is in the log once."""
+        folder = self.export("all")
+        folders = [f"{folder}/{shard}" for shard in self.shards()]
+        ours = run(f"{bin_folder()}/audit-verify", *folders, "--vkey", self.vkey())
+        theirs = run(go_reader, "--chain", *folders, self.vkey())
         assert (ours.returncode, theirs.returncode) == (0, 0), (ours.stdout, theirs.stdout)
         shutil.rmtree(folder)
         size = self.size()
-        assert ours.stdout.endswith(f", {size} entries\n") and theirs.stdout == f"sound: {size} entries\n"
+        assert ours.stdout.endswith(f", {size} entries\n") and theirs.stdout.endswith(f"sound: {size} entries\n")
+        entries = sum(int(line.split()[-2]) for line in ours.stdout.splitlines())
+        links = len(folders) - 1
         rows = f"FROM entry WHERE org = {quote(self.org)} AND leaf_index IS NOT NULL"
-        assert self.api.value(f"SELECT count(DISTINCT leaf_index) {rows}") == size
-        assert self.api.value(f"SELECT coalesce(max(leaf_index) + 1, 0) {rows}") == size
-        return size
+        assert self.api.value(f"SELECT count(DISTINCT leaf_index) {rows}") == entries - links
+        assert self.api.value(f"SELECT coalesce(max(leaf_index) + 1, 0) {rows}") == entries
+        return entries - links
 
     def fsck(self, *words):
         """(exit code, lines) of audit fsck; the service has been stopped."""
@@ -120,8 +138,8 @@ class Feed(Log):
         """Until all that was done is found: audit's own acts too."""
         self.receipted(seconds)
         self.api.wait_for("SELECT count(*) = 0 FROM audit_outbox", seconds)
-        self.api.wait_for("SELECT (SELECT count(*) FROM entry WHERE leaf_index IS NOT NULL) <= "
-                          "(SELECT coalesce(sum(next), 0) FROM event_index_end)", seconds)
+        self.api.wait_for("SELECT (SELECT sum(size) FROM (SELECT max(leaf_index) + 1 AS size FROM entry "
+                          "GROUP BY org) AS log) <= (SELECT coalesce(sum(next), 0) FROM event_index_end)", seconds)
 
     def incidents(self, kind):
         return self.api.rows(f"SELECT * FROM incident WHERE kind = {quote(kind)}")

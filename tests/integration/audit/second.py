@@ -1,7 +1,8 @@
 """A second implementation of the audit log, written from docs/reference/audit-log.md and the C2SP
 specifications alone: it shares no line with services/audit, and agrees with it only if both are right.
 
-    verify(folder, vkey)         the entries of an exported log, or Damaged says what is wrong
+    verify(folder, vkey)         the entries of an exported shard, or Damaged says what is wrong
+    verify_chain(folders, vkeys) those of shards that follow each other
     included(...) extends(...)   proofs, folded up
     parse_leaf(entry)            the fields of a leaf
 """
@@ -220,6 +221,16 @@ def verify(folder, vkey, strict=True):
     return entries
 
 
+def verify_chain(folders, vkeys, strict=True):
+    """The entries of each shard; each but the first begins with the last tree of the one before."""
+    shards = [verify(folder, vkey, strict) for folder, vkey in zip(folders, vkeys, strict=True)]
+    for number, (folder, vkey) in enumerate(zip(folders[:-1], vkeys)):
+        with open(f"{folder}/checkpoint", "rb") as f:
+            last = open_checkpoint(f.read(), vkey)
+        need(open_checkpoint(linked(shards[number + 1][0]), vkey) == last, "the link names another tree")
+    return shards
+
+
 # Leaves.
 
 def parse_leaf(entry):
@@ -254,3 +265,11 @@ def open_leaf(leaf, key):
         return AESGCM(subkey).decrypt(nonce[12:], sealed, leaf["aad"])
     except InvalidTag:
         raise Damaged("the leaf does not open") from None
+
+
+def linked(entry):
+    """The signed checkpoint in the first entry of a shard."""
+    leaf = parse_leaf(entry)
+    need((leaf["producer"], leaf["seq"], leaf["class"]) == ("audit", 0, 3), "not a link")
+    need(leaf["dek_id"] + leaf["commitment"] == bytes(48), "a link with a key")
+    return leaf["sealed"]

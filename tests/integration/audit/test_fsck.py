@@ -24,7 +24,7 @@ def log():
         made.stage(count)
         made.settle()
     made.api.stop()
-    shutil.copytree(made.folder, f"{suite.folder}/sound")
+    shutil.copytree(made.home, f"{suite.folder}/sound")
     yield made
     suite.close()
 
@@ -32,8 +32,8 @@ def log():
 @pytest.fixture(autouse=True)
 def sound(log):
     """Each test begins with the files as they were, and their tables."""
-    shutil.rmtree(log.folder)
-    shutil.copytree(f"{log.suite.folder}/sound", log.folder)
+    shutil.rmtree(log.home)
+    shutil.copytree(f"{log.suite.folder}/sound", log.home)
     assert log.fsck() == (0, [f"sound: 1 logs, {SIZE} entries"])
 
 
@@ -48,7 +48,7 @@ def contents(folder):
 
 def mended(log, go_reader):
     """Byte for byte what it was, and sound to others."""
-    assert contents(log.folder) == contents(f"{log.suite.folder}/sound")
+    assert contents(log.home) == contents(f"{log.suite.folder}/sound")
     assert log.verified(go_reader) == SIZE
     assert log.fsck()[0] == 0
 
@@ -80,7 +80,7 @@ def test_damage_is_named_and_mended_if_it_can_be(log, go_reader, path):
         code, said = log.fsck("--repair")
         if FILES[path] or what == "longer":
             assert code == 0 and f"{whole}: repaired: " in "\n".join(said), (what, said)
-            assert contents(log.folder) == contents(f"{log.suite.folder}/sound"), what
+            assert contents(log.home) == contents(f"{log.suite.folder}/sound"), what
         else:
             assert code == 1 and contents(log.folder) == before, (what, said)
             with open(whole, "wb") as f:
@@ -158,19 +158,19 @@ def test_what_is_strange_is_named_and_left(log, path, what):
 
 
 def lines_of(log):
-    with open(f"{log.folder}/heads") as f:
+    with open(f"{log.home}/heads") as f:
         return f.readlines()
 
 
 @pytest.mark.parametrize("kept", [0, 1])
 def test_lines_of_heads_that_were_cut_are_added(log, go_reader, kept):
     lines = lines_of(log)
-    with open(f"{log.folder}/heads", "w") as f:
+    with open(f"{log.home}/heads", "w") as f:
         f.writelines(lines[:kept])
     if not kept:
-        os.unlink(f"{log.folder}/heads")
+        os.unlink(f"{log.home}/heads")
     code, said = log.fsck()
-    assert code == 1 and f"{log.folder}/heads: has no line for the tree of 600 entries" in said
+    assert code == 1 and f"{log.home}/heads: has no line for the tree of 600 entries" in said
     assert log.fsck("--repair")[0] == 0
     mended(log, go_reader)
 
@@ -181,10 +181,10 @@ def test_a_changed_line_of_heads_is_named_and_left(log):
         changed = lines[:]
         middle = len(lines[at]) - 9 if at == 0 else 3
         changed[at] = lines[at][:middle] + ("A" if lines[at][middle] != "A" else "B") + lines[at][middle + 1:]
-        with open(f"{log.folder}/heads", "w") as f:
+        with open(f"{log.home}/heads", "w") as f:
             f.writelines(changed)
         code, said = log.fsck("--repair")
-        assert code == 1 and any(line.startswith(f"{log.folder}/heads: line {at + 1}") and what in line
+        assert code == 1 and any(line.startswith(f"{log.home}/heads: line {at + 1}") and what in line
                                  for line in said), said
         assert lines_of(log)[:len(lines)] == changed
 
@@ -199,8 +199,8 @@ def test_a_database_of_an_older_day_is_named(log):
     assert any("of a tree that the database never signed" in line for line in said)
     log.api.execute("TRUNCATE heads.log, heads.tree; INSERT INTO heads.log SELECT * FROM kept; "
                     "INSERT INTO heads.tree SELECT * FROM kept_tree; DROP TABLE kept, kept_tree")
-    shutil.rmtree(log.folder)
-    shutil.copytree(f"{log.suite.folder}/sound", log.folder)
+    shutil.rmtree(log.home)
+    shutil.copytree(f"{log.suite.folder}/sound", log.home)
     assert log.fsck()[0] == 0
 
 

@@ -29,7 +29,7 @@ class Kept:
                 log.api.start()
 
     def keep(self, when):
-        shutil.copytree(self.log.folder, f"{self.log.suite.folder}/{when}")
+        shutil.copytree(self.log.home, f"{self.log.suite.folder}/{when}")
         self.log.api.execute(f"""
             CREATE SCHEMA {when};
             CREATE TABLE {when}.entry AS SELECT * FROM entry;
@@ -42,9 +42,9 @@ class Kept:
             kept = f"{places[where]}.{table.split('.')[-1]}"
             self.log.api.execute(f"TRUNCATE {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE "
                                  f"SELECT * FROM {kept}")
-        shutil.rmtree(self.log.folder)
-        shutil.copytree(f"{self.log.suite.folder}/{places['folder']}", self.log.folder)
-        shutil.copy(f"{self.log.suite.folder}/{places['heads']}/heads", f"{self.log.folder}/heads")
+        shutil.rmtree(self.log.home)
+        shutil.copytree(f"{self.log.suite.folder}/{places['folder']}", self.log.home)
+        shutil.copy(f"{self.log.suite.folder}/{places['heads']}/heads", f"{self.log.home}/heads")
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_a_log_that_the_database_has_forgotten_is_refused(kept):
 
 def test_a_line_of_heads_that_was_cut_short_is_written_again(kept):
     kept.restore(**dict.fromkeys(PLACES, "new"))
-    path = f"{kept.log.folder}/heads"
+    path = f"{kept.log.home}/heads"
     with open(path) as f:
         lines = f.readlines()
     os.truncate(path, os.path.getsize(path) - len(lines[-1]) // 2)
@@ -145,7 +145,7 @@ def test_a_line_of_heads_that_was_cut_short_is_written_again(kept):
 
 def test_a_log_older_than_heads_goes_on(kept):
     """As migration 0102 finds it: no file, and one tree of it in the schema, its head."""
-    heads, log = f"{kept.log.folder}/heads", kept.log
+    heads, log = f"{kept.log.home}/heads", kept.log
 
     def without_file(trees):
         kept.restore(**dict.fromkeys(PLACES, "new"))
@@ -158,7 +158,7 @@ def test_a_log_older_than_heads_goes_on(kept):
     open(heads, "w").close()
     assert "the file heads was cut" in log.refuses_to_start()
     without_file("size = 250")
-    shutil.copy(f"{log.suite.folder}/old/checkpoint", f"{log.folder}/checkpoint")
+    shutil.copy(f"{log.suite.folder}/old/{log.shards()[-1]}/checkpoint", f"{log.folder}/checkpoint")
     assert "the files are older than the database" in log.refuses_to_start() and not os.path.exists(heads)
     without_file("size = 250")
     log.release_lease()

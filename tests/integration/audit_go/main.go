@@ -3,6 +3,7 @@
 // golang.org/x/mod/sumdb/{note,tlog}, and that each older size is a beginning of the tree.
 //
 //	audit_go DIR VKEY
+//	audit_go --chain DIR... VKEY  shards that follow each other (chain.go)
 //	audit_go --proof FILE VKEY    one entry (proof.go)
 package main
 
@@ -136,12 +137,14 @@ func main() {
 		var tree tlog.Tree
 		tree, err = verify(os.Args[1], os.Args[2])
 		said = fmt.Sprintf("sound: %d entries", tree.N)
+	case len(os.Args) > 3 && os.Args[1] == "--chain":
+		said, err = chained(os.Args[2:len(os.Args)-1], os.Args[len(os.Args)-1])
 	case len(os.Args) == 4 && os.Args[1] == "--proof":
 		var index int64
 		index, err = proved(os.Args[2], os.Args[3])
 		said = fmt.Sprintf("proved: entry %d", index)
 	default:
-		fmt.Fprintln(os.Stderr, "usage: audit_go DIR VKEY\n       audit_go --proof FILE VKEY")
+		fmt.Fprintln(os.Stderr, "usage: audit_go DIR VKEY\n       audit_go --chain DIR... VKEY\n       audit_go --proof FILE VKEY")
 		os.Exit(2)
 	}
 	if err != nil {

@@ -1,0 +1,2 @@
+-- Searches ask event_index.
+ALTER TABLE entry DROP COLUMN subject;
