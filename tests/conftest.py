@@ -6,7 +6,12 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "harness"))
 
+import cases  # noqa: E402
 import telecura  # noqa: E402
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(cases.Cases())
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +27,10 @@ def real_time(request):
     yield
     if "suite" in request.fixturenames:
         request.getfixturevalue("suite").clock(0)
+
+
+@pytest.fixture(autouse=True)
+def unharmed():
+    """No test may make a service crash, or a sanitizer speak."""
+    yield
+    assert [harm for suite in telecura.Suite.running for harm in suite.harm()] == []

@@ -275,6 +275,7 @@ static const struct {
     {"content-type", NULL},
     {"idempotency-key", NULL},
     {"if-match", NULL},
+    {"origin", NULL},
     {"telecura-org", NULL},
     {"telecura-role", NULL},
 };

@@ -52,7 +52,7 @@ class Idp:
     """Signs ES256 access tokens; its JWKS is the file that services read."""
 
     def __init__(self, jwks_file, kid="test-1"):
-        self.kid, self.key = kid, ec.generate_private_key(ec.SECP256R1())
+        self.kid, self.file, self.key = kid, jwks_file, ec.generate_private_key(ec.SECP256R1())
         point = self.key.public_key().public_numbers()
         jwk = {"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": kid,
                "x": base64url(point.x.to_bytes(32, "big")), "y": base64url(point.y.to_bytes(32, "big"))}

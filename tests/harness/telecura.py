@@ -20,6 +20,7 @@ import http.client
 import json
 import mmap
 import os
+import re
 import shutil
 import signal
 import socket
@@ -53,6 +54,7 @@ OWN_SETTINGS = {
     "fhir": {"patients": "127.0.0.1:9", "appointments": "127.0.0.1:9", "audit": "127.0.0.1:9",
              "base": "https://fhir.example/fhir/R4"},
 }
+SANITIZER = re.compile(rb"(ERROR|WARNING): \w+Sanitizer|runtime error: |DEADLYSIGNAL")
 WITHOUT_KEYS = ("keyd",)       # asks no keyd
 WITHOUT_PEOPLE = ("keyd", "fhir")
 
@@ -161,7 +163,7 @@ class Client:
 
 class Service(Client):
     def __init__(self, suite, name, settings, label=None):
-        self.suite, self.name, self.process = suite, name, None
+        self.suite, self.name, self.process, self.read_bytes = suite, name, None, 0
         self.binary = f"{bin_folder()}/{name}"
         self.config = f"{suite.folder}/{label or name}.conf"
         self.log = f"{suite.folder}/{label or name}.log"
@@ -225,6 +227,16 @@ class Service(Client):
         self.process.wait()
         self.process = None
 
+    def harm(self):
+        """What sanitizers have said since this was asked last, and the signal that ended it."""
+        with open(self.log, "rb") as f:
+            f.seek(self.read_bytes)
+            text = f.read()
+        self.read_bytes += len(text)
+        found = [line.decode(errors="replace") for line in text.splitlines() if SANITIZER.search(line)]
+        code = self.process.poll() if self.process else None
+        return found + ([f"{self.name} was ended by signal {-code}"] if code and code < 0 else [])
+
     def tail(self, lines=40):
         with open(self.log, errors="replace") as f:
             return "".join(f.readlines()[-lines:])
@@ -249,6 +261,8 @@ class Service(Client):
 
 
 class Suite:
+    running = []
+
     def __init__(self, fsync=False, **postgres_settings):
         # Short, since a Unix socket's path has 107 bytes; open, since postgres is another user.
         self.folder = tempfile.mkdtemp(prefix="tc-", dir="/tmp")
@@ -266,8 +280,10 @@ class Suite:
         self.secret("kek.passphrase", "correct horse")
         self.postgres.create()
         self.postgres.start()
+        Suite.running.append(self)
 
     def close(self):
+        Suite.running.remove(self)
         failures = []
         for service in reversed([*self.services.values(), *self.replicas]):
             code = service.stop()
@@ -277,6 +293,10 @@ class Suite:
         if failures:
             raise AssertionError(f"state kept in {self.folder}\n" + "\n".join(failures))
         shutil.rmtree(self.folder)
+
+    def harm(self):
+        started = [one for one in [*self.services.values(), *self.replicas] if os.path.exists(one.log)]
+        return [harm for service in started for harm in service.harm()]
 
     def secret(self, name, text):
         """A file whose first line is @text; settings name such files, never what they hold."""

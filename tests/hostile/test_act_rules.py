@@ -6,7 +6,6 @@ import uuid
 import pytest
 
 from telecura import rfc3339
-from visits import Grants
 from ws import connect
 
 CODED = {"text": "Penicillin", "system": "http://snomed.info/sct", "code": "764146007"}
@@ -28,6 +27,7 @@ def registered(patients, desk):
 
 # An Idempotency-Key names one request: of one actor, to one path, with one body.
 
+@pytest.mark.family(22)
 def test_a_key_does_not_answer_for_another_patient(suite, patients):
     desk, nurse, key = suite.person("front_desk"), suite.person("nurse"), str(uuid.uuid4())
     one, other = registered(patients, desk), registered(patients, desk)
@@ -42,6 +42,7 @@ def test_a_key_does_not_answer_for_another_patient(suite, patients):
     assert again.headers["idempotency-replayed"] == "true"
 
 
+@pytest.mark.family(22)
 def test_a_replay_is_a_read_of_today(suite, patients):
     """By who may read now, and on record; a key is no pass for what was lost meanwhile."""
     desk, key = suite.person("front_desk"), str(uuid.uuid4())
@@ -56,6 +57,7 @@ def test_a_replay_is_a_read_of_today(suite, patients):
     assert (last["outcome"], last["error"]) == ("refused", "not_found")
 
 
+@pytest.mark.family(22)
 def test_a_step_of_access_that_is_done_answers_its_key_again(suite, patients):
     """To who did it; and a key is no pass to what another did."""
     access, desk, admin = suite.service("access"), suite.person("front_desk"), suite.person("admin")
@@ -77,6 +79,7 @@ def test_a_step_of_access_that_is_done_answers_its_key_again(suite, patients):
 
 # A guard that waits in the queue has the first word.
 
+@pytest.mark.family(4)
 def test_a_refusal_behind_a_guard_does_not_hide_its_no(suite, patients):
     access = suite.service("access")
     mallory, victim = suite.patient(), suite.patient()
@@ -89,6 +92,7 @@ def test_a_refusal_behind_a_guard_does_not_hide_its_no(suite, patients):
         assert (reply.status, reply.code) == (404, "not_found")
 
 
+@pytest.mark.family(22)
 def test_no_key_is_made_for_whom_nobody_may_touch(suite, patients):
     """Else anyone who may book could fill keyd with keys of patients who are not there."""
     appointments, keyd = suite.service("appointments"), suite.service("keyd")
@@ -103,6 +107,7 @@ def test_no_key_is_made_for_whom_nobody_may_touch(suite, patients):
 
 # A blob stands for one version of its row.
 
+@pytest.mark.family(23)
 def test_yesterdays_blob_does_not_pass_for_todays(suite, patients):
     desk, nurse = suite.person("front_desk"), suite.person("nurse")
     patient = registered(patients, desk)
@@ -121,8 +126,8 @@ def test_yesterdays_blob_does_not_pass_for_todays(suite, patients):
 
 # One connect a connection.
 
-def test_a_second_connect_behind_the_first_is_refused(suite):
-    grants = Grants(suite)
+@pytest.mark.family(9)
+def test_a_second_connect_behind_the_first_is_refused(suite, grants):
     messaging = suite.service("messaging", access_public=grants.public_file)
     visit = grants.visit()
     who = visit.patient
@@ -134,6 +139,7 @@ def test_a_second_connect_behind_the_first_is_refused(suite):
 
 # A page that has a next one says so, or fails.
 
+@pytest.mark.family(23)
 def test_a_lost_cursor_is_no_last_page(suite, patients):
     """Without its MAC key a service cannot make a cursor; a list that just ended would hide rows."""
     desk, nurse = suite.person("front_desk"), suite.person("nurse")

@@ -101,6 +101,7 @@ def asked(suite, name, method, path, who, search):
     return service.post(path, search, who=who) if method == "POST" else service.get(path, who=who)
 
 
+@pytest.mark.family(4)
 @pytest.mark.parametrize("name,method,path,role", LISTS, ids=[f"{row[1]} {row[2]}" for row in LISTS])
 def test_a_list_that_would_show_somebody_else_shows_nobody(ward, victim, name, method, path, role):
     patient, search, doctor = victim
@@ -122,6 +123,7 @@ def test_a_list_that_would_show_somebody_else_shows_nobody(ward, victim, name, m
     assert asked(ward, name, method, path, mallory, search).status == 200, "once the view is right"
 
 
+@pytest.mark.family(4)
 def test_each_row_of_a_list_names_its_own_relation(ward, victim):
     access, doctor, nurse = ward.service("access"), ward.person("clinician"), ward.person("nurse")
     known = {ward.patient().patient: kind for kind in ("covering", "care_team", "treating")}
@@ -136,6 +138,7 @@ def test_each_row_of_a_list_names_its_own_relation(ward, victim):
     assert {named[patient] for patient in known} == {"self"}, "a nurse sees whom the organisation has"
 
 
+@pytest.mark.family(4)
 def test_a_page_of_many_is_asked_in_one_flush(ward):
     """The second question travels with COMMIT."""
     access, doctor = ward.service("access"), ward.person("clinician")
@@ -161,6 +164,7 @@ def paged(ward):
     return doctor, who.patient
 
 
+@pytest.mark.family(4)
 @pytest.mark.parametrize("more,status", [
     ("&limit=1", 200), ("&limit=2", 200),                       # how long a page is may change
     ("&patient_id={patient}", 400), ("&person_id={doctor}", 400),
@@ -176,6 +180,7 @@ def test_a_cursor_is_bound_to_its_filters(ward, paged, more, status):
         assert reply.code == "bad_query"
 
 
+@pytest.mark.family(4)
 def test_a_cursor_of_filters_serves_these_and_not_none(ward, paged):
     (doctor, patient), access = paged, ward.service("access")
     path = f"/v1/relations?person_id={doctor.id}&limit=1"
@@ -184,6 +189,7 @@ def test_a_cursor_of_filters_serves_these_and_not_none(ward, paged):
     assert access.get(f"/v1/relations?limit=1&cursor={first['next_cursor']}", who=doctor).status == 400
 
 
+@pytest.mark.family(4)
 def test_a_cursor_of_one_patients_chart_opens_no_others(ward):
     """The path is part of what was asked."""
     patients, nurse, coded = ward.service("patients"), ward.person("nurse"), {"text": "Latex"}

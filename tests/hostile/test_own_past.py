@@ -28,6 +28,7 @@ ONE = {
 }
 
 
+@pytest.mark.family(24)
 @pytest.mark.parametrize("name", SERVICES)
 def test_what_was_done_stays_done(suite, name):
     service = suite.service(name)

@@ -27,6 +27,7 @@ def locked(suite):
         thread.join()
 
 
+@pytest.mark.family(10)
 def test_a_deadline_counts_from_the_asking(suite, locked):
     """One worker, and what it asks for does not come: who stands behind it in the queue is answered at
     the end of their own two seconds, not of everybody's before them."""
@@ -48,6 +49,7 @@ def test_a_deadline_counts_from_the_asking(suite, locked):
     one.stop()
 
 
+@pytest.mark.family(10)
 def test_a_timers_list_takes_turns(suite):
     """A hundred visits that nobody came to, and one worker: who asks meanwhile is not behind them all."""
     suite.service("appointments")

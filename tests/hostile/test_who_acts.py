@@ -5,17 +5,17 @@ import uuid
 import pytest
 
 from telecura import ORG, OTHER_ORG, Person
-from visits import Grants, patiently
+from visits import patiently
 from ws import Refused, connect
 
 CODED = {"text": "Penicillin", "system": "http://snomed.info/sct", "code": "764146007"}
 
 
 @pytest.fixture(scope="module")
-def patients(suite):
+def patients(suite, grants):
     for name in ("access", "fhir", "messaging", "appointments"):
         if name == "messaging":
-            suite.service(name, access_public=Grants(suite).public_file)
+            suite.service(name, access_public=grants.public_file)
         elif name != "fhir":
             suite.service(name)
     return suite.service("patients")
@@ -42,6 +42,7 @@ def nurse(suite, patients):
     return who
 
 
+@pytest.mark.family(3)
 def test_two_roles_in_one_organisation_act_in_one_at_a_time(suite, nurse):
     access, stranger, own = suite.service("access"), suite.patient().patient, nurse.as_patient.patient
 
@@ -57,6 +58,7 @@ def test_two_roles_in_one_organisation_act_in_one_at_a_time(suite, nurse):
         ("patient", own, "self"), ("patient", None, None)]
 
 
+@pytest.mark.family(3)
 def test_a_role_reaches_nothing_of_the_other(suite, patients, nurse):
     """The patient that a nurse is writes in no chart, and the nurse is nobody's own."""
     suite.service("appointments")
@@ -69,6 +71,7 @@ def test_a_role_reaches_nothing_of_the_other(suite, patients, nurse):
     assert relations == {"patient": "self", "nurse": "self"}
 
 
+@pytest.mark.family(3)
 @pytest.mark.parametrize("role,org,status", [
     (None, None, 403),              # which?
     ("clinician", None, 403),       # what one is not
@@ -89,11 +92,13 @@ def test_a_choice_is_refused_and_on_record(suite, patients, nurse, role, org, st
     assert (row["org"], row["error"], row["resource_id"]) == (ORG, reply.code, nurse.as_patient.patient)
 
 
+@pytest.mark.family(3)
 def test_a_header_that_is_there_twice_is_refused(patients, nurse):
     reply = patients.get("/v1/patients", who=nurse, headers={"Telecura-Role": "nurse", "telecura-role": "patient"})
     assert reply.status == 400
 
 
+@pytest.mark.family(3)
 def test_a_cached_choice_serves_no_other(suite, patients, nurse):
     """The role is part of what a token is remembered by."""
     path = f"/v1/patients/{nurse.as_patient.patient}/allergies"
@@ -103,21 +108,24 @@ def test_a_cached_choice_serves_no_other(suite, patients, nurse):
         assert patients.post(path, CODED, who=nurse).status == 403
 
 
-def test_a_grant_names_the_role_that_a_socket_acts_in(suite, patients):
-    messaging, grants = suite.service("messaging"), Grants(suite)
+@pytest.mark.family(3)
+def test_a_grant_names_the_role_that_a_socket_acts_in(suite, grants, patients):
+    messaging = suite.service("messaging")
     visit = grants.visit()
-    also(suite, visit.patient, "nurse")
+    nurse = also(suite, visit.patient, "nurse")
     with connect(messaging, "/v1/stream") as ws:
         with pytest.raises(Refused) as refused:
             ws.ask("connect", token=visit.patient.token, grant=visit.grant(visit.patient))
         assert refused.value.code == "forbidden"
-    (row,) = [row for row in suite.audit("messaging", outcome="refused") if row["action"] == "channel.open"]
+    (row,) = [row for row in suite.audit("messaging", outcome="refused", action="channel.open")
+              if row["actor"] in (visit.patient.id, nurse.id)]
     assert row["error"] == "forbidden" and row["org"] == ORG
     with connect(messaging, "/v1/stream") as ws:
         patiently(lambda: ws.ask("connect", token=visit.patient.token,
                                  grant=visit.grant(visit.patient, **{"as": "patient"})))
 
 
+@pytest.mark.family(3)
 def test_access_binds_a_second_role_and_lists_both(suite, patients):
     access, admin = suite.service("access"), suite.person("admin")
     who = suite.person("guest")
@@ -150,6 +158,7 @@ BEFORE = {
 }
 
 
+@pytest.mark.family(3)
 @pytest.mark.parametrize("why", BEFORE)
 def test_what_a_member_is_refused_stands_on_record(suite, patients, why):
     nurse, record = suite.person("nurse"), str(uuid.uuid4())
@@ -162,6 +171,7 @@ def test_what_a_member_is_refused_stands_on_record(suite, patients, why):
                                                                  reply.json["request_id"])
 
 
+@pytest.mark.family(3)
 def test_a_query_and_a_missing_key_too(suite, patients):
     nurse, patient = suite.person("nurse"), str(uuid.uuid4())
     assert patients.get(f"/v1/patients/{patient}/allergies?limit=x", who=nurse).code == "bad_query"
@@ -171,6 +181,7 @@ def test_a_query_and_a_missing_key_too(suite, patients):
     assert [row["error"] for row in rows] == ["bad_query", "idempotency_key_missing"]
 
 
+@pytest.mark.family(3)
 def test_a_bad_body_is_no_replay_of_a_good_one(suite, patients):
     """A key of something that was done opens nothing for what was never asked."""
     desk, key = suite.person("front_desk"), str(uuid.uuid4())
@@ -179,6 +190,7 @@ def test_a_bad_body_is_no_replay_of_a_good_one(suite, patients):
     assert patients.post("/v1/patients", {**body, "x": 1}, who=desk, key=key).code == "bad_body"
 
 
+@pytest.mark.family(3)
 def test_strangers_leave_no_rows(suite, patients):
     count = "SELECT count(*) FROM audit_outbox"
     before = patients.value(count)

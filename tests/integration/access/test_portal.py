@@ -17,6 +17,7 @@ def test_the_portal_is_served_with_headers_that_bind_the_browser(access):
     assert access.get("/index.html").body == page.body
 
 
+@pytest.mark.family(25)
 @pytest.mark.parametrize("path", [
     "/.secret.html", "/app/.secret.html", "/notes.md", "/app", "/app/", "/nothing.html", "/app//main.js",
     "/../portal/index.html", "/app/../index.html", "/%2e%2e/index.html", "/..%2findex.html",
@@ -26,6 +27,7 @@ def test_nothing_leads_outside(access, path):
     assert access.get(path).status in (400, 404)
 
 
+@pytest.mark.family(25)
 def test_a_link_that_leads_outside_is_not_followed(suite, access):
     os.symlink("/etc/hostname", f"{suite.folder}/portal/host.txt")
     assert access.get("/host.txt").status == 404

@@ -38,6 +38,7 @@ def test_a_patient_finds_a_time_and_books_it(clinic, suite):
     assert row["relation"] == "self" and row["consent"]
 
 
+@pytest.mark.family(22)
 def test_s15_two_hundred_want_one_slot(clinic, suite):
     doctor, patients = clinic.clinician(), suite.patients(200, consent=True)
     everybody = threading.Barrier(len(patients))
@@ -71,6 +72,7 @@ def test_s14_no_overlap_in_any_five_minutes(clinic, suite):
                 assert clinic.step(reply.json, "cancel", other).status == 200
 
 
+@pytest.mark.family(22)
 def test_s15_a_patient_is_in_one_place_at_a_time(clinic, suite):
     ada = suite.patient(consent=True)
     clinic.booked(ada, clinic.clinician(), clinic.morning)
@@ -78,6 +80,7 @@ def test_s15_a_patient_is_in_one_place_at_a_time(clinic, suite):
     assert (reply.status, reply.code) == (409, "slot_taken")
 
 
+@pytest.mark.family(22)
 def test_s15_the_past_and_unoffered_times_cannot_be_booked(clinic, suite):
     rules = [{"weekday": d, "from": "09:00", "to": "12:00"} for d in range(1, 8)]
     doctor, ada = clinic.clinician(rules), suite.patient(consent=True)
@@ -90,6 +93,7 @@ def test_s15_the_past_and_unoffered_times_cannot_be_booked(clinic, suite):
     assert clinic.book(ada, doctor, nine + 150 * MINUTE).status == 201
 
 
+@pytest.mark.family(22)
 def test_s16_the_same_key_finds_the_same_booking(clinic, suite):
     doctor, ada = clinic.clinician(), suite.patient(consent=True)
     key = str(uuid.uuid4())
@@ -106,6 +110,7 @@ def test_s16_the_same_key_finds_the_same_booking(clinic, suite):
     assert len(suite.outbox("appointments", key=first.json["id"])) == 1
 
 
+@pytest.mark.family(22)
 def test_parallel_bookings_moves_and_cancellations_never_overlap(clinic, suite):
     """Patients and clinicians at random, on a grid that makes them meet: never a 5xx, never an
     overlap, and whoever is told 201 or 200 has it."""

@@ -209,6 +209,7 @@ def test_the_public_log_needs_no_token(feed):
     assert feed.api.get("/v1/audit/checkpoint").status == 404
 
 
+@pytest.mark.family(25)
 @pytest.mark.parametrize("path", [
     f"/v1/audit/{UNKNOWN}/checkpoint", f"/v1/audit/{UNKNOWN}/tile/0/000", f"/v1/audit/{ORG}/tile/0/999",
     f"/v1/audit/{ORG}/tile/0/1", f"/v1/audit/{ORG}/tile/9/000.p/256", f"/v1/audit/{ORG}/tile/x/000",
@@ -227,6 +228,7 @@ def routes_of(feed):
                      "/v1/audit/tile/entries/000"]
 
 
+@pytest.mark.family(4)
 def test_strangers_wrong_roles_and_foreign_organisations(feed):
     patient, routes = routes_of(feed)
     clinician, stranger = feed.suite.person("clinician"), feed.suite.person("auditor", org=OTHER_ORG)
@@ -245,6 +247,7 @@ def test_strangers_wrong_roles_and_foreign_organisations(feed):
     assert mine.status == 200 and ORG.encode() not in mine.body and OTHER_ORG.encode() in mine.body
 
 
+@pytest.mark.family(4)
 def test_unknown_and_foreign_look_alike(feed):
     auditor, bob = feed.suite.person("auditor"), feed.suite.patient()
     other = feed.suite.patient()
@@ -289,6 +292,7 @@ def last_leaf(feed, event):
     return leaf
 
 
+@pytest.mark.family(16)
 def test_forged_records_are_incidents_and_no_leaves(feed, go_reader):
     feed.act()
     feed.receipted()
@@ -345,6 +349,7 @@ def test_auditors_see_the_incidents(feed):
     assert feed.api.get("/v1/audit/incidents", who=feed.suite.person("clinician")).status == 403
 
 
+@pytest.mark.family(16)
 def test_a_chain_that_was_cut_shows_at_the_next_heartbeat(feed):
     feed.act(3)
     feed.receipted()
@@ -359,6 +364,7 @@ def test_a_chain_that_was_cut_shows_at_the_next_heartbeat(feed):
     feed.receipted()
 
 
+@pytest.mark.family(17)
 def test_no_patient_stands_in_clear(feed):
     """Ids link visits, which is itself PHI: neither tables nor files name a patient."""
     eve = feed.suite.patient()
@@ -433,6 +439,7 @@ def test_rows_are_made_again_from_the_log(feed, go_reader):
     assert feed.api.get(f"/v1/audit/events/{ids[0]}", who=feed.suite.person("auditor")).status == 200
 
 
+@pytest.mark.family(16)
 def test_a_repeated_record_whose_row_is_gone_is_a_conflict(feed):
     """It can be compared with nothing; the next records are still heard."""
     feed.act(2)

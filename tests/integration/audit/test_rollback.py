@@ -68,6 +68,7 @@ def expected(tables, schema, folder, heads):
     return "they are of different backups; restore the database"
 
 
+@pytest.mark.family(24)
 @pytest.mark.parametrize("when", itertools.product(("old", "new"), repeat=len(PLACES)),
                          ids=lambda when: " ".join(map("{}-{}".format, when, PLACES)))
 def test_an_older_backup_is_refused(kept, when):
@@ -100,6 +101,7 @@ BY_THE_HEADS_ROLE = [
 ]
 
 
+@pytest.mark.family(24)
 @pytest.mark.parametrize("role, statement", [("audit", text) for text in BY_THE_SERVICE] +
                          [("audit_head", text) for text in BY_THE_HEADS_ROLE])
 def test_who_may_move_a_head(kept, role, statement):
@@ -112,6 +114,7 @@ def test_who_may_move_a_head(kept, role, statement):
     assert kept.log.api.rows("SELECT * FROM heads.tree ORDER BY size") == before
 
 
+@pytest.mark.family(24)
 def test_a_head_that_is_set_back_is_refused(kept):
     """Who steals even the heads' role and has the rest of yesterday: what was signed is on record."""
     kept.restore(**dict.fromkeys(PLACES, "old"))
@@ -119,6 +122,7 @@ def test_a_head_that_is_set_back_is_refused(kept):
     assert "the head was set back" in kept.log.refuses_to_start()
 
 
+@pytest.mark.family(24)
 def test_a_log_that_the_database_has_forgotten_is_refused(kept):
     kept.restore(**dict.fromkeys(PLACES, "new"))
     kept.log.api.execute("DELETE FROM heads.log")

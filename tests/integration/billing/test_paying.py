@@ -36,6 +36,7 @@ def test_paid_in_two_parts(till, suite):
         (ada.id, ada.patient), (till.desk.id, ada.patient)]
 
 
+@pytest.mark.family(22)
 def test_never_more_than_is_owed(till, suite):
     ada = suite.patient()
     invoice = till.invoice(ada)
@@ -46,6 +47,7 @@ def test_never_more_than_is_owed(till, suite):
     assert till.read(invoice).json["balance_minor"] == 9000
 
 
+@pytest.mark.family(22)
 def test_the_same_key_pays_once(till, suite):
     ada, key = suite.patient(), str(uuid.uuid4())
     invoice = till.invoice(ada)
@@ -60,6 +62,7 @@ def test_the_same_key_pays_once(till, suite):
     assert [reply.status for reply in at_the_desk] == [201, 201]
 
 
+@pytest.mark.family(22)
 def test_many_pay_one_invoice(till, suite):
     """64 payments of 700 at once for 9000: twelve fit, and the ledger says so."""
     ada = suite.patient()
@@ -78,6 +81,7 @@ def test_many_pay_one_invoice(till, suite):
     till.sound()
 
 
+@pytest.mark.family(22)
 def test_void_and_pay_at_once(till, suite):
     """One of them wins, whichever; never both."""
     ada = suite.patient()

@@ -55,6 +55,7 @@ def test_every_org_patient_and_domain_has_its_own(peer, patient):
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.family(23)
 def test_who_is_not_in_the_table_is_refused_and_on_record(suite, peer, patient):
     dek = peer("appointments").seal("visit", patient).json["dek_id"]
     for name, use in (("billing", "open"), ("billing", "seal"), ("audit", "open"), ("access", "open")):
@@ -66,6 +67,7 @@ def test_who_is_not_in_the_table_is_refused_and_on_record(suite, peer, patient):
         assert (last["outcome"], last["error"]) == ("refused", "forbidden")
 
 
+@pytest.mark.family(23)
 def test_another_organisations_or_patients_key_is_the_same_404_as_an_unknown_one(peer, patient):
     dek = peer("appointments").seal("visit", patient).json["dek_id"]
     asks = [peer("appointments").open("visit", dek, patient, OTHER_ORG),
@@ -75,6 +77,7 @@ def test_another_organisations_or_patients_key_is_the_same_404_as_an_unknown_one
         assert (reply.status, reply.code) == (404, "not_found")
 
 
+@pytest.mark.family(23)
 def test_a_row_that_was_moved_opens_nothing(keyd, peer, patient):
     dek = peer("appointments").seal("visit", patient).json["dek_id"]
     thief = str(uuid.uuid4())
@@ -109,6 +112,7 @@ def test_a_mac_key_is_its_producers_own(peer):
     assert peer("messaging").seal("mac", mine, ZEROS).status == 403
 
 
+@pytest.mark.family(23)
 @pytest.mark.parametrize("name", ("gateway", "topics", "admin", "greetings", "keyd2"))
 def test_a_certificate_that_is_no_services_gets_no_key(peer, name):
     """Our CA signs others too: the gateway, the tool that makes topics, people's tools."""
@@ -120,6 +124,7 @@ def test_a_certificate_that_is_no_services_gets_no_key(peer, name):
             assert reply.status in (401, 403) and "key" not in reply.json, (name, use, domain)
 
 
+@pytest.mark.family(23)
 def test_what_is_destroyed_is_gone_for_ever(suite, keyd, peer, patient):
     visit = peer("appointments").seal("visit", patient).json["dek_id"]
     chart = peer("patients").seal("chart", patient).json["dek_id"]
@@ -137,6 +142,7 @@ def test_what_is_destroyed_is_gone_for_ever(suite, keyd, peer, patient):
     assert suite.audit("keyd", patient=patient, action="key.destroy")[-1]["outcome"] == "done"
 
 
+@pytest.mark.family(23)
 def test_the_audit_trails_keys_survive_an_erasure(peer):
     mine = producer("fhir")
     sealed = peer("fhir").seal("mac", mine).json
@@ -144,6 +150,7 @@ def test_the_audit_trails_keys_survive_an_erasure(peer):
     assert peer("fhir").seal("mac", mine).json == sealed
 
 
+@pytest.mark.family(23)
 @pytest.mark.parametrize("body,status", [
     (b'{"org":"%s","domain":"audit","more":1}' % ORG.encode(), 400),
     (b'{"org":7,"domain":"audit"}', 400),
@@ -155,12 +162,14 @@ def test_a_body_of_another_shape_is_refused(peer, body, status):
     assert peer("billing").post("/v1/keys/seal", raw=body).status == status
 
 
+@pytest.mark.family(23)
 def test_without_a_certificate_nothing_is_answered(peer):
     with pytest.raises(OSError):
         peer(None).seal("audit")
     assert peer("gateway").seal("audit").status in (401, 403)
 
 
+@pytest.mark.family(23)
 def test_the_database_and_the_log_hold_no_key(suite, keyd, peer, patient):
     key = peer("appointments").seal("visit", patient).json["key"]
     raw = base64.urlsafe_b64decode(key + "=")
@@ -169,6 +178,7 @@ def test_the_database_and_the_log_hold_no_key(suite, keyd, peer, patient):
     assert stat.S_IMODE(os.stat(f"{suite.folder}/kek").st_mode) == 0o600
 
 
+@pytest.mark.family(23)
 def test_a_restart_opens_the_same_keys_and_a_lost_kek_is_not_replaced(suite, keyd, peer, patient):
     sealed = peer("appointments").seal("visit", patient).json
     keyd.stop()

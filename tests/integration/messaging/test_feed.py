@@ -41,6 +41,7 @@ def revocations(visit, grant):
     }
 
 
+@pytest.mark.family(7)
 @pytest.mark.parametrize("why", ("the person is disabled", "the grant is revoked", "consent is revoked",
                                  "the visit is closed", "the role is another"))
 def test_s7_live_sockets_end_within_two_seconds_when(why, replicas, grants, enter):
@@ -65,6 +66,7 @@ def test_s7_live_sockets_end_within_two_seconds_when(why, replicas, grants, ente
         say(ws, "still here")
 
 
+@pytest.mark.family(7)
 def test_who_changed_role_comes_back_with_a_grant_of_now(replicas, grants, enter):
     visit = grants.visit()
     ws, _ = patiently(lambda: enter(visit, visit.clinician, service=replicas[0]))
@@ -75,6 +77,7 @@ def test_who_changed_role_comes_back_with_a_grant_of_now(replicas, grants, enter
     say(ws, "in my new role")
 
 
+@pytest.mark.family(7)
 def test_the_end_of_a_visit_closes_its_channel(messaging, replicas, visit, enter):
     doctor, _ = patiently(lambda: enter(visit, visit.clinician, service=replicas[0]))
     patient, _ = patiently(lambda: enter(visit, visit.patient, service=replicas[1]))
@@ -97,6 +100,7 @@ def test_messages_cross_in_far_less_than_the_poll(replicas, visit, enter):
     assert sum(sorted(waits)[:8]) / 8 < 0.25, waits
 
 
+@pytest.mark.family(7)
 def test_a_replica_that_has_not_read_the_revocations_trusts_only_new_grants(suite, visit, grants):
     old = visit.grant(visit.patient)
     time.sleep(1.1)  # a grant's time is in seconds
@@ -113,6 +117,7 @@ def test_a_replica_that_has_not_read_the_revocations_trusts_only_new_grants(suit
     deaf.stop()
 
 
+@pytest.mark.family(7)
 def test_who_is_disabled_here_and_stays_elsewhere_loses_the_socket_here(replicas, grants, enter):
     """access says both in one breath; the second word must not save the socket from the first."""
     for _ in range(8):

@@ -25,6 +25,7 @@ def attempt(service, **body):
 
 # Who may.
 
+@pytest.mark.family(6)
 def test_s6_nobody_is_who_the_url_says(messaging, visit):
     """S6: the seed took the person's id from the path."""
     for path in (f"/v1/stream/{visit.patient.id}", f"/v1/stream?user={visit.patient.id}"):
@@ -36,6 +37,7 @@ def test_s6_nobody_is_who_the_url_says(messaging, visit):
     assert attempt(messaging, token="x.y.z", grant=visit.grant(visit.patient)) == "unauthenticated"
 
 
+@pytest.mark.family(6)
 def test_grants_open_exactly_what_they_say(suite, messaging, grants, visit):
     """Security 5.2, 6."""
     who, other = visit.patient, grants.visit()
@@ -64,6 +66,7 @@ def test_grants_open_exactly_what_they_say(suite, messaging, grants, visit):
     assert not messaging.rows(f"SELECT 1 FROM stream WHERE id = '{visit.channel}'")
 
 
+@pytest.mark.family(6)
 def test_a_grant_of_a_known_channel_but_another_visit_opens_nothing(messaging, grants, visit, enter):
     enter(visit, visit.clinician)
     forged = visit.grant(visit.patient, visit=str(uuid.uuid4()))
@@ -83,12 +86,14 @@ def test_s7_without_consent_nothing_opens(suite, messaging, grants):
         assert caught.value.code == "consent_required"
 
 
+@pytest.mark.family(8)
 def test_only_the_gateway_brings_people(messaging):
     with pytest.raises(Upgrade) as caught:
         connect(messaging, "/v1/stream", name="billing")
     assert caught.value.status == 401
 
 
+@pytest.mark.family(8)
 def test_s11_an_origin_must_be_ours(messaging):
     """S11: a page of another site opens no socket."""
     host = f"localhost:{messaging.port}"
@@ -100,6 +105,7 @@ def test_s11_an_origin_must_be_ours(messaging):
     connect(messaging, "/v1/stream", headers={"Origin": f"https://{host}"}).drop()
 
 
+@pytest.mark.family(8)
 def test_another_subprotocol_is_no_connection(messaging):
     with pytest.raises(Upgrade) as caught:
         WebSocket(messaging, "/v1/stream", subprotocol="chat")
@@ -108,6 +114,7 @@ def test_another_subprotocol_is_no_connection(messaging):
 
 # Frames.
 
+@pytest.mark.family(9)
 def test_the_first_frame_is_connect_and_comes_in_time(messaging, visit, enter):
     with connect(messaging, "/v1/stream") as ws:
         ws.send("send", message_id=str(uuid.uuid4()), body="hello")
@@ -148,6 +155,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.family(9)
 @pytest.mark.parametrize("name", BROKEN)
 def test_s11_one_broken_frame_ends_one_connection(name, visit, enter):
     """S11: limits on frames; the others go on."""
@@ -160,6 +168,7 @@ def test_s11_one_broken_frame_ends_one_connection(name, visit, enter):
     assert good.ask("send", message_id=str(uuid.uuid4()), body="unhurt")["offset"] == 1
 
 
+@pytest.mark.family(9)
 def test_a_frame_of_the_wrong_shape_is_answered(visit, enter):
     ws, _ = enter(visit, visit.patient)
     for body in ({"message_id": "no uuid", "body": "x"}, {"message_id": str(uuid.uuid4())},
@@ -174,6 +183,7 @@ def test_a_frame_of_the_wrong_shape_is_answered(visit, enter):
     assert ws.push("message")["role"] == "patient"
 
 
+@pytest.mark.family(9)
 def test_fragments_of_one_byte_make_a_message(visit, enter):
     ws, _ = enter(visit, visit.patient)
     text = ('{"id": 7, "send": {"message_id": "%s", "body": "Zo\u00eb \u2603"}}' % uuid.uuid4()).encode()
@@ -183,6 +193,7 @@ def test_fragments_of_one_byte_make_a_message(visit, enter):
     assert ws.push("message")["body"] == "Zo\u00eb \u2603"
 
 
+@pytest.mark.family(11)
 def test_a_flood_of_frames_ends_its_connection(visit, enter):
     bad, _ = enter(visit, visit.patient)
     good, _ = enter(visit, visit.clinician)

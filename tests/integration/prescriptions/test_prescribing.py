@@ -116,6 +116,7 @@ def test_the_same_therapy_twice(surgery):
     assert (again.status, again.json["state"], again.json["findings"]) == (200, "ready", [])
 
 
+@pytest.mark.family(22)
 def test_two_of_a_kind_signed_at_once(surgery):
     """Both were ready; one is signed, the other meets it."""
     for _ in range(8):
@@ -187,6 +188,7 @@ def test_signing_needs_a_second_factor_of_the_last_five_minutes(surgery, suite):
     assert surgery.sign(rx, who=suite.idp.token(subject, acr=2, auth_age_s=280)).status == 200
 
 
+@pytest.mark.family(22)
 def test_a_signature_is_for_the_version_that_was_seen(surgery):
     rx = surgery.drafted(surgery.patient())
     assert surgery.step(rx, "check").json["version"] == rx["version"] + 1
@@ -230,6 +232,7 @@ def test_what_is_signed_stays(surgery):
         assert (reply.status, reply.code) == (409, "bad_state")
 
 
+@pytest.mark.family(22)
 def test_fills_never_exceed_what_was_authorised(surgery, suite):
     """64 at once, for three."""
     rx = surgery.sent(surgery.patient(), refills=2)
@@ -252,6 +255,7 @@ def test_fills_never_exceed_what_was_authorised(surgery, suite):
         surgery.api.execute(f"UPDATE prescription SET fills_used = 4 WHERE id = '{rx['id']}'")
 
 
+@pytest.mark.family(22)
 def test_the_same_key_hands_out_once(surgery):
     rx, key = surgery.sent(surgery.patient(), refills=3), str(uuid.uuid4())
     first, again = surgery.fill(rx, key=key), surgery.fill(rx, key=key)
@@ -261,6 +265,7 @@ def test_the_same_key_hands_out_once(surgery):
     assert (without.status, without.code) == (400, "idempotency_key_missing")
 
 
+@pytest.mark.family(22)
 def test_the_same_key_drafts_once(surgery):
     ada, key = surgery.patient(), str(uuid.uuid4())
     first, again = surgery.draft(ada, key=key), surgery.draft(ada, key=key)

@@ -32,6 +32,7 @@ REASONS = {
 }
 
 
+@pytest.mark.family(7)
 @pytest.mark.parametrize("why", REASONS)
 def test_s7_a_call_ends_within_two_seconds_when(why, hearing, grants, join):
     visit, other = grants.visit(), grants.visit()
@@ -51,6 +52,7 @@ def test_s7_a_call_ends_within_two_seconds_when(why, hearing, grants, join):
     assert bystander.ask("refresh", grant=other.grant(other.clinician))
 
 
+@pytest.mark.family(7)
 def test_a_cancelled_visit_ends_its_call_and_says_so(suite, signaling, hearing, visit, join):
     sockets = [patiently(lambda: join(visit, who, service=hearing)[0]) for who in (visit.clinician, visit.patient)]
     event(signaling, "appointments.visits.v1", visit.id, message((1, CANCELLED), (4, "cancelled")), CANCELLED)
