@@ -8,7 +8,7 @@ help:
 	@echo 'make down      stop it           make reset    stop it and delete its state'
 	@echo 'make doctor    what is wrong     make logs     what it says'
 	@echo 'make test      style, unit, integration and end-to-end tests, beside a running suite'
-	@echo 'make test-all  and browsers, TSan, fuzz, faults'
+	@echo 'make test-all  and browsers, TSan, fuzz, faults, hostile'
 	@echo 'make seed DIR=…  audit-export DIR=…  audit-verify DIR=…  bench BENCH=…'
 
 tidy: ; @/usr/bin/python3 tools/tidy.py && /usr/bin/python3 tools/controls.py
@@ -36,6 +36,6 @@ tsan: packages
 	@for test in $(TSAN_TESTS); do TELECURA_BIN=$(abspath build/tsan/bin) \
 	  TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) $(PYTEST) tests/integration/$$test || exit 1; done
 
-test-all: test fuzz faults tsan browsers
+test-all: test fuzz faults tsan browsers hostile
 
 .PHONY: help tidy fuzz tsan test-all

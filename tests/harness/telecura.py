@@ -55,6 +55,7 @@ OWN_SETTINGS = {
              "base": "https://fhir.example/fhir/R4"},
 }
 SANITIZER = re.compile(rb"(ERROR|WARNING): \w+Sanitizer|runtime error: |DEADLYSIGNAL")
+CRASHES = [-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE]
 WITHOUT_KEYS = ("keyd",)       # asks no keyd
 WITHOUT_PEOPLE = ("keyd", "fhir")
 
@@ -235,7 +236,7 @@ class Service(Client):
         self.read_bytes += len(text)
         found = [line.decode(errors="replace") for line in text.splitlines() if SANITIZER.search(line)]
         code = self.process.poll() if self.process else None
-        return found + ([f"{self.name} was ended by signal {-code}"] if code and code < 0 else [])
+        return found + ([f"{self.name} was ended by signal {-code}"] if code in CRASHES else [])
 
     def tail(self, lines=40):
         with open(self.log, errors="replace") as f:
