@@ -96,6 +96,7 @@ UNSHOWN = {
     "GET /v1/appointments/{id}/note": "nobody has written it", "GET /v1/appointments/{id}/summary": "nor that",
     "POST /v1/prescriptions/{id}/fills": "a pharmacist sees no draft",
     "GET /v1/audit/events/{id}": "it has not reached the log", "GET /v1/audit/{id}/tile/entries/*": "the log is empty",
+    "GET /v1/audit/{id}/{shard}/tile/entries/*": "and so is its shard",
 }
 OWNED = [route for route in ROUTES if route.guarded and not route.by_claims and "{id}" in route.path]
 
