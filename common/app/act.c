@@ -8,29 +8,6 @@
 
 #define PATIENTS_MAX 256 /* of one act: a page of a list */
 
-static const char *const consents[CONSENTS] = {
-#define CONSENT(name, word) [CONSENT_##name] = word,
-#include "common/app/consents.def"
-#undef CONSENT
-};
-
-static const struct {
-    const char *word;
-    enum reach reach;
-} relations[] = {
-#define RELATION(name, word, reach) {word, reach},
-#include "common/app/relations.def"
-#undef RELATION
-};
-
-#define RELATIONS (sizeof relations / sizeof *relations)
-
-static const char *consent_word(enum consent consent)
-{
-    assert(consent < CONSENTS);
-    return consents[consent];
-}
-
 struct tx *act_tx(struct act *act)
 {
     struct act_own *own = act->own;
@@ -93,37 +70,72 @@ err_t run_shown(struct act *act, struct uuid patient)
                      act->own->run->resource);
 }
 
-/* The relation words that a reach opens, as an SQL array. */
-static struct strs kinds_of(struct arena *arena, unsigned reach)
+/* A set of relations, as an SQL array. */
+static struct strs kinds_of(struct arena *arena, unsigned kinds)
 {
     struct str *words = ARENA_ARRAY(arena, struct str, RELATIONS);
     size_t n = 0;
 
-    for (size_t i = 0; i < RELATIONS; i++) {
-        if (relations[i].reach & reach) words[n++] = str_of(relations[i].word);
+    for (enum relation_kind kind = 0; kind < RELATIONS; kind++) {
+        if (kinds & POLICY_BIT(kind)) words[n++] = str_of(relation_words[kind]);
     }
     return (struct strs){words, n};
 }
 
-err_t act_allow_for(struct act *act, enum permission permission, struct uuid patient)
+static void guard_relation(struct act *act, struct uuid patient, const struct policy_need *need)
 {
+    const struct guard_allow guard = {
+        .patient_id = patient, .kinds = kinds_of(act->arena, need->kinds), .site = need->site};
+
+    if (!(need->reach & ANY)) guard_allow(act_tx(act), &guard);
+}
+
+static void guard_agreed(struct act *act, struct uuid patient, enum consent consent,
+                         const char *refusal)
+{
+    const struct guard_consent guard = {patient, str_of(consent_word(consent)), str_of(refusal)};
+
+    guard_consent(act_tx(act), &guard);
+}
+
+/* What policy_need() leaves open is asked in the transaction. */
+static err_t allow(struct act *act, enum permission permission, struct uuid patient,
+                   struct row_marks marks)
+{
+    const struct policy_ask ask = {
+        .role = act->who.role,
+        .permission = permission,
+        .labels = (unsigned)marks.labels,
+        .mine = !uuid_is_nil(marks.author) && uuid_equal(marks.author, act->who.person),
+    };
+    const struct policy_need need = policy_need(&ask);
+
     TRY(auth_may(&act->who, permission, act->now_us));
     TRY(patient_add(act, patient, false));
     act->own->decided = true;
-    if (act->who.role == ROLE_SERVICE) return ERR_OK;
+    act->own->labels |= marks.labels;
+    if (need.word != POLICY_ALLOWED) return ERR_NOT_FOUND;
 
-    const unsigned reach = permission_info(permission)->reach[act->who.role];
-    if (reach & ANY) return ERR_OK;
-
-    const struct guard_allow guard = {
-        .patient_id = patient, .kinds = kinds_of(act->arena, reach), .site = (reach & SITE) != 0};
-    guard_allow(act_tx(act), &guard);
+    guard_relation(act, patient, &need);
+    for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++) {
+        if (need.consents & POLICY_BIT(consent)) guard_agreed(act, patient, consent, "TC001");
+    }
     return ERR_OK;
+}
+
+err_t act_allow_for(struct act *act, enum permission permission, struct uuid patient)
+{
+    return allow(act, permission, patient, (struct row_marks){0});
 }
 
 err_t act_allow(struct act *act, struct uuid patient)
 {
     return act_allow_for(act, act->own->run->may, patient);
+}
+
+err_t act_allow_row(struct act *act, struct uuid patient, struct row_marks marks)
+{
+    return allow(act, act->own->run->may, patient, marks);
 }
 
 err_t act_allow_none(struct act *act)
@@ -133,26 +145,26 @@ err_t act_allow_none(struct act *act)
 }
 
 /* ANY is not about one patient; whom its lists may show is the organisation's affair, as SITE's. */
-static unsigned list_reach(const struct act *act)
+static struct policy_need list_need(const struct act *act)
 {
-    const enum role role = act->who.role;
+    const struct policy_ask ask = {.role = act->who.role, .permission = act->own->run->may};
+    struct policy_need need = policy_need(&ask);
 
-    return role < ROLES ? permission_info(act->own->run->may)->reach[role] : ANY;
+    if (need.reach & ANY) need.reach = SITE;
+    need.site = (need.reach & SITE) != 0;
+    return need;
 }
 
 void run_guard_shown(struct act *act, struct uuid patient)
 {
-    const unsigned reach = list_reach(act);
-    const struct guard_allow guard = {.patient_id = patient,
-                                      .kinds = kinds_of(act->arena, reach),
-                                      .site = (reach & (SITE | ANY)) != 0};
+    const struct policy_need need = list_need(act);
 
-    guard_allow(act_tx(act), &guard);
+    guard_relation(act, patient, &need);
 }
 
-static struct str kinds_text(struct arena *arena, unsigned reach)
+static struct str kinds_text(struct arena *arena, unsigned set)
 {
-    const struct strs kinds = kinds_of(arena, reach);
+    const struct strs kinds = kinds_of(arena, set);
     struct str text = STR("");
 
     for (size_t i = 0; i < kinds.n; i++)
@@ -163,9 +175,15 @@ static struct str kinds_text(struct arena *arena, unsigned reach)
 
 err_t act_allow_list(struct act *act)
 {
-    const unsigned reach = list_reach(act);
-    const struct guard_list scope = {.kinds = kinds_text(act->arena, reach),
-                                     .site = (reach & (SITE | ANY)) ? STR("t") : STR("f")};
+    const struct policy_need need = list_need(act);
+    const enum permission may = act->own->run->may;
+    /* Whom the organisation has is reached; by one's own relation more may be shown of them. */
+    const struct guard_list scope = {
+        .kinds = kinds_text(act->arena, need.site ? policy_kinds(CARE) : need.kinds),
+        .site = need.site ? STR("t") : STR("f"),
+        .near = policy_unlisted(act->who.role, may, true),
+        .far = policy_unlisted(act->who.role, may, false),
+    };
 
     guard_list(act_tx(act), &scope);
     act->own->decided = act->own->listed = true;
@@ -174,10 +192,14 @@ err_t act_allow_list(struct act *act)
 
 err_t consent_require(struct act *act, struct uuid patient, enum consent consent)
 {
-    const struct guard_consent guard = {patient, str_of(consent_word(consent))};
-
-    guard_consent(act_tx(act), &guard);
+    guard_agreed(act, patient, consent, "TC002");
+    consent_held(act, consent);
     return ERR_OK;
+}
+
+void consent_held(struct act *act, enum consent consent)
+{
+    act->own->consents |= POLICY_BIT(consent);
 }
 
 void act_forget_actors(struct act *act)

@@ -58,22 +58,27 @@ typedef err_t handler(struct act *act);
 err_t act_allow(struct act *act, struct uuid patient);
 /* The same for another permission than the route's. */
 err_t act_allow_for(struct act *act, enum permission permission, struct uuid patient);
-/* Lists: the statement joins the view `visible` (org, patient). Of every PATIENT-marked id of the
+/* The same for a row that may be more sensitive than others: whom its labels are not for gets the
+ * ERR_NOT_FOUND that they would get without it. The audit names the labels. */
+struct row_marks {
+    int64_t labels;     /* labels.def, a bit each */
+    struct uuid author; /* whose row it is, for labels that ask; else nil */
+};
+err_t act_allow_row(struct act *act, struct uuid patient, struct row_marks marks);
+/* Lists: the statement joins the view `visible` (org, patient_id, hidden) and leaves out what has a
+ * label that is in `hidden`. Of every PATIENT-marked id of the
  * reply it is asked once more, in the flush that commits, by which relation it is visible: that one
  * is audited, and a page with somebody who is not visible is a fault that shows nothing. */
 err_t act_allow_list(struct act *act);
 /* For acts about no patient (slots, own profile): says so; the audit row names none. */
 err_t act_allow_none(struct act *act);
 
-enum consent {
-#define CONSENT(name, word) CONSENT_##name,
-#include "common/app/consents.def"
-#undef CONSENT
-    CONSENTS,
-};
 /* Queued as act_allow(): ERR_CONSENT_REQUIRED. A no is asked again when the consent feed moves, for
- * at most 1 s, without a thread asleep. */
+ * at most 1 s, without a thread asleep. An act that has not asked for the consent which
+ * permissions.def names for it cannot commit. */
 err_t consent_require(struct act *act, struct uuid patient, enum consent consent);
+/* A statement of the handler's own asks, and holds the row until COMMIT. */
+void consent_held(struct act *act, enum consent consent);
 
 /* ---- sealed ---- */
 

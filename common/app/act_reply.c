@@ -25,17 +25,42 @@ static void header_add(struct act_own *own, const char *name, struct str value)
     own->headers[own->header_count++] = (struct http_header){name, value};
 }
 
+/* The labels of a row must have been asked about too; a list's statement was to leave out what has
+ * one of some. */
+static err_t labels_check(struct act *act, int64_t labels)
+{
+    const struct act_own *own = act->own;
+    const int64_t barred = own->listed ? policy_unlisted(act->who.role, own->run->may, true)
+                                       : ~own->labels;
+
+    if (act->who.role == ROLE_SERVICE || !(labels & barred)) return ERR_OK;
+    return err_raise(ERR_NOT_VISIBLE, "%s shows a row by whose labels it has not asked",
+                     own->run->resource);
+}
+
 /* Whom a reply shows must have been asked about, or be asked about as a list commits. */
 static err_t shown_check(struct act *act, const struct shape *shape, const void *row)
 {
     for (const struct field *field = shape->fields; field->name; field++) {
         struct uuid patient;
 
+        if (field->type == FLAGS && field->words == label_words) {
+            int64_t labels;
+
+            memcpy(&labels, member_at(row, field), sizeof labels);
+            TRY(labels_check(act, labels));
+        }
         if (!(field->flags & PATIENT) || field->type != UUID) continue;
         memcpy(&patient, member_at(row, field), sizeof patient);
         if (!uuid_is_nil(patient)) TRY(run_shown(act, patient));
     }
     return ERR_OK;
+}
+
+/* Only the fields that the actor's role is shown. */
+static struct str row_encode(struct act *act, const struct shape *shape, const void *row)
+{
+    return json_encode_without(act->arena, shape, row, policy_hidden(act->who.role));
 }
 
 err_t act_reply(struct act *act, int status, const struct shape *shape, const void *row)
@@ -47,7 +72,7 @@ err_t act_reply(struct act *act, int status, const struct shape *shape, const vo
     TRY(shown_check(act, shape, row));
     own->status = status;
     own->content_type = "application/json";
-    own->body = str_bytes(json_encode(act->arena, shape, row));
+    own->body = str_bytes(row_encode(act, shape, row));
     if (id) memcpy(&own->resource, member_at(row, id), sizeof own->resource);
     if (version) {
         memcpy(&own->resource_version, member_at(row, version), sizeof own->resource_version);
@@ -69,7 +94,7 @@ err_t act_reply_list(struct act *act, const struct shape *shape, const void *row
         const void *row = (const char *)rows + i * shape->size;
 
         TRY(shown_check(act, shape, row));
-        items[i] = json_encode(act->arena, shape, row);
+        items[i] = row_encode(act, shape, row);
         n += items[i].n + 1;
     }
 

@@ -55,6 +55,19 @@ err_t run_mac_key(struct bytes *ret_key)
 
 /* ---- what an act leaves behind ---- */
 
+/* "ETH,ADOL"; absent when there are none. */
+static struct str labels_text(struct arena *arena, int64_t labels)
+{
+    struct str text = STR_NONE;
+
+    for (enum label label = 0; label < LABELS; label++) {
+        if (labels & POLICY_BIT(label))
+            text = arena_printf(arena, STR_FMT "%s%s", STR_ARG(text), text.n ? "," : "",
+                                label_words[label]);
+    }
+    return text;
+}
+
 static void audit_row(struct act *act, struct tx *tx, const struct run_input *input, err_t err,
                       const struct uuid *patient)
 {
@@ -70,6 +83,8 @@ static void audit_row(struct act *act, struct tx *tx, const struct run_input *in
                                                                      : role_word(act->who.role)),
         .acr = act->who.acr,
         .remote = input->remote,
+        .purpose = str_of(purpose_code(policy_purpose(act->who.role, own->run->may))),
+        .labels = labels_text(act->arena, own->labels),
         .patient_id = patient ? *patient : UUID_NIL,
         .resource = str_of(own->run->resource),
         .resource_id = uuid_is_nil(own->resource) ? act->path_id : own->resource,
@@ -120,6 +135,15 @@ static err_t idempotency_row(struct act *act, const struct run_input *input)
     return ERR_OK;
 }
 
+/* What permissions.def says the act needs, its handler must have asked. */
+static bool consents_asked(const struct act *act)
+{
+    const enum consent consent = permission_info(act->own->run->may)->consent;
+
+    return act->who.role == ROLE_SERVICE || consent == CONSENT_NONE ||
+           act->own->consents & POLICY_BIT(consent);
+}
+
 static err_t finish(struct act *act, const struct run_input *input)
 {
     struct act_own *own = act->own;
@@ -127,6 +151,8 @@ static err_t finish(struct act *act, const struct run_input *input)
 
     if (!own->decided && own->run->audit != AUDIT_NONE)
         return err_raise(ERR_INTERNAL, "%s never decided whom it is about", own->run->resource);
+    if (!consents_asked(act))
+        return err_raise(ERR_INTERNAL, "%s never asked for its consent", own->run->resource);
     if (own->run->audit != AUDIT_NONE) audit_rows(act, act_tx(act), input, ERR_OK);
     if (remembered) TRY(idempotency_row(act, input));
     if (!own->tx || own->tx_borrowed) return ERR_OK;

@@ -10,41 +10,11 @@
  */
 #pragma once
 
+#include "common/app/policy.h"
 #include "common/base/err.h"
 #include "common/base/uuid.h"
 #include "common/crypto/jws.h"
 #include "common/io/db.h"
-
-enum role {
-#define ROLE(name, word) ROLE_##name,
-#include "common/app/roles.def"
-#undef ROLE
-    ROLES,
-    ROLE_SERVICE = ROLES, /* a peer known by its certificate, or this service itself */
-};
-
-enum permission {
-    PERMISSION_NONE, /* nobody is asked: health, the public log, static files */
-    SERVICE_ONLY,    /* a peer service, by its certificate */
-    PASS_ON,         /* the token is checked here and passed on to the owner, who decides */
-#define PERM(name, ...) name,
-#include "common/app/permissions.def"
-#undef PERM
-    PERMISSIONS,
-};
-
-enum reach { NO = 0, OWN = 1, PRX = 2, CARE = 4, SITE = 8, ANY = 16 };
-enum factor { PLAIN, FRESH };
-
-struct permission_info {
-    const char *name;
-    uint8_t reach[ROLES];
-    enum factor factor;
-};
-
-const struct permission_info *permission_info(enum permission permission);
-const char *role_word(enum role role);
-bool role_parse(struct str word, enum role *ret_role);
 
 struct actor {
     enum role role;

@@ -18,6 +18,7 @@ static const struct field grant_fields[] = {
     ID(grant, id), ID(grant, org), ID(grant, person), ID(grant, patient), ID(grant, provider),
     ID(grant, visit), ID(grant, channel), WORD(grant, role), WORD(grant, rights),
     AT(grant, minted_at), AT(grant, ends_at),
+    {"labels", INT, IN(grant, labels), 0, 0, UINT32_MAX},
     {"as", TEXT, IN(grant, as), 0, 1, 64},
     {0},
 };
@@ -26,6 +27,7 @@ static const struct shape grant_shape = {"Grant", sizeof(struct grant), grant_fi
 static const struct field pass_fields[] = {
     ID(pass, org), ID(pass, visit), ID(pass, patient), ID(pass, provider),
     {"version", INT, IN(pass, version), REQUIRED, 1, INT64_MAX},
+    {"labels", INT, IN(pass, labels), 0, 0, UINT32_MAX},
     WORD(pass, state), AT(pass, starts_at), AT(pass, ends_at), AT(pass, issued_at),
     AT(pass, expires_at),
     {0},

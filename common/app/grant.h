@@ -24,11 +24,12 @@ struct grant {
     struct str as;       /* the person's role in the organisation, of those they may have there */
     struct str rights;   /* "chat call" */
     int64_t minted_at_us, ends_at_us;
+    int64_t labels;      /* of the visit: labels.def, a bit each */
 };
 
 struct pass {
     struct uuid org, visit, patient, provider;
-    int64_t version;
+    int64_t version, labels;
     struct str state;            /* arrived, in_progress */
     int64_t starts_at_us, ends_at_us; /* of the visit */
     int64_t issued_at_us, expires_at_us;

@@ -38,6 +38,8 @@ struct act_own {
     bool page_lost;             /* there is a next page, and its cursor could not be made */
     struct patient_node *patients;
     size_t patient_count;
+    int64_t labels;             /* of the rows that were asked about */
+    unsigned consents;          /* that were asked for */
     struct uuid resource;
     int64_t resource_version;
     bool emitted;

@@ -22,6 +22,7 @@
  *   TEXTS    struct strs    array of strings, at most max of them, each <= 1024 bytes
  *   UUIDS    struct uuids   array of strings
  *   BYTES    struct bytes   string, base64url without padding, at most max bytes decoded
+ *   FLAGS    int64_t        array of `words`, a bit each in their order; 0 is absent
  *   RAW      struct str     written verbatim (already JSON); never decoded
  *
  * Threads  any: shapes are const.
@@ -48,6 +49,7 @@ enum json_type {
     TEXTS,
     UUIDS,
     BYTES,
+    FLAGS,
     RAW,
 };
 
@@ -55,6 +57,7 @@ enum {
     REQUIRED = 1,
     PHI = 2,     /* never logged, cached or put into an error text */
     PATIENT = 4, /* the patient that this row is about: a list's reply audits each */
+    CLINICAL = 8, CONTACT = 16, /* sets of fields (fields.def): not every role is shown them */
 };
 
 struct shape;
@@ -66,7 +69,7 @@ struct field {
     unsigned flags;
     int64_t min, max;
     const struct shape *shape;       /* OBJECT, LIST */
-    const char *const *words;        /* TEXT: NULL-terminated, or NULL */
+    const char *const *words;        /* TEXT, FLAGS: NULL-terminated, or NULL */
     int64_t usual;                   /* INT: what is read when it is absent */
 };
 
@@ -98,6 +101,9 @@ err_t json_decode_query(const struct shape *shape, struct str query, struct aren
                         struct json_fault *fault);
 
 struct str json_encode(struct arena *arena, const struct shape *shape, const void *row);
+/* Without the fields that have one of these marks, at any depth. */
+struct str json_encode_without(struct arena *arena, const struct shape *shape, const void *row,
+                               unsigned marks);
 struct str json_quote(struct arena *arena, struct str text); /* one JSON string */
 
 /* The shape as a JSON Schema (draft 2020-12) object; nested shapes as $ref under

@@ -103,6 +103,24 @@ static bool array_read(struct json_reader *r, const struct field *field, void *m
     return true;
 }
 
+static bool flags_read(struct json_reader *r, const struct field *field, void *member)
+{
+    int64_t *const set = member;
+    struct str word;
+
+    if (!json_take(r, '[')) return json_refuse(r, "type");
+    if (json_take(r, ']')) return true;
+    do {
+        unsigned i = 0;
+
+        if (!json_take_string(r, &word)) return false;
+        while (field->words[i] && !str_is(word, field->words[i])) i++;
+        if (!field->words[i]) return json_refuse(r, "range");
+        *set |= INT64_C(1) << i;
+    } while (json_take(r, ','));
+    return json_take(r, ']') || json_refuse(r, "syntax");
+}
+
 static bool raw_read(struct json_reader *r, const struct field *field, void *member)
 {
     (void)field, (void)member;
@@ -114,7 +132,8 @@ static bool member_read(struct json_reader *r, const struct field *field, void *
     static bool (*const readers[])(struct json_reader *, const struct field *, void *) = {
         [TEXT] = text_read,   [UUID] = text_read,  [INT] = int_read,    [BOOL] = bool_read,
         [TIME] = text_read,   [DATE] = text_read,  [OBJECT] = nested_read, [LIST] = array_read,
-        [TEXTS] = array_read, [UUIDS] = array_read, [BYTES] = text_read, [RAW] = raw_read,
+        [TEXTS] = array_read, [UUIDS] = array_read, [BYTES] = text_read, [FLAGS] = flags_read,
+        [RAW] = raw_read,
     };
 
     return readers[field->type](r, field, json_member(row, field));

@@ -8,7 +8,7 @@ struct writer {
     struct arena *arena;
     char *p;
     size_t n, room;
-    unsigned depth;
+    unsigned depth, without; /* marks of what is left out */
 };
 
 static void object_write(struct writer *w, const struct shape *shape, const void *row);
@@ -165,6 +165,21 @@ static void bytes_write(struct writer *w, const struct field *field, const void 
     put_char(w, '"');
 }
 
+static void flags_write(struct writer *w, const struct field *field, const void *member)
+{
+    const int64_t set = *(const int64_t *)member;
+    char before = '[';
+
+    for (unsigned i = 0; field->words[i]; i++) {
+        if (!(set >> i & 1)) continue;
+        put_char(w, before);
+        put_text(w, str_of(field->words[i]));
+        before = ',';
+    }
+    if (before == '[') put_char(w, '[');
+    put_char(w, ']');
+}
+
 static void raw_write(struct writer *w, const struct field *field, const void *member)
 {
     const struct str *const raw = member;
@@ -181,7 +196,8 @@ static bool is_absent(const struct field *field, const void *member)
     case DATE:
     case RAW: return !((const struct str *)member)->p;
     case UUID: return uuid_is_nil(*(const struct uuid *)member);
-    case TIME: return *(const int64_t *)member == 0;
+    case TIME:
+    case FLAGS: return *(const int64_t *)member == 0;
     case OBJECT: return !*(const void *const *)member;
     case LIST: return ((const struct list *)member)->n == 0;
     case TEXTS: return ((const struct strs *)member)->n == 0;
@@ -200,7 +216,7 @@ static void object_write(struct writer *w, const struct shape *shape, const void
         [TEXT] = text_write,   [UUID] = uuid_write,   [INT] = int_write,
         [BOOL] = bool_write,   [TIME] = time_write,   [DATE] = text_write,
         [OBJECT] = nested_write, [LIST] = list_write, [TEXTS] = texts_write,
-        [UUIDS] = uuids_write, [BYTES] = bytes_write, [RAW] = raw_write,
+        [UUIDS] = uuids_write, [BYTES] = bytes_write, [FLAGS] = flags_write, [RAW] = raw_write,
     };
     char before = '{';
 
@@ -209,6 +225,7 @@ static void object_write(struct writer *w, const struct shape *shape, const void
     for (const struct field *field = shape->fields; field->name; field++) {
         const void *const member = json_member_const(row, field);
 
+        if (field->flags & w->without) continue;
         if (!(field->flags & REQUIRED) && is_absent(field, member)) continue;
         put_char(w, before);
         put_text(w, str_of(field->name));
@@ -223,7 +240,13 @@ static void object_write(struct writer *w, const struct shape *shape, const void
 
 struct str json_encode(struct arena *arena, const struct shape *shape, const void *row)
 {
-    struct writer w = {.arena = arena};
+    return json_encode_without(arena, shape, row, 0);
+}
+
+struct str json_encode_without(struct arena *arena, const struct shape *shape, const void *row,
+                               unsigned marks)
+{
+    struct writer w = {.arena = arena, .without = marks};
 
     reserve(&w, 256);
     object_write(&w, shape, row);

@@ -94,7 +94,7 @@ const char *json_text_store(const struct field *field, struct str text, struct a
     static const char *(*const stores[])(const struct field *, struct str, struct arena *,
                                          void *) = {
         [TEXT] = text_store, [UUID] = uuid_store,   [TIME] = time_store,
-        [DATE] = date_store, [BYTES] = bytes_store, [RAW] = NULL,
+        [DATE] = date_store, [BYTES] = bytes_store, [FLAGS] = NULL, [RAW] = NULL,
     };
 
     return stores[field->type] ? stores[field->type](field, text, arena, member) : "type";

@@ -20,6 +20,7 @@ static const struct kind {
     [UUIDS] = {"\"type\":\"array\",\"items\":{\"type\":\"string\",\"format\":\"uuid\"}", "minItems",
                "maxItems"},
     [BYTES] = {"\"type\":\"string\",\"contentEncoding\":\"base64url\"", "minLength", "maxLength"},
+    [FLAGS] = {"\"type\":\"array\"", NULL, NULL},
     [RAW] = {NULL, NULL, NULL},
 };
 
@@ -56,9 +57,13 @@ static void field_print(FILE *out, const struct field *field)
     if (field->type == OBJECT)
         fprintf(out, "\"$ref\":\"#/components/schemas/%s\"", field->shape->name);
     limits_print(out, field);
+    if (field->type == FLAGS) fputs(",\"items\":{\"type\":\"string\"", out);
     if (field->words) words_print(out, field->words);
+    if (field->type == FLAGS) fputc('}', out);
     if (field->usual) fprintf(out, ",\"default\":%" PRId64, field->usual);
     if (field->flags & PHI) fprintf(out, "%s\"x-phi\":true", field->type == RAW ? "" : ",");
+    if (field->flags & CLINICAL) fputs(",\"x-field-set\":\"clinical\"", out);
+    if (field->flags & CONTACT) fputs(",\"x-field-set\":\"contact\"", out);
     fputc('}', out);
 }
 

@@ -111,6 +111,8 @@ static struct bytes body_pack(const struct chain *chain, struct arena *arena,
     body.remote = pb_text(arena, row->remote);
     body.at_us = row->at_us;
     body.relation = pb_text(arena, row->relation);
+    body.purpose = pb_text(arena, row->purpose);
+    body.labels = pb_text(arena, row->labels);
     if (!uuid_is_nil(row->actor)) body.actor = pb_uuid(arena, row->actor);
     if (!uuid_is_nil(row->patient)) body.patient = pb_uuid(arena, row->patient);
     if (!uuid_is_nil(row->resource_id)) body.resource_id = pb_uuid(arena, row->resource_id);

@@ -77,12 +77,30 @@ err_t code_take(struct act *act, struct str code, struct uuid *ret_person);
 /* ---- relations ---- */
 
 struct relation_ask {
-    struct uuid person_id, patient_id;
-    struct str kind;
+    struct uuid person_id, patient_id, visit_id; /* guests: which visit */
+    struct str kind, proof, birth_date;          /* guardians: the patient's, not kept */
     int64_t starts_at_us, ends_at_us;
 };
 
 handler relation_open, relation_read, relations_read, relation_close;
+
+/* ---- why may they? ---- */
+
+struct decision_query {
+    struct uuid person_id, patient_id;
+    struct str action, label;
+};
+
+struct decision_view {
+    struct str decision; /* "allow", or what is missing: policy_words */
+    struct str role, action, cell, label, purpose;
+    struct str relation, proof, consent; /* that decided, or is missing or has ended */
+    struct uuid relation_id, consent_id;
+    int64_t relation_starts_at_us, relation_ends_at_us;
+    bool second_factor; /* is needed as well */
+};
+
+handler policy_read;
 
 /* ---- consents ---- */
 
@@ -142,7 +160,8 @@ err_t access_start(void);
 /* ---- tables ---- */
 
 extern const struct shape enrolment_shape, people_query_shape, person_shape, bind_shape, me_shape,
-    code_shape, relation_ask_shape, relations_query_shape, relation_shape, consent_ask_shape,
+    code_shape, relation_ask_shape, relations_query_shape, relation_shape, decision_query_shape,
+    decision_shape, consent_ask_shape,
     consents_query_shape, consent_shape, documents_query_shape, document_shape, grant_ask_shape,
     grant_shape, grant_end_shape, site_shape;
 extern const struct setting access_setting_rows[];

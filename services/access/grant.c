@@ -24,6 +24,16 @@ static bool is_open(struct str state)
     return str_is(state, "arrived") || str_is(state, "in_progress");
 }
 
+/* Who was asked to this visit alone. */
+static err_t guests_go(struct act *act, struct uuid visit)
+{
+    struct relation_rows guests;
+
+    TRY(relations_of_visit_end(act, &(struct relations_of_visit_end){visit}, &guests));
+    for (size_t i = 0; i < guests.n; i++) TRY(tell_relation(act, &guests.p[i]));
+    return ERR_OK;
+}
+
 /* Nothing when it is old news: a pass and the feed may come in any order. */
 static err_t visit_know(struct act *act, const struct visit_learn *visit)
 {
@@ -45,6 +55,7 @@ static err_t visit_know(struct act *act, const struct visit_learn *visit)
     TRY(relation_booked(act, &booking, &booked, &changed));
     if (changed) TRY(tell_relation(act, &booked));
     if (is_closed(visit->state) && !is_closed(was.state)) {
+        TRY(guests_go(act, visit->id));
         TRY(tell_visit_closed(act, visit->id, visit->version));
     }
     return ERR_OK;
@@ -61,6 +72,7 @@ err_t visit_heard(struct act *act)
         .state = str_of(heard->state),
         .starts_at_us = heard->starts_at_us,
         .ends_at_us = heard->ends_at_us,
+        .labels = heard->labels,
         .version = act->event->version,
         .epoch = act->event->epoch,
     };
@@ -83,6 +95,7 @@ static err_t pass_know(struct act *act, struct str token, struct uuid *ret_visit
         .state = pass.state,
         .starts_at_us = pass.starts_at_us,
         .ends_at_us = pass.ends_at_us,
+        .labels = pass.labels,
         .version = pass.version,
     };
     return visit_know(act, &visit);
@@ -105,6 +118,7 @@ static struct grant_view grant_view(struct act *act, const struct visit_grant *r
         .rights = STR("chat call"),
         .minted_at_us = row->minted_at_us,
         .ends_at_us = row->ends_at_us,
+        .labels = row->labels,
     };
 
     return (struct grant_view){
@@ -117,8 +131,8 @@ static struct grant_view grant_view(struct act *act, const struct visit_grant *r
     };
 }
 
-/* A clinician sits at their own visits; everybody else whom act_allow() lets is the patient's side.
- */
+/* A clinician sits at their own visits; everybody else whom act_allow() lets is the patient's side,
+ * guests of this one visit too (grant_ground). */
 static err_t seat_of(const struct act *act, const struct visit *visit, struct str *ret_seat)
 {
     const bool clinician = act->who.role == ROLE_CLINICIAN;
@@ -127,13 +141,22 @@ static err_t seat_of(const struct act *act, const struct visit *visit, struct st
     return clinician && !uuid_equal(visit->provider_id, act->who.person) ? ERR_NOT_FOUND : ERR_OK;
 }
 
+/* Consent and relation, held until COMMIT. */
+static err_t ground_hold(struct act *act, struct uuid visit, struct uuid patient)
+{
+    const struct grant_ground ask = {.patient_id = patient, .visit_id = visit};
+    struct ground ground;
+
+    consent_held(act, CONSENT_TELEHEALTH);
+    return grant_ground(act, &ask, &ground);
+}
+
 /* POST /v1/grants: into a visit that is open, by consent and relation held until COMMIT. */
 err_t grant_make(struct act *act)
 {
     const struct grant_ask *in = act->in;
     struct visit_get ask = {in->visit_id};
     struct visit visit;
-    struct ground ground;
     struct channel channel;
     struct str seat;
 
@@ -141,11 +164,11 @@ err_t grant_make(struct act *act)
         return ERR_UNPROCESSABLE; /* one of them */
     if (in->pass.p) TRY(pass_know(act, in->pass, &ask.id));
     TRY(visit_get(act, &ask, &visit));
-    TRY(act_allow(act, visit.patient_id));
+    TRY(act_allow_row(act, visit.patient_id, (struct row_marks){.labels = visit.labels}));
     TRY(act_settle(act));
     TRY(seat_of(act, &visit, &seat));
     if (!is_open(visit.state)) return ERR_BAD_STATE;
-    TRY(grant_ground(act, &(struct grant_ground){visit.patient_id}, &ground));
+    TRY(ground_hold(act, visit.id, visit.patient_id));
     TRY(channel_of(act, &(struct channel_of){visit.id, uuid_v4()}, &channel));
 
     const struct visit_grant row = {
@@ -158,6 +181,7 @@ err_t grant_make(struct act *act)
         .seat = seat,
         .minted_at_us = act->now_us,
         .ends_at_us = act->now_us + GRANT_TTL_US,
+        .labels = visit.labels,
     };
     const struct grant_insert new = {
         .id = row.id,
@@ -176,14 +200,13 @@ err_t grant_read(struct act *act)
 {
     const struct grant_get ask = {act->path_id};
     struct visit_grant row;
-    struct ground ground;
 
     TRY(grant_get(act, &ask, &row));
-    TRY(act_allow(act, row.patient_id));
+    TRY(act_allow_row(act, row.patient_id, (struct row_marks){.labels = row.labels}));
     TRY(act_settle(act));
     if (!uuid_equal(row.person, act->who.person)) return ERR_NOT_FOUND;
     if (row.revoked_at_us || row.ends_at_us <= act->now_us) return ERR_BAD_STATE;
-    TRY(grant_ground(act, &(struct grant_ground){row.patient_id}, &ground));
+    TRY(ground_hold(act, row.visit_id, row.patient_id));
     const struct grant_view view = grant_view(act, &row);
     return act_reply(act, 200, &grant_shape, &view);
 }

@@ -1,30 +1,64 @@
 #include "services/access/access.h"
 
-/* Whom a relation of a kind serves; anybody else's would open nothing. */
-static struct strs roles_of(struct str kind)
-{
-    static const struct str proxies[] = {STR("proxy")}, staff[] = {STR("clinician"), STR("nurse")};
+#include "common/base/clock.h"
 
-    return str_is(kind, "proxy") ? (struct strs){proxies, 1} : (struct strs){staff, 2};
+#define SERVES_MAX 4
+
+/* Whom a relation of a kind serves; anybody else's would open nothing. */
+static struct strs roles_of(struct arena *arena, const struct relation_info *kind)
+{
+    struct str *words = ARENA_ARRAY(arena, struct str, SERVES_MAX);
+    size_t n = 0;
+
+    for (enum role role = 0; role < ROLES; role++) {
+        const struct str word = str_of(role_word(role));
+
+        if (policy_lists(kind->serves, word)) words[n++] = word;
+    }
+    return (struct strs){words, n};
 }
 
-/* POST /v1/relations: the front desk records who cares for a patient or acts for them. */
+/* What relations.def asks of a relation of this kind, and when it ends at the latest. */
+static err_t end_of(const struct relation_info *kind, const struct relation_ask *in,
+                    int64_t starts_at_us, int64_t *ret_ends_at_us)
+{
+    const int64_t last_us = starts_at_us + kind->days * DAY_US;
+
+    if (!policy_lists(kind->proofs, in->proof)) return ERR_UNPROCESSABLE;
+    if ((kind->end == END_MAJORITY) != (in->birth_date.p != NULL)) return ERR_UNPROCESSABLE;
+    if ((kind->end == END_VISIT) == uuid_is_nil(in->visit_id)) return ERR_UNPROCESSABLE;
+    if (in->ends_at_us && in->ends_at_us <= starts_at_us) return ERR_UNPROCESSABLE;
+
+    *ret_ends_at_us = in->ends_at_us;
+    if (kind->end != END_DATED) return ERR_OK;
+    if (in->ends_at_us > last_us) return ERR_UNPROCESSABLE;
+    if (!in->ends_at_us) *ret_ends_at_us = last_us;
+    return ERR_OK;
+}
+
+/* POST /v1/relations: the front desk records who cares for a patient or acts for them, and what
+ * proves it. */
 err_t relation_open(struct act *act)
 {
     const struct relation_ask *in = act->in;
-    const struct relation_insert new = {
-        .id = uuid_v7(act->now_us),
-        .person = in->person_id,
-        .patient_id = in->patient_id,
-        .kind = in->kind,
-        .starts_at_us = in->starts_at_us ? in->starts_at_us : act->now_us,
-        .ends_at_us = in->ends_at_us,
-        .roles = roles_of(in->kind),
-    };
+    const int64_t starts_at_us = in->starts_at_us ? in->starts_at_us : act->now_us;
+    enum relation_kind kind;
     struct relation row;
 
     TRY(act_allow(act, in->patient_id));
-    if (in->ends_at_us && in->ends_at_us <= new.starts_at_us) return ERR_UNPROCESSABLE;
+    if (!relation_parse(in->kind, &kind)) return ERR_UNPROCESSABLE;
+    struct relation_insert new = {
+        .id = uuid_v7(act->now_us),
+        .person = in->person_id,
+        .patient_id = in->patient_id,
+        .visit_id = in->visit_id,
+        .kind = in->kind,
+        .proof = in->proof,
+        .born = in->birth_date,
+        .starts_at_us = starts_at_us,
+        .roles = roles_of(act->arena, relation_info(kind)),
+    };
+    TRY(end_of(relation_info(kind), in, starts_at_us, &new.ends_at_us));
     TRY(relation_insert(act, &new, &row));
     TRY(tell_relation(act, &row));
     return act_reply(act, 201, &relation_shape, &row);

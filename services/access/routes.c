@@ -38,6 +38,10 @@ const struct route access_routes[] = {
      relation_close, .repeat = relation_read, .reply = &relation_shape,
      .about = "Ends it now; what one is to oneself stays."},
 
+    {GET, "/v1/policy/decision", EXPLAIN_POLICY, AUDIT_POLICY_EXPLAINED, &decision_query_shape, 2000,
+     policy_read, .reply = &decision_shape,
+     .about = "May this person do that with this patient's data now, and what decides."},
+
     {GET, "/v1/consents/documents", READ_SELF, AUDIT_NONE, &documents_query_shape, 2000,
      documents_read, .reply = &document_shape, .list = true,
      .about = "The current texts, to be shown before asking."},

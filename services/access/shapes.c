@@ -4,7 +4,7 @@
 #define IN(type, member) offsetof(struct type, member)
 
 static const char *const role_words[] = {
-#define ROLE(name, word) word,
+#define ROLE(name, word, purpose) word,
 #include "common/app/roles.def"
 #undef ROLE
     NULL,
@@ -15,7 +15,9 @@ static const char *const scope_words[] = {
 #undef CONSENT
     NULL,
 };
-static const char *const opened_kinds[] = {"proxy", "treating", "covering", "care_team", NULL};
+static const char *const opened_kinds[] = {
+    "proxy", "guardian", "treating", "covering", "care_team", "guest", NULL,
+};
 
 /* ---- people ---- */
 
@@ -46,8 +48,8 @@ static const struct field person_fields[] = {
     {"state", TEXT, IN(person, state), REQUIRED, 1, 16},
     {"patient_id", UUID, IN(person, patient_id), PATIENT},
     {"display_name", TEXT, IN(person, display_name), PHI, 1, 200},
-    {"email", TEXT, IN(person, email), PHI, 0, 254},
-    {"phone", TEXT, IN(person, phone), PHI, 0, 32},
+    {"email", TEXT, IN(person, email), PHI | CONTACT, 0, 254},
+    {"phone", TEXT, IN(person, phone), PHI | CONTACT, 0, 32},
     {"language", TEXT, IN(person, language), REQUIRED, 2, 35},
     {"bound", BOOL, IN(person, bound), REQUIRED},
     {"sign_in_code", TEXT, IN(person, sign_in_code), PHI, 43, 43},
@@ -108,6 +110,9 @@ static const struct field relation_ask_fields[] = {
     {"person_id", UUID, IN(relation_ask, person_id), REQUIRED},
     {"patient_id", UUID, IN(relation_ask, patient_id), REQUIRED},
     {"kind", TEXT, IN(relation_ask, kind), REQUIRED, .words = opened_kinds},
+    {"proof", TEXT, IN(relation_ask, proof), REQUIRED, 1, 32},
+    {"birth_date", DATE, IN(relation_ask, birth_date), PHI},
+    {"visit_id", UUID, IN(relation_ask, visit_id), 0},
     {"starts_at", TIME, IN(relation_ask, starts_at_us), 0},
     {"ends_at", TIME, IN(relation_ask, ends_at_us), 0},
     {0},
@@ -132,12 +137,49 @@ static const struct field relation_fields[] = {
     {"person_id", UUID, IN(relation, person), REQUIRED},
     {"patient_id", UUID, IN(relation, patient_id), REQUIRED | PATIENT},
     {"kind", TEXT, IN(relation, kind), REQUIRED, 1, 16},
+    {"proof", TEXT, IN(relation, proof), 0, 1, 32},
+    {"visit_id", UUID, IN(relation, visit_id), 0},
+    {"opened_by", UUID, IN(relation, opened_by), 0},
     {"starts_at", TIME, IN(relation, starts_at_us), REQUIRED},
     {"ends_at", TIME, IN(relation, ends_at_us), 0},
     {"version", INT, IN(relation, version), REQUIRED},
     {0},
 };
 const struct shape relation_shape = {"Relation", sizeof(struct relation), relation_fields};
+
+/* ---- why may they? ---- */
+
+static const struct field decision_query_fields[] = {
+    {"person_id", UUID, IN(decision_query, person_id), REQUIRED},
+    {"patient_id", UUID, IN(decision_query, patient_id), REQUIRED},
+    {"action", TEXT, IN(decision_query, action), REQUIRED, 1, 64},
+    {"label", TEXT, IN(decision_query, label), 0, .words = label_words},
+    {0},
+};
+const struct shape decision_query_shape = {
+    "PolicyDecisionQuery", sizeof(struct decision_query), decision_query_fields,
+};
+
+static const struct field decision_fields[] = {
+    {"decision", TEXT, IN(decision_view, decision), REQUIRED, 1, 32},
+    {"role", TEXT, IN(decision_view, role), REQUIRED, .words = role_words},
+    {"action", TEXT, IN(decision_view, action), REQUIRED, 1, 64},
+    {"cell", TEXT, IN(decision_view, cell), REQUIRED, 1, 16},
+    {"label", TEXT, IN(decision_view, label), 0, .words = label_words},
+    {"relation", TEXT, IN(decision_view, relation), 0, 1, 16},
+    {"relation_id", UUID, IN(decision_view, relation_id), 0},
+    {"proof", TEXT, IN(decision_view, proof), 0, 1, 32},
+    {"relation_starts_at", TIME, IN(decision_view, relation_starts_at_us), 0},
+    {"relation_ends_at", TIME, IN(decision_view, relation_ends_at_us), 0},
+    {"consent", TEXT, IN(decision_view, consent), 0, .words = scope_words},
+    {"consent_id", UUID, IN(decision_view, consent_id), 0},
+    {"purpose", TEXT, IN(decision_view, purpose), REQUIRED, 1, 16},
+    {"second_factor", BOOL, IN(decision_view, second_factor), REQUIRED},
+    {0},
+};
+const struct shape decision_shape = {
+    "PolicyDecision", sizeof(struct decision_view), decision_fields,
+};
 
 /* ---- consents ---- */
 

@@ -40,7 +40,7 @@ struct slot_query {
 struct booking {
     struct uuid patient_id, provider_id;
     struct str visit_type, reason;
-    int64_t starts_at_us;
+    int64_t starts_at_us, labels;
 };
 
 struct visit_query {
@@ -53,6 +53,9 @@ struct shift { int64_t starts_at_us; };
 struct place { struct str place, call_back_number; };
 struct queue_query { struct uuid provider_id; };
 struct note_text { struct str text; };
+/* Not for a whole visit: a psychotherapist's own note has a place of its own. */
+#define LABELS_OF_NOTES POLICY_BIT(LABEL_PSYTHPN)
+struct labelling { int64_t labels; };
 struct ending { struct str summary; }; /* absent: the note is the summary */
 
 /* ---- what is answered ---- */
@@ -86,8 +89,8 @@ struct summary_reply {
 };
 
 extern const struct shape offer_shape, offer_reply_shape, slot_query_shape, slot_shape,
-    booking_shape, visit_query_shape, visit_shape, shift_shape, place_shape, queue_query_shape,
-    queue_shape, note_text_shape, note_shape, ending_shape, summary_shape;
+    booking_shape, labelling_shape, visit_query_shape, visit_shape, shift_shape, place_shape,
+    queue_query_shape, queue_shape, note_text_shape, note_shape, ending_shape, summary_shape;
 
 /* ---- tables ---- */
 
@@ -101,16 +104,18 @@ extern const struct fsm_row visit_states[];
 
 handler availability_put, slot_list, schedule_extend;
 handler visit_book, visit_read, visit_list, visit_confirm, visit_cancel, visit_cancel_due,
-    visit_reschedule, visit_miss, visit_miss_due;
+    visit_reschedule, visit_miss, visit_miss_due, visit_label;
 handler place_put;
 handler room_check_in, room_admit, room_start, room_end, room_list;
-handler note_put, note_read, summary_read;
+handler note_put, note_read, own_note_put, own_note_read, summary_read;
 handler prescription_heard, presence_heard, call_heard;
 
 /* ---- shared by handlers ---- */
 
 typedef Telecura__V1__VisitEvent__Kind visit_event;
 
+/* act_allow() for a visit, by its labels. */
+err_t visit_allow(struct act *act, const struct appointment *row);
 /* The visit of the path and the states from which @event may come; queues the guard. */
 err_t visit_begin(struct act *act, const char *event, struct appointment *ret_row,
                   struct fsm_step *ret_step);

@@ -28,8 +28,8 @@ struct str pass_of_visit(struct act *act, const struct appointment *row)
 {
     const struct pass pass = {
         .visit = row->id, .patient = row->patient_id, .provider = row->provider_id,
-        .version = row->version, .state = row->state, .starts_at_us = row->starts_at_us,
-        .ends_at_us = row->ends_at_us,
+        .version = row->version, .labels = row->labels, .state = row->state,
+        .starts_at_us = row->starts_at_us, .ends_at_us = row->ends_at_us,
     };
 
     return pass_of(act, &pass);

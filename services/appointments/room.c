@@ -36,8 +36,8 @@ err_t room_list(struct act *act)
         const struct queue_entry *const row = &rows.p[i];
         const struct pass pass = {
             .visit = row->id, .patient = row->patient_id, .provider = row->provider_id,
-            .version = row->version, .state = row->state, .starts_at_us = row->starts_at_us,
-            .ends_at_us = row->ends_at_us,
+            .version = row->version, .labels = row->labels, .state = row->state,
+            .starts_at_us = row->starts_at_us, .ends_at_us = row->ends_at_us,
         };
 
         entries[i] = (struct queue_reply){.row = *row};

@@ -66,9 +66,18 @@ static const struct field booking_fields[] = {
     {"visit_type", TEXT, IN(booking, visit_type), REQUIRED, 1, 64},
     {"starts_at", TIME, IN(booking, starts_at_us), REQUIRED},
     {"reason", TEXT, IN(booking, reason), REQUIRED | PHI, 1, 2000},
+    {"labels", FLAGS, IN(booking, labels), 0, .words = label_words},
     {0},
 };
 const struct shape booking_shape = {"Booking", sizeof(struct booking), booking_fields};
+
+static const struct field labelling_fields[] = {
+    {"labels", FLAGS, IN(labelling, labels), REQUIRED, .words = label_words},
+    {0},
+};
+const struct shape labelling_shape = {
+    "AppointmentLabels", sizeof(struct labelling), labelling_fields,
+};
 
 static const struct field visit_query_fields[] = {
     {"from", TIME, IN(visit_query, from_us), 0},
@@ -110,9 +119,10 @@ static const struct field visit_fields[] = {
     {"admitted_at", TIME, IN(visit, row.admitted_at_us), 0},
     {"started_at", TIME, IN(visit, row.started_at_us), 0},
     {"ended_at", TIME, IN(visit, row.ended_at_us), 0},
-    {"reason", TEXT, IN(visit, reason), PHI},
-    {"place", TEXT, IN(visit, place), PHI},
-    {"call_back_number", TEXT, IN(visit, call_back_number), PHI},
+    {"labels", FLAGS, IN(visit, row.labels), 0, .words = label_words},
+    {"reason", TEXT, IN(visit, reason), PHI | CLINICAL},
+    {"place", TEXT, IN(visit, place), PHI | CONTACT},
+    {"call_back_number", TEXT, IN(visit, call_back_number), PHI | CONTACT},
     {"queue", OBJECT, IN(visit, queue), 0, .shape = &queue_place_shape},
     {"visit_pass", TEXT, IN(visit, visit_pass), 0},
     {0},

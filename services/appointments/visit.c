@@ -6,12 +6,17 @@
 #define CARE_AFTER_US (30 * DAY_US) /* a booked clinician's relation outlives the visit by this */
 #define FAR_FUTURE_US 7258118400000000LL /* 2200-01-01 */
 
+err_t visit_allow(struct act *act, const struct appointment *row)
+{
+    return act_allow_row(act, row->patient_id, (struct row_marks){.labels = row->labels});
+}
+
 err_t visit_begin(struct act *act, const char *event, struct appointment *ret_row,
                   struct fsm_step *ret_step)
 {
     TRY(act_step(act, visit_states, event, ret_step));
     TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, ret_row));
-    return act_allow(act, ret_row->patient_id);
+    return visit_allow(act, ret_row);
 }
 
 static const ProtobufCMessage *event_of(struct act *act, visit_event kind,
@@ -33,6 +38,7 @@ static const ProtobufCMessage *event_of(struct act *act, visit_event kind,
     event->ended_at_us = row->ended_at_us;
     event->sealed = pb_bytes(row->sealed);
     event->sealed_version = row->sealed_version;
+    event->labels = row->labels;
     return &event->base;
 }
 
@@ -98,10 +104,11 @@ err_t visit_book(struct act *act)
                           .reason = in->reason};
     struct appointment_insert new = {
         .id = visit.row.id, .patient_id = in->patient_id, .provider_id = in->provider_id,
-        .visit_type = in->visit_type, .starts_at_us = in->starts_at_us,
+        .visit_type = in->visit_type, .starts_at_us = in->starts_at_us, .labels = in->labels,
     };
 
-    TRY(act_allow(act, in->patient_id));
+    TRY(act_allow_row(act, in->patient_id, (struct row_marks){.labels = in->labels}));
+    if (in->labels & LABELS_OF_NOTES) return ERR_UNPROCESSABLE;
     if (act->who.role == ROLE_CLINICIAN && !uuid_equal(in->provider_id, act->who.person))
         return ERR_FORBIDDEN;
     TRY(consent_require(act, in->patient_id, CONSENT_TELEHEALTH));
@@ -120,7 +127,7 @@ err_t visit_read(struct act *act)
     struct visit visit = {0};
 
     TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, &visit.row));
-    TRY(act_allow(act, visit.row.patient_id));
+    TRY(visit_allow(act, &visit.row));
     TRY(visit_unseal(act, &visit));
     return act_reply(act, 200, &visit_shape, &visit);
 }
@@ -214,6 +221,25 @@ err_t visit_reschedule(struct act *act)
     TRY(appointment_shift(act, &shift, &visit.row));
     relation_keep(act, &visit.row, visit.row.ends_at_us + CARE_AFTER_US);
     TRY(visit_tell(act, "reschedule", KIND_OF(VISIT, RESCHEDULED), &visit.row));
+    return act_reply(act, 200, &visit_shape, &visit);
+}
+
+/* PUT /v1/appointments/{id}/labels: who writes them must be among those for whom the visit is,
+ * before and after. */
+err_t visit_label(struct act *act)
+{
+    const struct labelling *in = act->in;
+    struct visit visit = {0};
+
+    TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, &visit.row));
+    TRY(visit_allow(act, &visit.row));
+    if (in->labels & LABELS_OF_NOTES) return ERR_UNPROCESSABLE;
+    TRY(act_allow_row(act, visit.row.patient_id, (struct row_marks){.labels = in->labels}));
+    const struct appointment_label update = {
+        .id = visit.row.id, .labels = in->labels, .read_version = visit.row.version,
+    };
+    TRY(appointment_label(act, &update, &visit.row));
+    TRY(visit_tell(act, "label", KIND_OF(VISIT, LABELLED), &visit.row));
     return act_reply(act, 200, &visit_shape, &visit);
 }
 

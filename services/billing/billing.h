@@ -43,7 +43,7 @@ extern const struct fsm_row invoice_states[];
 
 /* ---- handlers ---- */
 
-handler visit_charge;
+handler visit_charge, visit_relabel;
 handler bill_list, bill_read, bill_pay, bill_void;
 
 /* ---- shared by handlers ---- */

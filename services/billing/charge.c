@@ -1,14 +1,18 @@
 /* A visit that was held becomes a charge, an invoice and its first postings: once. */
 #include "services/billing/billing.h"
 
-static err_t invoice_issue(struct act *act, struct uuid charge, const struct price *price)
+static err_t invoice_issue(struct act *act, struct uuid charge, int64_t labels,
+                           const struct price *price)
 {
     struct fsm_step step;
     struct invoice row;
     const struct uuid id = uuid_v7(act->now_us);
 
     TRY(act_step(act, invoice_states, "issue", &step));
-    invoice_insert(act, &(struct invoice_insert){.id = id, .state = step.to, .charge_id = charge});
+    const struct invoice_insert new = {
+        .id = id, .state = step.to, .charge_id = charge, .labels = labels,
+    };
+    invoice_insert(act, &new);
     const struct posting_insert owed = {
         .transaction_id = id, .invoice_id = id, .currency = price->currency,
         .debit = STR("receivable:patient"), .credit = STR("revenue:visits"),
@@ -40,5 +44,16 @@ err_t visit_charge(struct act *act)
         .amount_minor = price.amount_minor, .currency = price.currency,
     };
     TRY(charge_insert(act, &new, &charge, &fresh));
-    return fresh ? invoice_issue(act, charge.id, &price) : ERR_OK;
+    return fresh ? invoice_issue(act, charge.id, heard->labels, &price) : ERR_OK;
+}
+
+/* The visit's labels are its invoice's. */
+err_t visit_relabel(struct act *act)
+{
+    const Telecura__V1__VisitEvent *const heard = act->in;
+
+    const struct invoice_label row = {.visit_id = act->event->key, .labels = heard->labels};
+
+    invoice_label(act, &row);
+    return ERR_OK;
 }

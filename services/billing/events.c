@@ -4,6 +4,7 @@
 /* clang-format off */
 const struct hears billing_hears[] = {
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), visit_charge, NULL, AUDIT_CHARGED},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, LABELLED), visit_relabel},
     {0},
 };
 /* clang-format on */

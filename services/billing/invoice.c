@@ -36,7 +36,7 @@ err_t bill_read(struct act *act)
     struct bill bill = {0};
 
     TRY(invoice_get(act, &(struct invoice_get){.id = act->path_id}, &bill.row));
-    TRY(act_allow(act, bill.row.patient_id));
+    TRY(act_allow_row(act, bill.row.patient_id, (struct row_marks){.labels = bill.row.labels}));
     return bill_reply(act, 200, &bill);
 }
 
@@ -70,7 +70,7 @@ static err_t bill_hold(struct act *act, struct invoice *ret_row)
     struct invoice_owner owner;
 
     TRY(invoice_lock(act, &(struct invoice_lock){.id = act->path_id}, &owner));
-    TRY(act_allow(act, owner.patient_id));
+    TRY(act_allow_row(act, owner.patient_id, (struct row_marks){.labels = owner.labels}));
     return invoice_get(act, &(struct invoice_get){.id = act->path_id}, ret_row);
 }
 

@@ -51,6 +51,7 @@ static const struct field bill_fields[] = {
     {"currency", TEXT, IN(bill, row.currency), REQUIRED},
     {"issued_at", TIME, IN(bill, row.issued_at_us), REQUIRED},
     {"payments", LIST, IN(bill, payments), 0, 0, 1000, &payment_shape},
+    {"labels", FLAGS, IN(bill, row.labels), 0, .words = label_words},
     {0},
 };
 const struct shape bill_shape = {"Invoice", sizeof(struct bill), bill_fields};

@@ -64,6 +64,7 @@ err_t channel_connect(struct act *act)
                                      .visit_id = grant->visit,
                                      .patient_id = grant->patient,
                                      .provider_id = grant->provider,
+                                     .labels = grant->labels,
                                      .epoch = uuid_v4()};
     struct opened opened = {
         .session = act->id, .channel = grant->channel, .ends_at_us = grant->ends_at_us};
@@ -109,8 +110,8 @@ err_t channel_history(struct act *act)
     struct stream stream;
     struct page page;
 
-    TRY(act_allow(act, act->grant->patient));
     TRY(stream_get(act, &(struct stream_get){.id = act->grant->channel}, &stream));
+    TRY(act_allow_row(act, stream.patient_id, (struct row_marks){.labels = stream.labels}));
     TRY(messages_read(act, &stream, in->after_offset, in->limit, &page.messages));
 
     page.top = stream.top;
@@ -130,7 +131,7 @@ err_t channel_read(struct act *act)
 
     TRY(act_cursor_open(act, in->cursor, &cursor));
     TRY(stream_get(act, &(struct stream_get){.id = act->path_id}, &stream));
-    TRY(act_allow(act, stream.patient_id));
+    TRY(act_allow_row(act, stream.patient_id, (struct row_marks){.labels = stream.labels}));
 
     const int64_t after =
         in->cursor.p ? cursor.at_us : in->after_offset; /* the cursor of an offset */

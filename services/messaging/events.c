@@ -6,6 +6,7 @@ const struct hears messaging_hears[] = {
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, CANCELLED), channel_close},
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), channel_close},
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, NO_SHOW), channel_close},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, LABELLED), channel_label},
     {0},
 };
 /* clang-format on */
@@ -23,5 +24,14 @@ void message_heard(const struct event *event)
 err_t channel_close(struct act *act)
 {
     stream_close(act, &(struct stream_close){.visit_id = act->event->key});
+    return ERR_OK;
+}
+
+/* Whom the visit is no longer for reads nothing more of it. */
+err_t channel_label(struct act *act)
+{
+    const Telecura__V1__VisitEvent *const heard = act->in;
+
+    stream_label(act, &(struct stream_label){.visit_id = act->event->key, .labels = heard->labels});
     return ERR_OK;
 }

@@ -87,7 +87,7 @@ extern const struct hears messaging_hears[];
 
 /* ---- handlers ---- */
 
-handler channel_connect, channel_history, channel_read, channel_close;
+handler channel_connect, channel_history, channel_read, channel_close, channel_label;
 handler message_send;
 void channel_type(struct session *session, const void *body, struct arena *arena);
 void message_heard(const struct event *event);

@@ -14,7 +14,7 @@ const struct frame messaging_frames[] = {
     {"connect", CHAT, AUDIT_CHANNEL_OPENED, &connect_shape, &opened_shape, 5000, channel_connect},
     {"refresh", CHAT, AUDIT_CHANNEL_OPENED, &session_refresh_shape, &session_opened_shape,
      5000, session_refresh},
-    {"send", CHAT, AUDIT_MESSAGE_SENT, &sending_shape, &sent_shape, 5000, message_send},
+    {"send", SEND_MESSAGE, AUDIT_MESSAGE_SENT, &sending_shape, &sent_shape, 5000, message_send},
     {"history", CHAT, AUDIT_MESSAGES_READ, &history_shape, &page_shape, 5000, channel_history},
     {"typing", CHAT, AUDIT_NONE, NULL, NULL, 0, NULL, channel_type},
     {0},

@@ -36,6 +36,7 @@ struct search { /* everything that is named must fit */
 
 struct coded { /* one allergy, condition or medicine */
     struct str system, code, text, criticality, onset, status;
+    int64_t labels;
 };
 
 /* ---- what is answered ---- */

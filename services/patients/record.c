@@ -57,7 +57,10 @@ static struct coded coded_of(const ProtobufCMessage *message)
 
 static struct record_reply reply_of(const struct record *row, const struct coded *about)
 {
-    return (struct record_reply){*row, str_of(kinds[row->kind].word), *about};
+    struct record_reply reply = {*row, str_of(kinds[row->kind].word), *about};
+
+    reply.about.labels = row->labels;
+    return reply;
 }
 
 static err_t records_open(struct act *act, const struct record_rows *rows,
@@ -81,15 +84,21 @@ static err_t records_open(struct act *act, const struct record_rows *rows,
     return ERR_OK;
 }
 
+static err_t record_allow(struct act *act, struct uuid patient, int64_t labels)
+{
+    return act_allow_row(act, patient, (struct row_marks){.labels = labels});
+}
+
 static err_t record_add(struct act *act, enum kind kind)
 {
     const struct coded *in = act->in;
     struct record row;
     struct record_insert new = {
         .id = uuid_v7(act->now_us), .patient_id = act->path_id, .kind = (int32_t)kind,
+        .labels = in->labels,
     };
 
-    TRY(act_allow(act, act->path_id));
+    TRY(record_allow(act, act->path_id, in->labels));
     TRY(act_settle(act));
     TRY(record_seal(act, act->path_id, kind, new.id, 1, in, &new.sealed));
     TRY(record_insert(act, &new, &row));
@@ -123,6 +132,7 @@ static err_t record_list(struct act *act, enum kind kind)
     struct str next = STR_NONE;
 
     TRY(act_allow(act, act->path_id));
+    TRY(act_allow_list(act));
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct records_of query = {
         .patient_id = act->path_id, .kind = (int32_t)kind, .after_id = after.id,
@@ -155,7 +165,7 @@ err_t medicine_list(struct act *act)
 static err_t record_begin(struct act *act, struct record *ret_row)
 {
     TRY(record_get(act, &(struct record_get){.id = act->path_id}, ret_row));
-    return act_allow(act, ret_row->patient_id);
+    return record_allow(act, ret_row->patient_id, ret_row->labels);
 }
 
 /* GET /v1/records/{id} */
@@ -176,7 +186,9 @@ err_t record_change(struct act *act)
     struct record row;
     struct record_update update = {.id = act->path_id, .if_match = act->if_match};
 
+    update.labels = in->labels;
     TRY(record_begin(act, &row));
+    TRY(record_allow(act, row.patient_id, in->labels));
     TRY(act_settle(act));
     if (in->criticality.p && row.kind != KIND_ALLERGY) return ERR_UNPROCESSABLE;
 

@@ -13,9 +13,9 @@ static const char *const kind_words[] = {"allergy", "condition", "medicine", NUL
     {"birth_date", DATE, IN(type, path birth_date), REQUIRED | PHI},                               \
     {"gender", TEXT, IN(type, path gender), REQUIRED | PHI, 1, 16, .words = gender_words},         \
     {"mrn", TEXT, IN(type, path mrn), PHI, 1, 64},                                                 \
-    {"phone", TEXT, IN(type, path phone), PHI, 3, 40},                                             \
-    {"email", TEXT, IN(type, path email), PHI, 3, 254},                                            \
-    {"address", TEXT, IN(type, path address), PHI, 1, 500},                                        \
+    {"phone", TEXT, IN(type, path phone), PHI | CONTACT, 3, 40},                                   \
+    {"email", TEXT, IN(type, path email), PHI | CONTACT, 3, 254},                                  \
+    {"address", TEXT, IN(type, path address), PHI | CONTACT, 1, 500},                              \
     {"language", TEXT, IN(type, path language), PHI, 2, 35}
 
 static const struct field demographics_fields[] = {
@@ -69,7 +69,8 @@ const struct shape search_shape = {"PatientSearch", sizeof(struct search), searc
     {"code", TEXT, IN(type, path code), PHI, 1, 64},                                               \
     {"text", TEXT, IN(type, path text), REQUIRED | PHI, 1, 500},                                   \
     {"onset", DATE, IN(type, path onset), PHI},                                                    \
-    {"status", TEXT, IN(type, path status), PHI, 1, 32}
+    {"status", TEXT, IN(type, path status), PHI, 1, 32},                                           \
+    {"labels", FLAGS, IN(type, path labels), 0, .words = label_words}
 
 #define CRITICALITY(type, path)                                                                    \
     {"criticality", TEXT, IN(type, path criticality), PHI, 1, 32, .words = criticality_words}

@@ -16,7 +16,7 @@ err_t visit_heard(struct act *act)
 
     const struct visit_upsert row = {
         .id = act->event->key, .patient_id = pb_to_uuid(heard->patient),
-        .version = act->event->version, .epoch = act->event->epoch,
+        .labels = heard->labels, .version = act->event->version, .epoch = act->event->epoch,
     };
     visit_upsert(act, &row);
     return ERR_OK;

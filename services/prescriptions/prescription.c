@@ -22,7 +22,7 @@ static err_t rx_open(struct act *act, struct rx *rx)
     const struct prescription_get key = {.id = act->path_id, .drafts = shows_drafts(act)};
 
     TRY(prescription_get(act, &key, &rx->row));
-    TRY(act_allow(act, rx->row.patient_id));
+    TRY(act_allow_row(act, rx->row.patient_id, (struct row_marks){.labels = rx->row.labels}));
     struct unseal item = item_of(&rx->row);
     TRY(act_unseal(act, &item, 1));
     rx->phi = (prescription_phi *)item.message;
@@ -141,10 +141,12 @@ err_t rx_draft(struct act *act)
         .id = rx.row.id, .patient_id = in->patient_id, .visit_id = in->visit_id,
         .fills_authorised = 1 + in->refills,
     };
+    struct visit_of found;
 
     TRY(act_allow(act, in->patient_id));
     const struct visit_find visit = {.id = in->visit_id, .patient_id = in->patient_id};
-    TRY(visit_find(act, &visit, &(struct visit_of){0}));
+    TRY(visit_find(act, &visit, &found));
+    TRY(act_allow_row(act, in->patient_id, (struct row_marks){.labels = found.labels}));
     TRY(rx_examine(act, &rx));
     TRY(check_step(act, &rx, &step));
     new.state = step.to;

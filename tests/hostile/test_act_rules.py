@@ -64,7 +64,7 @@ def test_a_step_of_access_that_is_done_answers_its_key_again(suite, patients):
     ada, doctor = suite.patient(), suite.person("clinician")
     consent = suite.consent(ada.patient)
     relation = access.post("/v1/relations", {"person_id": doctor.id, "patient_id": ada.patient,
-                                             "kind": "treating"}, who=desk).json["id"]
+                                             "kind": "treating", "proof": "referral"}, who=desk).json["id"]
     steps = ((f"/v1/consents/{consent}/revoke", ada, suite.person("nurse")),
              (f"/v1/relations/{relation}/close", desk, suite.person("front_desk")),
              (f"/v1/people/{doctor.id}/disable", admin, suite.person("admin")))

@@ -23,18 +23,20 @@ SELECT set_config('telecura.relation', coalesce(
     refuse('TC001')), true);
 
 -- guard_consent  :exec
--- Has the patient consented, now? Leaves the consent for the audit row.
+-- Has the patient consented, now? Leaves the consent for the audit row. What only a label asks for is
+-- refused as TC001: without it there is no such row.
 SELECT set_config('telecura.consent', coalesce(
     (SELECT id::text FROM consent
      WHERE org = :org AND patient_id = :patient_id::uuid AND scope = :scope::text AND state = 'active'
        AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
      LIMIT 1),
-    refuse('TC002')), true);
+    refuse(:refusal::text)), true);
 
 -- guard_list  :exec
 SELECT set_config('telecura.org', :org::text, true), set_config('telecura.actor', :actor::text, true),
        set_config('telecura.now', :now::text, true), set_config('telecura.kinds', :kinds::text, true),
-       set_config('telecura.site', :site::text, true);
+       set_config('telecura.site', :site::text, true), set_config('telecura.near', :near::int8::text, true),
+       set_config('telecura.far', :far::int8::text, true);
 
 -- outbox_insert  :exec
 INSERT INTO outbox (org, id, topic, key, kind, version, at, act, payload)
@@ -42,10 +44,10 @@ VALUES (:org, :id::uuid, :topic::text, :key::uuid, :kind::int4, :version::int8, 
 
 -- audit_insert  :exec
 -- The relation and the consent that decided were left by the guards of this transaction.
-INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role, acr, remote,
+INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role, acr, remote, purpose, labels,
                           patient, resource, resource_id, resource_version, relation, consent)
 VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::text, :who?::uuid,
-        :role::text, :acr::int4, :remote?::text, :patient_id?::uuid, :resource::text,
+        :role::text, :acr::int4, :remote?::text, :purpose::text, :labels?::text, :patient_id?::uuid, :resource::text,
         :resource_id?::uuid, :resource_version::int8,
         nullif(current_setting('telecura.relation', true), ''),
         nullif(current_setting('telecura.consent', true), '')::uuid);

@@ -1,41 +1,43 @@
 -- Grants: who may enter which visit's channel and call, and what they rest on.
 
 -- row visit (id uuid, patient_id uuid, provider_id uuid, state text, starts_at timestamptz,
---     ends_at timestamptz, version int8)
+--     ends_at timestamptz, labels int8, version int8)
 -- row visit_was (state text)
 -- row ground (consent uuid, noted text)
 -- row channel (channel_id uuid)
 -- row visit_grant (id uuid, visit_id uuid, patient_id uuid, provider_id uuid, channel_id uuid,
 --     person uuid, seat text, minted_at timestamptz, ends_at timestamptz, revoked_at timestamptz,
---     version int8)
+--     labels int8, version int8)
 
 -- visit_learn  :maybe visit_was
 -- The state that it had before, empty when it is new; nothing when this is old news. A pass knows no
 -- epoch (0): against it, and after it, the version alone decides.
 WITH old AS (SELECT state FROM visit WHERE org = :org AND id = :id::uuid)
-INSERT INTO visit (org, id, patient_id, provider_id, state, starts_at, ends_at, version, epoch)
+INSERT INTO visit (org, id, patient_id, provider_id, state, starts_at, ends_at, labels, version, epoch)
 VALUES (:org, :id::uuid, :patient_id::uuid, :provider_id::uuid, :state::text, :starts_at::timestamptz,
-        :ends_at::timestamptz, :version::int8, :epoch::int8)
+        :ends_at::timestamptz, :labels::int8, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     patient_id = excluded.patient_id, provider_id = excluded.provider_id, state = excluded.state,
-    starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+    starts_at = excluded.starts_at, ends_at = excluded.ends_at, labels = excluded.labels,
     version = excluded.version, epoch = greatest(visit.epoch, excluded.epoch)
 WHERE CASE WHEN 0 IN (visit.epoch, excluded.epoch) THEN visit.version < excluded.version
            ELSE (visit.epoch, visit.version) < (excluded.epoch, excluded.version) END
 RETURNING coalesce((SELECT old.state FROM old), '') AS state;
 
 -- visit_get  :one visit
-SELECT id, patient_id, provider_id, state, starts_at, ends_at, version
+SELECT id, patient_id, provider_id, state, starts_at, ends_at, labels, version
 FROM visit WHERE org = :org AND id = :id::uuid;
 
 -- grant_ground  :one ground  else ERR_CONSENT_REQUIRED
 -- Consent and relation, held until the grant is committed: a revocation comes before or after it.
--- act_allow() has asked for the relation before, so nothing here means that the consent is missing.
+-- act_allow() has asked for the relation before, so nothing here means that the consent is missing,
+-- or that a guest was asked to another visit.
 SELECT c.id AS consent, set_config('telecura.consent', c.id::text, true) AS noted
 FROM consent AS c JOIN relation AS r ON r.org = c.org AND r.patient_id = c.patient_id
 WHERE c.org = :org AND c.patient_id = :patient_id::uuid AND c.scope = 'telehealth'
   AND c.state = 'active' AND c.starts_at <= :now AND (c.ends_at IS NULL OR c.ends_at > :now)
-  AND r.person = :actor AND r.starts_at <= :now AND (r.ends_at IS NULL OR r.ends_at > :now)
+  AND r.person = :actor AND (r.visit_id IS NULL OR r.visit_id = :visit_id::uuid)
+  AND r.starts_at <= :now AND (r.ends_at IS NULL OR r.ends_at > :now)
 ORDER BY r.id LIMIT 1
 FOR SHARE OF c, r;
 
@@ -51,7 +53,7 @@ VALUES (:org, :id::uuid, :visit_id::uuid, :actor, :seat::text, :minted_at::times
 
 -- grant_get  :one visit_grant
 SELECT g.id, g.visit_id, v.patient_id, v.provider_id, c.channel_id, g.person, g.seat, g.minted_at,
-       g.ends_at, g.revoked_at, g.version
+       g.ends_at, g.revoked_at, v.labels, g.version
 FROM visit_grant AS g
 JOIN visit AS v ON v.org = g.org AND v.id = g.visit_id
 JOIN visit_channel AS c ON c.org = g.org AND c.visit_id = g.visit_id

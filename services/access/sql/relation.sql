@@ -1,29 +1,36 @@
 -- Who stands how to which patient.
 
--- row relation (id uuid, person uuid, patient_id uuid, kind text, starts_at timestamptz,
---     ends_at timestamptz, version int8)
+-- row relation (id uuid, person uuid, patient_id uuid, kind text, proof text, visit_id uuid,
+--     opened_by uuid, starts_at timestamptz, ends_at timestamptz, version int8)
 
 -- relation_self  :one relation
 -- A patient's own.
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at)
-VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, 'self', :now)
-RETURNING id, person, patient_id, kind, starts_at, ends_at, version;
+INSERT INTO relation (org, id, person, patient_id, kind, proof, starts_at)
+VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, 'self', 'enrolment', :now)
+RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relation_insert  :one relation  else ERR_UNPROCESSABLE
--- Only for an active member of a role that such a relation serves.
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at)
-SELECT :org, :id::uuid, m.person, :patient_id::uuid, :kind::text, :starts_at::timestamptz,
-       :ends_at?::timestamptz
+-- Only for an active member of a role that such a relation serves. It ends at the date that was
+-- asked for, when the patient comes of age (:born) or an hour after the one visit that it is for,
+-- whichever comes first.
+INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, proof, visit_id, opened_by)
+SELECT :org, :id::uuid, m.person, :patient_id::uuid, :kind::text, :starts_at::timestamptz, soonest.at,
+       :proof::text, v.id, :actor
 FROM member AS m
+LEFT JOIN visit AS v ON v.org = :org AND v.id = :visit_id?::uuid AND v.patient_id = :patient_id
+     AND v.state NOT IN ('completed', 'cancelled', 'no_show')
+CROSS JOIN LATERAL (SELECT least(:ends_at?::timestamptz, majority_at(:org, :born?::text::date),
+                                 v.ends_at + interval '1 hour') AS at) AS soonest
 WHERE m.org = :org AND m.person = :person::uuid AND m.state = 'active' AND m.role = ANY (:roles::text[])
-RETURNING id, person, patient_id, kind, starts_at, ends_at, version;
+  AND (:visit_id IS NULL OR v.id IS NOT NULL) AND soonest.at > greatest(:starts_at, :now)
+RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relation_get  :one relation
-SELECT id, person, patient_id, kind, starts_at, ends_at, version
+SELECT id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version
 FROM relation WHERE org = :org AND id = :id::uuid;
 
 -- relations_list  :many relation
-SELECT r.id, r.person, r.patient_id, r.kind, r.starts_at, r.ends_at, r.version
+SELECT r.id, r.person, r.patient_id, r.kind, r.proof, r.visit_id, r.opened_by, r.starts_at, r.ends_at, r.version
 FROM relation AS r JOIN visible USING (org, patient_id)
 WHERE org = :org AND r.id > :after_id::uuid
   AND (:patient_id?::uuid IS NULL OR patient_id = :patient_id)
@@ -34,12 +41,18 @@ ORDER BY r.id LIMIT :limit::int8;
 -- What a person is to themselves does not end.
 UPDATE relation SET ends_at = :now, version = version + 1
 WHERE org = :org AND id = :id::uuid AND kind <> 'self' AND (ends_at IS NULL OR ends_at > :now)
-RETURNING id, person, patient_id, kind, starts_at, ends_at, version;
+RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
+
+-- relations_of_visit_end  :many relation
+-- Its guests are guests no more.
+UPDATE relation SET ends_at = :now, version = version + 1
+WHERE org = :org AND visit_id = :visit_id::uuid AND ends_at > :now
+RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relation_booked  :maybe relation
 -- A clinician's by a visit, from its booking until 30 days after its end. Nothing when known.
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, version, epoch)
-VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, 'booked', :now,
+INSERT INTO relation (org, id, person, patient_id, kind, proof, starts_at, ends_at, version, epoch)
+VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, 'booked', 'visit', :now,
         :visit_ends_at::timestamptz + interval '30 days', :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     person = excluded.person, patient_id = excluded.patient_id, ends_at = excluded.ends_at,
@@ -47,4 +60,4 @@ ON CONFLICT (org, id) DO UPDATE SET
 WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version)
   AND (relation.person, relation.patient_id, relation.ends_at)
       IS DISTINCT FROM (excluded.person, excluded.patient_id, excluded.ends_at)
-RETURNING id, person, patient_id, kind, starts_at, ends_at, version;
+RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;

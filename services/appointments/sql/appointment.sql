@@ -4,17 +4,17 @@
 --     visit_type text, starts_at timestamptz, ends_at timestamptz, local_start text, time_zone text,
 --     place_confirmed_at timestamptz, arrived_at timestamptz, deadline timestamptz,
 --     admitted_at timestamptz, started_at timestamptz, ended_at timestamptz, sealed bytea,
---     sealed_version int8)
+--     sealed_version int8, labels int8)
 -- row appointment_due (org uuid, id uuid)
 -- row refusal (code text)
 
 -- appointment_insert  :one appointment  else appointment_not_booked
 -- Exclusion constraints (provider, patient) decide a race; without ON CONFLICT racers deadlock.
 INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
-                         target_minutes, state, during, local_start, sealed)
+                         target_minutes, state, during, local_start, sealed, labels)
 SELECT :org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, a.site_id, a.time_zone,
        :visit_type::text, t.target_minutes, 'scheduled', span,
-       to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), :sealed::bytea
+       to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), :sealed::bytea, :labels::int8
 FROM visit_type_at(:org, :visit_type, :starts_at::timestamptz) AS t
 CROSS JOIN tstzrange(:starts_at, :starts_at + t.minutes * interval '1 minute') AS span
 JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id AND a.during @> span
@@ -23,7 +23,7 @@ ORDER BY a.site_id LIMIT 1
 ON CONFLICT DO NOTHING
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version;
+          ended_at, sealed, sealed_version, labels;
 
 -- appointment_not_booked  :one refusal
 -- Why nothing was inserted.
@@ -46,16 +46,16 @@ VALUES (:org, :id::uuid, :version::int8, :event::text, :state::text, :starts_at:
 -- appointment_get  :one appointment
 SELECT id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
        local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-       ended_at, sealed, sealed_version
+       ended_at, sealed, sealed_version, labels
 FROM appointment WHERE org = :org AND id = :id::uuid;
 
 -- appointments_visible  :many appointment
 -- Those of patients that the actor may see, by start and id.
 SELECT id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
        local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-       ended_at, sealed, sealed_version
+       ended_at, sealed, sealed_version, labels
 FROM appointment JOIN visible USING (org, patient_id)
-WHERE org = :org AND (starts_at, id) > (:after_at::timestamptz, :after_id::uuid)
+WHERE org = :org AND labels & hidden = 0 AND (starts_at, id) > (:after_at::timestamptz, :after_id::uuid)
   AND starts_at >= :from::timestamptz AND starts_at < :to::timestamptz
   AND (:state?::text IS NULL OR state = :state)
   AND (:provider_id?::uuid IS NULL OR provider_id = :provider_id)
@@ -69,11 +69,19 @@ WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match)
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version;
+          ended_at, sealed, sealed_version, labels;
 
 -- appointment_not_moved  :one refusal
 SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale' ELSE 'bad_state' END AS code
 FROM appointment WHERE org = :org AND id = :id::uuid;
+
+-- appointment_label  :one appointment  else ERR_CONFLICT
+-- For the version that was read: the labels that it had decided who may.
+UPDATE appointment SET labels = :labels::int8, version = version + 1
+WHERE org = :org AND id = :id::uuid AND version = :read_version::int8
+RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
+          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
+          ended_at, sealed, sealed_version, labels;
 
 -- appointment_shift  :one appointment  else appointment_not_shifted
 -- raises appointment_provider ERR_SLOT_TAKEN
@@ -90,7 +98,7 @@ WHERE b.org = :org AND b.id = :id::uuid AND b.state = ANY (:from::text[]) AND b.
   AND a.org = b.org AND a.provider_id = b.provider_id AND a.during @> span
 RETURNING b.id, b.version, b.state, b.patient_id, b.provider_id, b.site_id, b.visit_type, b.starts_at,
           b.ends_at, b.local_start, b.time_zone, b.place_confirmed_at, b.arrived_at, b.deadline,
-          b.admitted_at, b.started_at, b.ended_at, b.sealed, b.sealed_version;
+          b.admitted_at, b.started_at, b.ended_at, b.sealed, b.sealed_version, b.labels;
 
 -- appointment_not_shifted  :one refusal
 SELECT CASE WHEN version <> :if_match::int8 THEN 'stale'
@@ -105,7 +113,7 @@ UPDATE appointment SET place_confirmed_at = :now, sealed = :sealed::bytea,
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND version = :read_version::int8
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version;
+          ended_at, sealed, sealed_version, labels;
 
 -- appointment_check_in  :one appointment  else appointment_not_checked_in
 -- From 30 minutes before the start to the end, with a confirmed place. Early birds gain nothing:
@@ -117,7 +125,7 @@ WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND :now >= starts_at - interval '30 minutes' AND :now < ends_at
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version;
+          ended_at, sealed, sealed_version, labels;
 
 -- appointment_not_checked_in  :one refusal
 SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
@@ -137,7 +145,7 @@ WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND admitted
             AND q.place = 1)
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version;
+          ended_at, sealed, sealed_version, labels;
 
 -- appointment_not_admitted  :one refusal
 SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
@@ -156,7 +164,7 @@ WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND admitted
        AND covering.person = :actor AND covering.patient_id = b.patient_id AND covering.during @> :now))
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version;
+          ended_at, sealed, sealed_version, labels;
 
 -- appointment_end  :one appointment  else appointment_not_run
 -- What was not used of the time is free again.
@@ -167,7 +175,7 @@ WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
        AND covering.person = :actor AND covering.patient_id = b.patient_id AND covering.during @> :now))
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version;
+          ended_at, sealed, sealed_version, labels;
 
 -- appointment_not_run  :one refusal
 SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
@@ -187,7 +195,7 @@ WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
                   AND t.patient_id = b.patient_id)
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version;
+          ended_at, sealed, sealed_version, labels;
 
 -- appointments_missed  :many appointment_due
 -- all orgs: over, and nobody came

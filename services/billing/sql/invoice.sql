@@ -3,9 +3,10 @@
 -- row price (amount_minor int8, currency text)
 -- row charge (id uuid)
 -- row invoice (id uuid, version int8, number int8, state text, patient_id uuid, visit_id uuid,
---     visit_type text, amount_minor int8, balance_minor int8, currency text, issued_at timestamptz)
+--     visit_type text, amount_minor int8, balance_minor int8, currency text, issued_at timestamptz,
+--     labels int8)
 -- row payment (id uuid, amount_minor int8, currency text, method text, at timestamptz)
--- row invoice_owner (patient_id uuid)
+-- row invoice_owner (patient_id uuid, labels int8)
 -- row moved (version int8)
 
 -- tariff_at  :one price  else ERR_UNPROCESSABLE
@@ -25,9 +26,9 @@ RETURNING id;
 
 -- invoice_insert  :exec
 INSERT INTO invoice (org, id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
-                     currency, issued_at)
+                     currency, issued_at, labels)
 SELECT :org, :id::uuid, c.id, c.visit_id, c.visit_type, c.patient_id, :state::text, c.amount_minor,
-       c.currency, :now
+       c.currency, :now, :labels::int8
 FROM charge AS c WHERE c.org = :org AND c.id = :charge_id::uuid;
 
 -- posting_insert  :exec
@@ -40,23 +41,27 @@ FROM (VALUES (:debit::text, :amount_minor::int8), (:credit::text, -:amount_minor
 
 -- invoice_get  :one invoice
 SELECT id, version, number, state, patient_id, visit_id, visit_type, amount_minor, balance_minor,
-       currency, issued_at
+       currency, issued_at, labels
 FROM invoice_open WHERE org = :org AND id = :id::uuid;
 
 -- invoice_lock  :one invoice_owner
 -- Whoever pays or voids stands in line here; the statement behind it sees what those before did.
-SELECT patient_id FROM invoice WHERE org = :org AND id = :id::uuid FOR UPDATE;
+SELECT patient_id, labels FROM invoice WHERE org = :org AND id = :id::uuid FOR UPDATE;
 
 -- invoices_visible  :many invoice
 -- Those of patients that the actor may see, by issue and id.
 SELECT id, version, number, state, patient_id, visit_id, visit_type, amount_minor, balance_minor,
-       currency, issued_at
+       currency, issued_at, labels
 FROM invoice_open JOIN visible USING (org, patient_id)
-WHERE org = :org AND (issued_at, id) > (:after_at::timestamptz, :after_id::uuid)
+WHERE org = :org AND labels & hidden = 0 AND (issued_at, id) > (:after_at::timestamptz, :after_id::uuid)
   AND (:state?::text IS NULL OR state = :state)
   AND (:patient_id?::uuid IS NULL OR patient_id = :patient_id)
   AND (:visit_id?::uuid IS NULL OR visit_id = :visit_id)
 ORDER BY issued_at, id LIMIT :limit::int8;
+
+-- invoice_label  :exec
+-- How sensitive the visit is was said anew.
+UPDATE invoice SET labels = :labels::int8 WHERE org = :org AND visit_id = :visit_id::uuid;
 
 -- invoice_move  :one moved  else ERR_BAD_STATE
 UPDATE invoice SET state = :state::text, version = version + 1

@@ -1,6 +1,6 @@
 -- Channels and what was said in them.
 
--- row stream (id uuid, visit_id uuid, patient_id uuid, epoch uuid, top int8, closed bool)
+-- row stream (id uuid, visit_id uuid, patient_id uuid, epoch uuid, top int8, labels int8, closed bool)
 -- row stream_state (id uuid, top int8, closed bool)
 -- row message (off int8, id uuid, message_id uuid, sender uuid, role text, sent_at timestamptz,
 --     sealed bytea)
@@ -9,12 +9,13 @@
 
 -- stream_open  :exec
 -- The first grant that is shown makes the channel.
-INSERT INTO stream (org, id, visit_id, patient_id, provider_id, epoch, opened_at)
-VALUES (:org, :id::uuid, :visit_id::uuid, :patient_id::uuid, :provider_id::uuid, :epoch::uuid, :now)
+INSERT INTO stream (org, id, visit_id, patient_id, provider_id, epoch, labels, opened_at)
+VALUES (:org, :id::uuid, :visit_id::uuid, :patient_id::uuid, :provider_id::uuid, :epoch::uuid,
+        :labels::int8, :now)
 ON CONFLICT DO NOTHING;
 
 -- stream_get  :one stream
-SELECT id, visit_id, patient_id, epoch, top, closed_at IS NOT NULL AS closed
+SELECT id, visit_id, patient_id, epoch, top, labels, closed_at IS NOT NULL AS closed
 FROM stream WHERE org = :org AND id = :id::uuid;
 
 -- stream_lock  :exec
@@ -53,6 +54,9 @@ WHERE bytes - octet_length(sealed) < 256 * 1024 ORDER BY off;
 -- all orgs: a replica asks for the channels that it holds sessions of
 SELECT s.id, s.top, s.closed_at IS NOT NULL AS closed
 FROM unnest(:orgs::uuid[], :ids::uuid[]) AS held (org, id) JOIN stream AS s USING (org, id);
+
+-- stream_label  :exec
+UPDATE stream SET labels = :labels::int8 WHERE org = :org AND visit_id = :visit_id::uuid;
 
 -- stream_close  :exec
 UPDATE stream SET closed_at = :now

@@ -4,7 +4,7 @@
 --     dose_max_micrograms int8, daily_max_micrograms int8)
 -- row allergen (system text, code text)
 -- row allergy (id uuid, version int8, sealed bytea)
--- row visit_of (id uuid)
+-- row visit_of (id uuid, labels int8)
 
 -- drugs  :many drug
 SELECT DISTINCT ON (code) code, name, ingredient, drug_class, dose_min_micrograms,
@@ -32,7 +32,7 @@ WHERE org = :org AND patient_id = :patient_id::uuid AND NOT removed ORDER BY id 
 
 -- visit_find  :one visit_of  else visit_not_found
 -- The patient's own visit, and known here.
-SELECT id FROM visit_heard WHERE org = :org AND id = :id::uuid AND patient_id = :patient_id::uuid;
+SELECT id, labels FROM visit_heard WHERE org = :org AND id = :id::uuid AND patient_id = :patient_id::uuid;
 
 -- visit_not_found  :one refusal
 -- Another patient's, or one that appointments has not told of.
@@ -40,10 +40,11 @@ SELECT CASE WHEN EXISTS (SELECT FROM visit_heard WHERE org = :org AND id = :id::
        THEN 'unprocessable' ELSE 'not_heard_yet' END AS code;
 
 -- visit_upsert  :exec
-INSERT INTO visit_heard AS v (org, id, patient_id, version, epoch)
-VALUES (:org, :id::uuid, :patient_id::uuid, :version::int8, :epoch::int8)
+INSERT INTO visit_heard AS v (org, id, patient_id, labels, version, epoch)
+VALUES (:org, :id::uuid, :patient_id::uuid, :labels::int8, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
-    patient_id = excluded.patient_id, version = excluded.version, epoch = excluded.epoch
+    patient_id = excluded.patient_id, labels = excluded.labels, version = excluded.version,
+    epoch = excluded.epoch
 WHERE (v.epoch, v.version) < (excluded.epoch, excluded.version);
 
 -- allergy_upsert  :exec

@@ -2,7 +2,8 @@
 
 -- row prescription (id uuid, version int8, state text, patient_id uuid, visit_id uuid, drafted_by uuid,
 --     drafted_at timestamptz, fills_authorised int8, fills_used int8, signed_by uuid,
---     signed_at timestamptz, signing_key text, signature bytea, sealed bytea, sealed_version int8)
+--     signed_at timestamptz, signing_key text, signature bytea, sealed bytea, sealed_version int8,
+--     labels int8)
 -- row fill (number int8, pharmacist uuid, at timestamptz)
 -- row refusal (code text)
 
@@ -13,21 +14,24 @@ VALUES (:org, :id::uuid, :act, :patient_id::uuid, :visit_id::uuid, :actor, :now,
         :fills_authorised::int8, :sealed::bytea)
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
           fills_authorised::int8, fills_used::int8, signed_by, signed_at, signing_key, signature, sealed,
-          sealed_version;
+          sealed_version,
+       labels_of(org, visit_id) AS labels;
 
 -- prescription_get  :one prescription
 -- Unsigned ones are shown only to those who write them.
 SELECT id, version, state, patient_id, visit_id, drafted_by, drafted_at, fills_authorised::int8,
-       fills_used::int8, signed_by, signed_at, signing_key, signature, sealed, sealed_version
+       fills_used::int8, signed_by, signed_at, signing_key, signature, sealed, sealed_version,
+       labels_of(org, visit_id) AS labels
 FROM prescription
 WHERE org = :org AND id = :id::uuid AND (:drafts::bool OR signature IS NOT NULL);
 
 -- prescriptions_visible  :many prescription
 -- Those of patients that the actor may see, by draft and id.
 SELECT id, version, state, patient_id, visit_id, drafted_by, drafted_at, fills_authorised::int8,
-       fills_used::int8, signed_by, signed_at, signing_key, signature, sealed, sealed_version
+       fills_used::int8, signed_by, signed_at, signing_key, signature, sealed, sealed_version,
+       labels_of(org, visit_id) AS labels
 FROM prescription JOIN visible USING (org, patient_id)
-WHERE org = :org AND (drafted_at, id) > (:after_at::timestamptz, :after_id::uuid)
+WHERE org = :org AND labels_of(org, visit_id) & hidden = 0 AND (drafted_at, id) > (:after_at::timestamptz, :after_id::uuid)
   AND (:drafts::bool OR signature IS NOT NULL)
   AND (:state?::text IS NULL OR state = :state)
   AND (:patient_id?::uuid IS NULL OR patient_id = :patient_id)
@@ -37,7 +41,8 @@ ORDER BY drafted_at, id LIMIT :limit::int8;
 -- prescriptions_in_force  :many prescription
 -- What the patient takes or may still fetch, but for the one in hand.
 SELECT id, version, state, patient_id, visit_id, drafted_by, drafted_at, fills_authorised::int8,
-       fills_used::int8, signed_by, signed_at, signing_key, signature, sealed, sealed_version
+       fills_used::int8, signed_by, signed_at, signing_key, signature, sealed, sealed_version,
+       labels_of(org, visit_id) AS labels
 FROM prescription
 WHERE org = :org AND patient_id = :patient_id::uuid AND id <> :id::uuid
   AND state IN ('signed', 'sent', 'partially_filled')
@@ -49,7 +54,8 @@ UPDATE prescription SET state = :state::text, sealed = :sealed::bytea, sealed_ve
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND version = :if_match::int8
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
           fills_authorised::int8, fills_used::int8, signed_by, signed_at, signing_key, signature, sealed,
-          sealed_version;
+          sealed_version,
+       labels_of(org, visit_id) AS labels;
 
 -- prescription_sign  :one prescription  else prescription_not_moved
 UPDATE prescription SET state = :state::text, sealed = :sealed::bytea, sealed_version = version + 1,
@@ -58,7 +64,8 @@ UPDATE prescription SET state = :state::text, sealed = :sealed::bytea, sealed_ve
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND version = :if_match::int8
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
           fills_authorised::int8, fills_used::int8, signed_by, signed_at, signing_key, signature, sealed,
-          sealed_version;
+          sealed_version,
+       labels_of(org, visit_id) AS labels;
 
 -- prescription_step  :one prescription  else prescription_not_moved
 -- Send, cancel: the state alone. A negative :if_match asks for no version.
@@ -67,7 +74,8 @@ WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match)
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
           fills_authorised::int8, fills_used::int8, signed_by, signed_at, signing_key, signature, sealed,
-          sealed_version;
+          sealed_version,
+       labels_of(org, visit_id) AS labels;
 
 -- prescription_not_moved  :one refusal
 SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale' ELSE 'bad_state' END AS code
@@ -80,7 +88,8 @@ UPDATE prescription SET fills_used = fills_used + 1, version = version + 1,
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND fills_used < fills_authorised
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
           fills_authorised::int8, fills_used::int8, signed_by, signed_at, signing_key, signature, sealed,
-          sealed_version;
+          sealed_version,
+       labels_of(org, visit_id) AS labels;
 
 -- prescription_not_filled  :one refusal
 SELECT CASE WHEN fills_used = fills_authorised THEN 'no_fills_left' ELSE 'bad_state' END AS code

@@ -1,0 +1,17 @@
+-- What a decision about somebody and a patient rests on.
+
+-- row standing (id uuid, kind text, proof text, starts_at timestamptz, ends_at timestamptz, live bool)
+-- row agreed (id uuid, scope text)
+
+-- standings_of  :many standing
+-- How they stand to the patient, and have stood: the live ones first.
+SELECT id, kind, proof, starts_at, ends_at,
+       starts_at <= :now AND (ends_at IS NULL OR ends_at > :now) AS live
+FROM relation WHERE org = :org AND person = :person::uuid AND patient_id = :patient_id::uuid
+ORDER BY live DESC, ends_at DESC NULLS FIRST, id LIMIT 100;
+
+-- agreed_by  :many agreed
+SELECT id, scope FROM consent
+WHERE org = :org AND patient_id = :patient_id::uuid AND state = 'active' AND starts_at <= :now
+  AND (ends_at IS NULL OR ends_at > :now)
+ORDER BY scope LIMIT 100;

@@ -1,0 +1,144 @@
+/* What the tables decide, and at what cost. That they say what they should is for their readers and
+ * for tests/hostile/test_policy.py, which reads them from the print and decides for itself. */
+#include "common/app/auth.h"
+#include "common/codec/json.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static enum policy_word decided(enum role role, enum permission permission, unsigned labels,
+                                struct policy_facts facts)
+{
+    const struct policy_ask ask = {role, permission, labels, false};
+
+    return policy_decide(&ask, &facts).word;
+}
+
+static void a_relation_opens_its_cells_and_no_other(void **state)
+{
+    const struct policy_facts none = {.known = true},
+                              booked = {.kinds = POLICY_BIT(RELATION_BOOKED), .known = true},
+                              proxy = {.kinds = POLICY_BIT(RELATION_GUARDIAN), .known = true};
+
+    (void)state;
+    assert_int_equal(decided(ROLE_CLINICIAN, READ_CHART, 0, none), POLICY_NO_RELATION);
+    assert_int_equal(decided(ROLE_CLINICIAN, READ_CHART, 0, booked), POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_CLINICIAN, READ_CHART, 0, proxy), POLICY_NO_RELATION);
+    assert_int_equal(decided(ROLE_PROXY, READ_CHART, 0, proxy), POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_PROXY, READ_NOTE, 0, proxy), POLICY_NO_ROLE);
+    assert_int_equal(decided(ROLE_NURSE, READ_CHART, 0, none), POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_NURSE, READ_CHART, 0, (struct policy_facts){0}),
+                     POLICY_NO_RELATION);
+}
+
+static void a_label_narrows_and_never_widens(void **state)
+{
+    (void)state;
+    for (enum role role = 0; role < ROLES; role++) {
+        for (enum permission may = PASS_ON + 1; may < PERMISSIONS; may++) {
+            for (unsigned labels = 0; labels < POLICY_BIT(LABELS); labels++) {
+                const struct policy_ask plain = {role, may, 0, false}, marked = {role, may, labels, true};
+                const struct policy_need before = policy_need(&plain), after = policy_need(&marked);
+
+                if (before.word != POLICY_ALLOWED) assert_int_equal(after.word, before.word);
+                if (before.site || before.reach & ANY) continue;
+                assert_int_equal(after.kinds & ~before.kinds, 0);
+                assert_false(after.site);
+                assert_false(after.reach & ANY);
+            }
+        }
+    }
+}
+
+static void addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent(void **state)
+{
+    const unsigned part2 = POLICY_BIT(LABEL_PART2);
+    const struct policy_facts known = {.known = true},
+                              agreed = {.known = true, .consents = POLICY_BIT(CONSENT_DATA_SHARING)},
+                              treats = {.known = true, .kinds = POLICY_BIT(RELATION_TREATING)};
+
+    (void)state;
+    assert_int_equal(decided(ROLE_NURSE, READ_CHART, part2, known), POLICY_NO_RELATION);
+    assert_int_equal(decided(ROLE_NURSE, READ_CHART, part2, treats), POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_PHARMACIST, READ_RX, part2, known), POLICY_NO_CONSENT);
+    assert_int_equal(decided(ROLE_PHARMACIST, READ_RX, part2, agreed), POLICY_ALLOWED);
+    assert_int_equal(policy_unlisted(ROLE_NURSE, READ_RX, true) & part2, 0);
+    assert_int_equal(policy_unlisted(ROLE_NURSE, READ_RX, false) & part2, part2);
+    assert_int_equal(policy_unlisted(ROLE_PHARMACIST, READ_RX, true) & part2, part2);
+}
+
+static void a_psychotherapist_s_note_is_its_writer_s(void **state)
+{
+    const struct policy_facts booked = {.kinds = POLICY_BIT(RELATION_BOOKED), .known = true};
+    struct policy_ask ask = {ROLE_CLINICIAN, READ_NOTE, POLICY_BIT(LABEL_PSYTHPN), true};
+
+    (void)state;
+    assert_int_equal(policy_decide(&ask, &booked).word, POLICY_ALLOWED);
+    ask.mine = false;
+    assert_int_equal(policy_decide(&ask, &booked).word, POLICY_NO_LABEL);
+    ask.role = ROLE_NURSE;
+    ask.mine = true;
+    assert_int_equal(policy_decide(&ask, &booked).word, POLICY_NO_LABEL);
+}
+
+static void an_administrator_has_nobody_s_data(void **state)
+{
+    static const enum permission phi[] = {READ_DEMOGRAPHICS, READ_CHART, READ_VISIT, READ_NOTE,
+                                          READ_SUMMARY, READ_RX, READ_INVOICE, CHAT, READ_OWN_AUDIT};
+    const struct policy_facts all = {~0u, ~0u, true, true};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof phi / sizeof *phi; i++)
+        assert_int_equal(decided(ROLE_ADMIN, phi[i], 0, all), POLICY_NO_ROLE);
+}
+
+static void a_purpose_is_the_role_s_but_for_acts_that_have_their_own(void **state)
+{
+    (void)state;
+    assert_string_equal(purpose_code(policy_purpose(ROLE_PATIENT, READ_CHART)), "PATRQT");
+    assert_string_equal(purpose_code(policy_purpose(ROLE_CLINICIAN, READ_CHART)), "TREAT");
+    assert_string_equal(purpose_code(policy_purpose(ROLE_FRONT_DESK, PAY_INVOICE)), "HPAYMT");
+    assert_string_equal(purpose_code(policy_purpose(ROLE_PRIVACY, EXPLAIN_POLICY)), "HCOMPL");
+    assert_string_equal(purpose_code(policy_purpose(ROLE_SERVICE, READ_CHART)), "HOPERAT");
+}
+
+static void fields_are_left_out_by_role(void **state)
+{
+    struct row { struct str reason, place, open; };
+    static const struct field fields[] = {
+        {"reason", TEXT, offsetof(struct row, reason), PHI | CLINICAL},
+        {"place", TEXT, offsetof(struct row, place), PHI | CONTACT},
+        {"open", TEXT, offsetof(struct row, open), 0},
+        {0},
+    };
+    static const struct shape shape = {"Row", sizeof(struct row), fields};
+    const struct row row = {STR("a"), STR("b"), STR("c")};
+    struct arena *const arena = arena_new(4096);
+
+    (void)state;
+    struct str text = json_encode_without(arena, &shape, &row, policy_hidden(ROLE_FRONT_DESK));
+    assert_true(str_is(text, "{\"place\":\"b\",\"open\":\"c\"}"));
+    text = json_encode_without(arena, &shape, &row, policy_hidden(ROLE_BILLER));
+    assert_true(str_is(text, "{\"open\":\"c\"}"));
+    text = json_encode_without(arena, &shape, &row, policy_hidden(ROLE_CLINICIAN));
+    assert_true(str_is(text, "{\"reason\":\"a\",\"place\":\"b\",\"open\":\"c\"}"));
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_relation_opens_its_cells_and_no_other),
+        cmocka_unit_test(a_label_narrows_and_never_widens),
+        cmocka_unit_test(addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent),
+        cmocka_unit_test(a_psychotherapist_s_note_is_its_writer_s),
+        cmocka_unit_test(an_administrator_has_nobody_s_data),
+        cmocka_unit_test(a_purpose_is_the_role_s_but_for_acts_that_have_their_own),
+        cmocka_unit_test(fields_are_left_out_by_role),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
