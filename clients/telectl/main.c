@@ -12,6 +12,12 @@
 static const struct command commands[] = {
     {"status", NULL, NULL, status_show, NULL, "the health and version of every service"},
     {"policy", "matrix", NULL, policy_matrix, NULL, "who may do what, as the services decide it"},
+    {"policy", "diff", "OLD", policy_diff, NULL,
+     "what has opened and closed since OLD, a file of policy matrix --json; 1: something has"},
+    {"policy", "explain", "PERSON ACTION PATIENT", policy_explain, NULL,
+     "may they now, and what decides: --label of the row"},
+    {"policy", "decide", NULL, policy_cases, NULL,
+     "made-up cases, a line each: role action relations labels consents facts"},
 
     {"audit", "tail", NULL, list_show, &tail_listing, "the newest events"},
     {"audit", "search", NULL, list_show, &search_listing,
@@ -79,11 +85,19 @@ static int usage(void)
     return WRONG_CALL;
 }
 
+static int operands_of(const struct command *command)
+{
+    int count = command->operand != NULL;
+
+    for (const char *c = or_nothing(command->operand); *c; c++) count += *c == ' ';
+    return count;
+}
+
 static bool is_named(const struct command *command, int count, char *const *word)
 {
     const int names = command->verb ? 2 : 1;
 
-    return count == names + (command->operand != NULL) && strcmp(word[0], command->noun) == 0 &&
+    return count == names + operands_of(command) && strcmp(word[0], command->noun) == 0 &&
            (!command->verb || strcmp(word[1], command->verb) == 0);
 }
 
@@ -92,7 +106,8 @@ static int call_run(struct call *call, int count, char *const *word)
     for (size_t i = 0; i < COMMANDS; i++) {
         if (!is_named(&commands[i], count, word)) continue;
         call->command = &commands[i];
-        call->operand = commands[i].operand ? word[count - 1] : NULL;
+        call->operands = word + count - operands_of(&commands[i]);
+        call->operand = commands[i].operand ? call->operands[0] : NULL;
         return commands[i].run(call);
     }
     return usage();

@@ -28,6 +28,7 @@ struct command;
 struct call {
     const struct command *command;
     const char *operand;                /* PATIENT, EVENT, DIR; NULL: the command has none */
+    char *const *operands;              /* all of them, where a command has several */
     const char *with[OPTION_WORDS];     /* what each option was given; NULL: not given */
     struct arena *arena;
 };
@@ -41,7 +42,7 @@ struct listing {
 };
 
 struct command {
-    const char *noun, *verb, *operand; /* the last two may be NULL */
+    const char *noun, *verb, *operand; /* the last two may be NULL; operands: a word each */
     int (*run)(const struct call *call);
     const struct listing *listing;
     const char *about;
@@ -49,6 +50,9 @@ struct command {
 
 int status_show(const struct call *call);
 int policy_matrix(const struct call *call);
+int policy_diff(const struct call *call);
+int policy_cases(const struct call *call);
+int policy_explain(const struct call *call);
 int audit_verify(const struct call *call);
 int audit_export(const struct call *call);
 int audit_prove(const struct call *call);
