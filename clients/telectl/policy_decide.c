@@ -9,7 +9,8 @@
 /* ---- policy decide: what would the services say? ---- */
 
 /* One line: ROLE ACTION RELATIONS LABELS CONSENTS FACTS; lists with commas, "-" for none. The facts
- * are mine (the row is theirs), known (the patient is the organisation's), fresh (second factor). */
+ * are mine (the row is theirs), known (the organisation has the patient), fresh (second factor).
+ */
 struct line {
     struct str word[WORDS_MAX];
 };
@@ -114,8 +115,8 @@ int policy_cases(const struct call *call)
 /* ---- policy explain: what does the suite say, now? ---- */
 
 struct explained {
-    struct str decision, role, action, cell, relation, relation_id, relation_ends_at, proof, consent,
-        consent_id, label, purpose;
+    struct str decision, role, action, cell, label, relation, relation_id, proof, relation_ends_at,
+        consent, consent_id, purpose;
     bool second_factor;
 };
 

@@ -209,7 +209,7 @@ unsigned policy_hidden(enum role role)
 
 /* ---- the decision ---- */
 
-/* A wide reach holds what the narrower ones hold, so that what two cells share is what both have. */
+/* A wide reach holds the narrower ones, so that what two cells share is what both have. */
 static unsigned widen(unsigned reach)
 {
     if (reach & ANY) return ANY | SITE | CARE | GST | PRX | OWN;

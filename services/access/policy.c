@@ -1,14 +1,14 @@
 /* Why may they, or why not: the decision of policy.h on what is true now. */
 #include "services/access/access.h"
 
-/* A set, and of which rows. */
-static unsigned kinds_of(const struct standing_rows *rows, bool live)
+/* What holds now, as sets. */
+static unsigned kinds_of(const struct standing_rows *rows)
 {
     enum relation_kind kind;
     unsigned set = 0;
 
     for (size_t i = 0; i < rows->n; i++)
-        if (rows->p[i].live == live && relation_parse(rows->p[i].kind, &kind)) set |= POLICY_BIT(kind);
+        if (rows->p[i].live && relation_parse(rows->p[i].kind, &kind)) set |= POLICY_BIT(kind);
     return set;
 }
 
@@ -93,7 +93,7 @@ err_t policy_read(struct act *act)
     const bool active = str_is(who.state, "active");
     const struct policy_need need = policy_need(&ask);
     const struct policy_facts facts = {
-        .kinds = kinds_of(&standings, true), .consents = scopes_of(&agreed), .known = true,
+        .kinds = kinds_of(&standings), .consents = scopes_of(&agreed), .known = true,
         .fresh = true,
     };
     const struct policy_verdict verdict = policy_decide(&ask, &facts);

@@ -40,7 +40,8 @@ static void a_label_narrows_and_never_widens(void **state)
     for (enum role role = 0; role < ROLES; role++) {
         for (enum permission may = PASS_ON + 1; may < PERMISSIONS; may++) {
             for (unsigned labels = 0; labels < POLICY_BIT(LABELS); labels++) {
-                const struct policy_ask plain = {role, may, 0, false}, marked = {role, may, labels, true};
+                const struct policy_ask plain = {role, may, 0, false},
+                                        marked = {role, may, labels, true};
                 const struct policy_need before = policy_need(&plain), after = policy_need(&marked);
 
                 if (before.word != POLICY_ALLOWED) assert_int_equal(after.word, before.word);
@@ -57,8 +58,8 @@ static void addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent(void
 {
     const unsigned part2 = POLICY_BIT(LABEL_PART2);
     const struct policy_facts known = {.known = true},
-                              agreed = {.known = true, .consents = POLICY_BIT(CONSENT_DATA_SHARING)},
-                              treats = {.known = true, .kinds = POLICY_BIT(RELATION_TREATING)};
+                              agreed = {.consents = POLICY_BIT(CONSENT_DATA_SHARING), .known = 1},
+                              treats = {.kinds = POLICY_BIT(RELATION_TREATING), .known = true};
 
     (void)state;
     assert_int_equal(decided(ROLE_NURSE, READ_CHART, part2, known), POLICY_NO_RELATION);
@@ -86,8 +87,9 @@ static void a_psychotherapist_s_note_is_its_writer_s(void **state)
 
 static void an_administrator_has_nobody_s_data(void **state)
 {
-    static const enum permission phi[] = {READ_DEMOGRAPHICS, READ_CHART, READ_VISIT, READ_NOTE,
-                                          READ_SUMMARY, READ_RX, READ_INVOICE, CHAT, READ_OWN_AUDIT};
+    static const enum permission phi[] = {
+        READ_DEMOGRAPHICS, READ_CHART, READ_VISIT, READ_NOTE, READ_SUMMARY, READ_RX, READ_INVOICE,
+        CHAT, READ_OWN_AUDIT};
     const struct policy_facts all = {~0u, ~0u, true, true};
 
     (void)state;

@@ -1,0 +1,275 @@
+"""The tables of permissions against a second implementation: every cell, a hundred thousand cases at
+random in the decision's own code, and a thousand over HTTP against the services that decide."""
+import itertools
+import random
+import uuid
+
+import pytest
+
+from policy import Case, Oracle, telectl
+from sealed import message, seal
+from telecura import ORG
+
+CASES, SEED = 100_000, 20261122
+VISIT, NOTE, SUMMARY = (1, "visit"), (2, "visit"), (3, "visit")   # kinds.def
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    return Oracle()
+
+
+def answers(cases):
+    said = telectl("policy", "decide", text="".join(f"{case.line()}\n" for case in cases)).splitlines()
+    assert len(said) == len(cases)
+    return [line.split()[0] for line in said]
+
+
+def agree(oracle, cases):
+    wrong = [(case.line(), said, oracle.decide(case)) for case, said in zip(cases, answers(cases))
+             if said != oracle.decide(case)]
+    assert not wrong, wrong[:10]
+
+
+def test_every_cell_with_each_relation_and_label_alone(oracle):
+    """And with everything that could help: what is still denied then is denied by the cell."""
+    relations, labels = oracle.names("relation"), oracle.names("label")
+    all_consents = frozenset(oracle.says("label", row, "consent") for row in labels) | {"telehealth"}
+    all_consents -= {"-"}
+    cases = []
+    for role, action in itertools.product(oracle.roles(), oracle.names("action")):
+        for relation, label in itertools.product([None, *relations], [None, *labels]):
+            for helped in (False, True):
+                cases.append(Case(role, action, frozenset({relation} - {None}), frozenset({label} - {None}),
+                                  all_consents if helped else frozenset(),
+                                  frozenset({"mine", "known", "fresh"}) if helped else frozenset()))
+    agree(oracle, cases)
+    assert {"allow", "no_role", "no_label", "no_relation", "no_consent", "no_second_factor"} == {
+        oracle.decide(case) for case in cases}, "every way of a decision was among them"
+
+
+def some(rnd, words, chance):
+    return frozenset(word for word in words if rnd.random() < chance)
+
+
+def test_a_hundred_thousand_cases_at_random(oracle):
+    rnd = random.Random(SEED)
+    roles, actions = oracle.roles(), oracle.names("action")
+    relations, labels = oracle.names("relation"), oracle.names("label")
+    agree(oracle, [Case(rnd.choice(roles), rnd.choice(actions), some(rnd, relations, 0.25),
+                        some(rnd, labels, 0.3),
+                        some(rnd, ("telehealth", "data_sharing", "recording", "research"), 0.5),
+                        some(rnd, ("mine", "known", "fresh"), 0.6)) for _ in range(CASES)])
+
+
+# ---- over HTTP: the code above, act.sql and the services' own questions ----
+
+# Reads of one patient's row; where the row is sensitive, which table says so.
+READS = {
+    "READ_CHART": ("patients", "/v1/records/{record}", "record"),
+    "READ_VISIT": ("appointments", "/v1/appointments/{visit}", "appointment"),
+    "READ_SUMMARY": ("appointments", "/v1/appointments/{visit}/summary", "appointment"),
+    "READ_NOTE": ("appointments", "/v1/appointments/{visit}/note", "appointment"),
+    "READ_INVOICE": ("billing", "/v1/invoices/{invoice}", "invoice"),
+    "READ_RX": ("prescriptions", "/v1/prescriptions/{rx}", "visit_heard"),
+    "READ_DEMOGRAPHICS": ("patients", "/v1/patients/{patient}", None),
+    "READ_CONSENT": ("access", "/v1/consents/{consent}", None),
+}
+BITS = {"ETH": 1, "ADOL": 4}          # the rows of labels.def that a whole visit may have
+STATUS = {"allow": 200, "no_role": 403}
+HTTP_CASES, PEOPLE_A_ROLE = 1_000, 7
+COUGH = "a cough"
+
+
+def day_of(suite, labels, consents):
+    """A patient with a row of everything, and the rows' ids."""
+    patient, doctor = suite.patient(), suite.person("clinician")
+    suite.relation(doctor, patient.patient, "treating")
+    ids = {name: str(uuid.uuid4()) for name in ("visit", "invoice", "note", "summary", "charge")}
+    ids["patient"] = patient.patient
+    ids["consent"] = suite.consent(patient.patient, "research")
+    for scope in consents:
+        suite.consent(patient.patient, scope)
+    mask = sum(BITS[label] for label in labels)
+
+    chart = suite.service("patients")
+    body = {"family_name": "Quill", "given_name": "Ida", "birth_date": "2011-02-03", "gender": "female",
+            "patient_id": patient.patient}
+    assert chart.post("/v1/patients", body, who=suite.person("front_desk")).status == 201
+    made = chart.post(f"/v1/patients/{patient.patient}/conditions", {"text": COUGH, "labels": labels},
+                      who=doctor)
+    assert made.status == 201, made
+    ids["record"] = made.json["id"]
+
+    def blob(kind, row, *fields):
+        sealed = seal(suite, "appointments", ORG, patient.patient, kind, row, message(*fields))
+        return f"decode('{sealed.hex()}', 'hex')"
+
+    made_up = "gen_random_uuid(), 'UTC', 'consultation', 15, 'completed'"
+    suite.service("appointments").execute(f"""
+        INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
+                                 target_minutes, state, during, local_start, sealed, labels)
+        VALUES ('{ORG}', '{ids['visit']}', gen_random_uuid(), '{patient.patient}', '{doctor.id}', {made_up},
+                '[2026-01-01Z, 2026-01-01 00:15Z)', '2026-01-01T00:00:00',
+                {blob(VISIT, ids['visit'], (1, COUGH))}, {mask});
+        INSERT INTO note (org, id, appointment_id, kind, version, author, written_at, sealed) VALUES
+            ('{ORG}', '{ids['note']}', '{ids['visit']}', 'note', 1, '{doctor.id}', now(),
+             {blob(NOTE, ids['note'], (1, COUGH))}),
+            ('{ORG}', '{ids['summary']}', '{ids['visit']}', 'summary', 1, '{doctor.id}', now(),
+             {blob(SUMMARY, ids['summary'], (1, COUGH))})""")
+    suite.service("billing").execute(f"""
+        INSERT INTO charge VALUES ('{ORG}', '{ids['charge']}', '{ids['visit']}', '{patient.patient}',
+                                   'consultation', now(), now(), 9000, 'USD', gen_random_uuid());
+        INSERT INTO invoice (org, id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
+                             currency, issued_at, labels)
+        VALUES ('{ORG}', '{ids['invoice']}', '{ids['charge']}', '{ids['visit']}', 'consultation',
+                '{patient.patient}', 'issued', 9000, 'USD', now(), {mask})""")
+    rx = suite.service("prescriptions")
+    rx.execute("INSERT INTO visit_heard (org, id, patient_id, version, epoch, labels) "
+               f"VALUES ('{ORG}', '{ids['visit']}', '{patient.patient}', 1, 0, {mask})")
+    draft = {"patient_id": patient.patient, "visit_id": ids["visit"], "drug": "amoxicillin", "refills": 0,
+             "dose_micrograms": 500000, "doses_per_day": 3, "quantity": 21, "directions": "once"}
+    made = rx.post("/v1/prescriptions", draft, who=doctor)
+    assert made.status == 201, made
+    ids["rx"] = made.json["id"]
+    rx.execute("UPDATE prescription SET signature = 'x', signing_key = 'k', signed_at = now(), state = 'signed', "
+               f"signed_by = drafted_by WHERE id = '{ids['rx']}'")
+    return ids
+
+
+@pytest.fixture(scope="module")
+def hospital(suite, oracle):
+    """Patients with every set of labels, with and without consent; people of every role with a few sets
+    of relations, each to all of them."""
+    for name in ("patients", "appointments", "billing", "prescriptions", "access"):
+        suite.service(name)
+    rnd = random.Random(SEED)
+    days = [(frozenset(labels), frozenset(consents), day_of(suite, labels, consents))
+            for labels in ([], ["ETH"], ["ADOL"], ["ETH", "ADOL"]) for consents in ([], ["data_sharing"])]
+    kinds, people = oracle.names("relation"), []
+    for role in oracle.roles():
+        for n in range(PEOPLE_A_ROLE):
+            # None, then what helps the most, then anything.
+            held = frozenset() if n == 0 else frozenset(kinds) if n == 1 else some(rnd, kinds, 0.3)
+            who = suite.person(role)
+            text = [suite._relation(who, ids["patient"], kind)[1] for _, _, ids in days for kind in held]
+            suite.everywhere("; ".join(text) or "SELECT 1")
+            people.append((who, held))
+    return days, people
+
+
+def test_a_thousand_cases_over_http(suite, oracle, hospital):
+    days, people = hospital
+    rnd, wrong, seen = random.Random(SEED + 1), [], set()
+    for _ in range(HTTP_CASES):
+        (who, held), (labels, consents, ids) = rnd.choice(people), rnd.choice(days)
+        action = rnd.choice(list(READS))
+        service, path, labelled = READS[action]
+        case = Case(who.role, action, held, labels if labelled else frozenset(),
+                    consents | {"research"}, frozenset({"known", "fresh"}))
+        expected = oracle.decide(case)
+        seen.add(expected)
+        reply = suite.service(service).get(path.format(**ids), who=who)
+        if reply.status != STATUS.get(expected, 404):
+            wrong.append((case.line(), expected, reply))
+        if reply.status == 200 and action == "READ_VISIT":
+            shown = oracle.says("fields", "clinical", who.role) == "shown"
+            assert (reply.json.get("reason") == COUGH) == shown, case.line()
+    assert not wrong, wrong[:10]
+    assert {"allow", "no_role", "no_relation", "no_label", "no_consent"} <= seen
+
+
+def test_a_row_that_is_not_for_somebody_is_no_row(suite, hospital):
+    """The same answer, byte for byte, as for an id that nobody has; and on record by its label."""
+    days, _ = hospital
+    ids = next(ids for labels, _, ids in days if labels == {"ADOL"})
+    proxy = suite.person("proxy")
+    suite.relation(proxy, ids["patient"], "guardian")
+    for action, (service, path, labelled) in READS.items():
+        if not labelled or action == "READ_NOTE":
+            continue
+        theirs = suite.service(service).get(path.format(**ids), who=proxy)
+        nobodys = suite.service(service).get(path.format(**{**ids, **{k: str(uuid.uuid4()) for k in ids}}),
+                                             who=proxy)
+        assert theirs.status == nobodys.status == 404, (action, theirs)
+        same = [{k: v for k, v in reply.json.items() if k != "request_id"}
+                for reply in (theirs, nobodys)]
+        assert same[0] == same[1]
+        rows = suite.audit(service, actor=proxy.id, patient=ids["patient"], outcome="refused")
+        assert rows[-1]["labels"] == "ADOL" and rows[-1]["purpose"] == "FAMRQT", rows
+
+
+LISTS = [("appointments", "/v1/appointments?patient_id={patient}", "visit"),
+         ("billing", "/v1/invoices?patient_id={patient}", "invoice"),
+         ("prescriptions", "/v1/prescriptions?patient_id={patient}", "rx"),
+         ("patients", "/v1/patients/{patient}/conditions", "record")]
+
+
+@pytest.mark.parametrize("service,path,row", LISTS, ids=[row[1] for row in LISTS])
+def test_a_list_leaves_out_what_is_not_for_who_asks(suite, hospital, service, path, row):
+    days, _ = hospital
+    guardian, nurse, near = suite.person("proxy"), suite.person("nurse"), suite.person("nurse")
+    for labels, _, ids in days:
+        suite.relation(guardian, ids["patient"], "guardian")
+        suite.relation(near, ids["patient"], "care_team")
+    for labels, _, ids in days:
+        own = {"guardian": "ADOL" not in labels, "nurse": "ETH" not in labels, "near": True}
+        for name, who in (("guardian", guardian), ("nurse", nurse), ("near", near)):
+            reply = suite.service(service).get(path.format(**ids), who=who)
+            if reply.status == 403:
+                continue        # nurses have no invoices
+            shown = [found for found in reply.json["data"] if found["id"] == ids[row]]
+            assert bool(shown) == own[name], (name, labels, reply)
+
+
+def test_a_list_without_its_filter_shows_nothing(suite, hospital):
+    """The statement is made to forget the labels: the reply is a fault, not a leak."""
+    days, _ = hospital
+    ids = next(ids for labels, _, ids in days if labels == {"ADOL"})
+    guardian, billing = suite.person("proxy"), suite.service("billing")
+    suite.relation(guardian, ids["patient"], "guardian")
+    true = billing.value("SELECT pg_get_viewdef('visible'::regclass)")
+    billing.execute("CREATE OR REPLACE VIEW visible AS SELECT DISTINCT org, patient_id, 0::int8 AS hidden "
+                    f"FROM relation WHERE patient_id = '{ids['patient']}'")
+    try:
+        reply = billing.get("/v1/invoices", who=guardian)
+    finally:
+        billing.execute(f"CREATE OR REPLACE VIEW visible AS {true}")
+    assert (reply.status, reply.code) == (500, "not_visible") and b"data" not in reply.body
+
+
+def test_a_psychotherapists_note_is_theirs_alone(suite, hospital):
+    days, _ = hospital
+    ids = days[0][2]
+    appointments = suite.service("appointments")
+    doctor = suite.person("clinician")
+    appointments.execute(f"UPDATE appointment SET provider_id = '{doctor.id}' WHERE id = '{ids['visit']}'")
+    others = [suite.person(role) for role in ("clinician", "nurse", "proxy")] + [doctor]
+    for who, kind in zip(others, ("covering", "treating", "guardian", "booked")):
+        suite.relation(who, ids["patient"], kind)
+    path = f"/v1/appointments/{ids['visit']}/psychotherapy_note"
+    for who in others[:2]:
+        assert appointments.get(path, who=who).status == 404
+    assert appointments.put(path, {"text": "not mine"}, who=others[0]).status == 404
+    assert appointments.put(path, {"text": "a dream"}, who=doctor).status == 200
+    assert appointments.get(path, who=doctor).json["text"] == "a dream"
+    assert appointments.get(f"/v1/appointments/{ids['visit']}/note", who=doctor).json["text"] == COUGH
+    assert {appointments.get(path, who=who).status for who in others[:3]} == {404, 403}
+    rows = suite.audit("appointments", actor=others[0].id, patient=ids["patient"], action="note.read")
+    assert [(row["outcome"], row["labels"]) for row in rows] == [("refused", "PSYTHPN")] * 2
+
+
+def test_who_labels_a_visit_must_be_among_those_it_is_for(suite, hospital):
+    days, _ = hospital
+    ids = days[1][2]
+    appointments, far, near = suite.service("appointments"), suite.person("nurse"), suite.person("nurse")
+    suite.relation(near, ids["patient"], "care_team")
+    path = f"/v1/appointments/{ids['visit']}/labels"
+    assert appointments.put(path, {"labels": ["ETH"]}, who=far).status == 404
+    assert appointments.put(path, {"labels": ["PSYTHPN"]}, who=near).code == "unprocessable"
+    assert appointments.put(path, {"labels": ["R"]}, who=near).status == 400
+    done = appointments.put(path, {"labels": ["ETH", "ADOL"]}, who=near)
+    assert done.status == 200 and done.json["labels"] == ["ETH", "ADOL"]
+    told = suite.outbox("appointments", key=ids["visit"])
+    assert told[-1]["kind"] == 13
+    assert appointments.put(path, {"labels": []}, who=near).status == 200
