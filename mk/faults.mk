@@ -1,4 +1,5 @@
-# Parts taken away and killed, settings that are wrong: the whole suite beside a running one.
+# Parts taken away and killed, settings that are wrong, every byte to clients held against what has
+# committed: the whole suite beside a running one.
 faults: packages
 	@$(MAKE) --no-print-directory -j2 all openapi
 	@$(PYTEST) tests/faults

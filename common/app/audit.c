@@ -2,8 +2,11 @@
 
 #include <assert.h>
 
-static const char *const words[AUDIT_ACTIONS] = {
-#define AUDIT(name, word) [AUDIT_##name] = word,
+static const struct {
+    const char *word;
+    enum audit_class class;
+} rows[AUDIT_ACTIONS] = {
+#define AUDIT(name, word, class) [AUDIT_##name] = {word, class},
 #include "common/app/audit.def"
 #undef AUDIT
 };
@@ -11,5 +14,11 @@ static const char *const words[AUDIT_ACTIONS] = {
 const char *audit_word(enum audit_action action)
 {
     assert(action < AUDIT_ACTIONS);
-    return words[action];
+    return rows[action].word;
+}
+
+enum audit_class audit_class(enum audit_action action)
+{
+    assert(action < AUDIT_ACTIONS);
+    return rows[action].class;
 }

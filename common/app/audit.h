@@ -11,10 +11,14 @@
 #include "common/base/err.h"
 
 enum audit_action {
-#define AUDIT(name, word) AUDIT_##name,
+#define AUDIT(name, word, class) AUDIT_##name,
 #include "common/app/audit.def"
 #undef AUDIT
     AUDIT_ACTIONS,
 };
 
+/* Which acts wait first when the room for audit rows runs out. */
+enum audit_class { URGENT, DAILY, BULK };
+
 const char *audit_word(enum audit_action action);
+enum audit_class audit_class(enum audit_action action);

@@ -85,8 +85,8 @@ struct run_input {
 };
 
 /* Runs to the end, with retries, replay and the refusal's audit row. ERR_BUSY when its deadline has
- * passed before it began: nothing was done. @act is filled in for its reply; what it points to
- * lives in @arena. */
+ * passed before it began, ERR_AUDIT_FULL when it must wait for room: nothing was done. @act is
+ * filled in for its reply; what it points to lives in @arena. */
 err_t run_act(const struct run *run, const struct run_input *input, struct db *db,
               struct arena *arena, struct act *act);
 

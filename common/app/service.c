@@ -3,6 +3,7 @@
 #include "common/app/describe.h"
 #include "common/app/hears.h"
 #include "common/app/request.h"
+#include "common/app/backlog.h"
 #include "common/app/run.h"
 #include "common/app/session.h"
 #include "common/app/sql.h"
@@ -78,6 +79,9 @@ static const struct setting common_settings[] = {
      "public keys that sign visit passes"},
     {"workers", SETTING_INT, AT(workers), "4", 1, 64,
      "threads that run acts, one PostgreSQL connection each"},
+    {"audit_rows_max", SETTING_INT, AT(audit_rows_max), "1000000", 10, INT64_MAX / 100,
+     "audit rows that may wait here for the log (about 1 KiB each): from 80 % on bulk reads are "
+     "refused, from 95 % on all but urgent care"},
     {"http_plain_only", SETTING_BOOL, AT(http_plain_only), "false", 0, 0,
      "no TLS listener: benches only"},
     {.key = NULL},
@@ -172,6 +176,8 @@ static void probe_run(struct worker *worker, struct job *job)
 
     self.skew_us = skew_us;
     self.ready = reached && llabs(skew_us) <= SKEW_US_MAX;
+    if (worker->db && reached)
+        backlog_measure(worker->db, self.relay ? relay_disk_percent(self.relay) : 0);
     free(job);
 }
 
@@ -207,9 +213,9 @@ static void inner_take(struct http_call *call)
             str_bytes(arena_printf(
                 arena,
                 "{\"status\":\"%s\",\"version\":\"" TELECURA_VERSION
-                "\",\"clock_skew_ms\":%lld,\"queued\":%zu,\"sessions\":%zu}",
+                "\",\"clock_skew_ms\":%lld,\"queued\":%zu,\"sessions\":%zu,\"audit\":" STR_FMT "}",
                 self.ready ? "ready" : "not ready", (long long)self.skew_us / 1000,
-                workers_queued(), session_count())),
+                workers_queued(), session_count(), STR_ARG(backlog_print(arena)))),
             NULL, 0);
     else
         http_problem(call, ERR_NOT_FOUND, UUID_NIL, STR_NONE);
@@ -323,6 +329,7 @@ static err_t start(void)
     self.keys = *set->keyd ? keys_new(set->keyd, &tls, KEYS_CACHED_MAX) : NULL;
     run_set_service(self.service->name, self.keys);
     self.http = http_new(self.loop, &HTTP_LIMITS, take, NULL);
+    backlog_init(set->audit_rows_max);
     requests_init(&(struct requests){self.service, self.auth, *set->kafka != '\0'});
     session_init(self.service, self.auth);
     if (self.service->start) TRY(self.service->start());

@@ -105,7 +105,7 @@ struct common_settings {
     const char *listen, *inner, *http_plain, *db, *db_owner, *kafka, *tls_ca, *tls_cert, *tls_key;
     const char *keyd, *idp_keys, *issuer, *audience, *profile, *run_dir;
     const char *access_public, *appointments_public; /* public keys of grants and passes */
-    int64_t workers, kafka_partitions;
+    int64_t workers, kafka_partitions, audit_rows_max;
     bool http_plain_only; /* tests and benches: no TLS listener */
 };
 

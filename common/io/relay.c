@@ -45,6 +45,8 @@ struct relay {
     bool poked;               /* under lock */
     struct receipts receipts; /* under lock */
     int64_t receipt_us;       /* when the last came (monotonic); under lock */
+    int64_t disk_us;          /* when the log last spoke to anybody; under lock */
+    unsigned disk_percent;    /* and how full its disk was then; under lock */
     atomic_bool stopping;
     _Atomic int64_t stop_by_us;
     struct consumer *consumer; /* of receipts */
@@ -214,10 +216,14 @@ static void on_receipt(const struct event *event, void *user)
     const Telecura__V1__AuditReceipt *receipt = (const void *)event->message;
     struct receipts *receipts = &relay->receipts;
 
-    if (!receipt || !str_is(str_of(relay->config.service), receipt->producer)) return;
+    if (!receipt) return;
+    const bool own = str_is(str_of(relay->config.service), receipt->producer);
+    const int64_t now_us = clock_mono_us();
     lock_begin(relay);
-    relay->receipt_us = clock_mono_us();
-    if (receipts->n < RECEIPTS_MAX) {
+    relay->disk_us = now_us;
+    relay->disk_percent = receipt->disk_percent;
+    if (own) relay->receipt_us = now_us;
+    if (own && receipts->n < RECEIPTS_MAX) {
         receipts->orgs[receipts->n] = event->org;
         receipts->ids[receipts->n++] = pb_to_uuid(receipt->event);
     }
@@ -416,6 +422,15 @@ void relay_poke(struct relay *relay)
         pthread_cond_signal(&relay->wake);
     }
     lock_end(relay);
+}
+
+unsigned relay_disk_percent(struct relay *relay)
+{
+    lock_begin(relay);
+    const bool known = clock_mono_us() - relay->disk_us < PATIENCE_S * SECOND_US;
+    const unsigned percent = known ? relay->disk_percent : 0;
+    lock_end(relay);
+    return percent;
 }
 
 struct relay *relay_stop(struct relay *relay)

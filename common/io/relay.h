@@ -15,7 +15,7 @@
  * Kafka away: rows wait. A message that Kafka refuses for ever is a fault that names the topic;
  * that topic is set aside for 5 s at a time and holds up no other.
  *
- * Threads  relay_poke() any; the rest the thread that made it.
+ * Threads  relay_poke(), relay_disk_percent() any; the rest the thread that made it.
  */
 #pragma once
 
@@ -36,4 +36,7 @@ struct relay_config {
 /* A thread of its own; never fails: it tries again. */
 struct relay *relay_start(const struct relay_config *config);
 void relay_poke(struct relay *relay);
+/* How full the log's disk is, as the last receipt told, whosever it was; 0 when none came for a
+ * minute: nobody knows. */
+unsigned relay_disk_percent(struct relay *relay);
 struct relay *relay_stop(struct relay *relay); /* flushes for at most 5 s; takes NULL */

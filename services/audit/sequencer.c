@@ -20,6 +20,7 @@
 #include "common/io/leaf.h"
 #include "common/io/metrics.h"
 #include "common/io/sql.h"
+#include "services/audit/disk.h"
 #include "services/audit/heads.h"
 #include "services/audit/shard.h"
 #include "services/audit/store.h"
@@ -390,6 +391,7 @@ static err_t step_append(struct log *log, size_t *ret_n)
     if (step.at_us < log->at_us - STEP_BACK_US)
         die("time has gone back since the last append: mend the clock (chronyc makestep)", log);
 
+    TRY(disk_check(log->dir));
     if (is_over(log)) TRY(shard_next(log));
     TRY(leaves_collect(&step, &rows, leaves));
     TRY(log_stage(log, leaves, rows.n + step.links, writer.arena, &step.next));
@@ -415,6 +417,7 @@ err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size
     receipt.seq = leaf->seq;
     receipt.index = leaf->leaf_index;
     receipt.size = size;
+    receipt.disk_percent = disk_used_percent(settings()->log_dir);
     return act_emit(act, TOPIC_AUDIT_RECEIPTS, leaf_producer_id(leaf->producer), leaf->seq,
                     &receipt.base);
 }

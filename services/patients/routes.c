@@ -5,7 +5,7 @@ const struct route patients_routes[] = {
     {POST, "/v1/patients", REGISTER_PATIENT, AUDIT_PATIENT_REGISTERED, &registration_shape,
      2000, patient_register, .again = patient_read, .reply = &patient_shape,
      .about = "A new record; the organisation's staff see it at once."},
-    {GET, "/v1/patients", READ_DEMOGRAPHICS, AUDIT_PATIENT_READ, &list_query_shape, 5000,
+    {GET, "/v1/patients", READ_DEMOGRAPHICS, AUDIT_PATIENTS_LISTED, &list_query_shape, 5000,
      patient_list, .reply = &patient_shape, .list = true,
      .about = "Every patient whom you may see, in order of registration."},
     {POST, "/v1/patients/search", READ_DEMOGRAPHICS, AUDIT_PATIENT_SEARCHED, &search_shape, 5000,

@@ -1,17 +1,15 @@
 """Ways to break a part that goes on running: tables locked, disks full.
 
-Each is a context: broken inside, whole again after it. What needs a file system of its own asks for
-root's rights; a test without them says so and is skipped.
+Each is a context: broken inside, whole again after it.
 """
 import contextlib
 import os
-import pathlib
 import pwd
 import subprocess
 import tempfile
 
 import database
-import pytest
+from disks import filled, small_disk
 from place import WITH_DATABASE
 
 
@@ -61,38 +59,6 @@ def audit_locked(parts):
         for session in all_of_them:
             session.run("BEGIN; LOCK TABLE audit_outbox IN ACCESS EXCLUSIVE MODE")
         yield
-
-
-def can_mount():
-    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
-
-
-@contextlib.contextmanager
-def small_disk(folder, size, owner):
-    """A file system of that size at @folder."""
-    if not can_mount():
-        pytest.skip("a file system of its own needs root's rights to mount")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},uid={owner[0]},gid={owner[1]},mode=0750",
-                    "tmpfs", folder], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
-@contextlib.contextmanager
-def filled(folder):
-    """Not a block is left in the file system of @folder."""
-    filler = pathlib.Path(folder) / "filler"
-    with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
-        for size in (1 << 20, 1 << 12, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(b"x" * size)
-    try:
-        yield
-    finally:
-        filler.unlink()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@
 -- row audit_entry (org uuid, id uuid, act uuid, at timestamptz, action text, outcome text, error text, actor uuid, role text, acr int4, remote text, purpose text, labels text, patient uuid, resource text, resource_id uuid, resource_version int8, relation text, consent uuid)
 -- row audit_numbered (org uuid, id uuid, act uuid, at timestamptz, epoch int8, seq int8, prev_mac bytea, leaf bytea, mac bytea, mac_key uuid)
 -- row audit_tail (org uuid, seq int8, mac bytea)
+-- row audit_backlog (rows int8)
 
 -- outbox_read  :many outbox_event
 -- In order of seq; topics that Kafka refuses just now wait without holding up the rest.
@@ -62,3 +63,10 @@ WHERE a.org = sent.org AND a.id = sent.id;
 -- all orgs: as above
 DELETE FROM audit_outbox AS a USING unnest(:orgs::uuid[], :ids::uuid[]) AS kept (org, id)
 WHERE a.org = kept.org AND a.id = kept.id AND a.seq IS NOT NULL;
+
+-- audit_waiting  :one audit_backlog
+-- How many rows have no receipt yet: to 20,000 they are counted, beyond that by one page in twenty.
+-- all orgs: as above
+WITH few AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT FROM audit_outbox LIMIT 20000) AS a)
+SELECT CASE WHEN n < 20000 THEN n ELSE (SELECT count(*) * 20 FROM audit_outbox TABLESAMPLE SYSTEM (5)) END AS rows
+FROM few;

@@ -143,7 +143,7 @@ def test_each_sees_their_own(ward, suite):
     listed = [p["id"] for p in pages(ward, ward.desk, 3)]
     assert listed[-5:] == ids and len(set(listed)) == len(listed)
 
-    rows = suite.audit("patients", actor=doctor.id, action="patient.read")
+    rows = suite.audit("patients", actor=doctor.id, action="patient.list")
     assert {row["patient"] for row in rows} == {ids[1], ids[3]}     # one row a patient shown
 
 

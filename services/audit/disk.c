@@ -1,0 +1,33 @@
+#include "services/audit/disk.h"
+#include "services/audit/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+/* The largest leaves there are (tlog-tiles), each with its length, staged and in bundles; beside
+ * them the partial tiles of every level, checkpoint and heads. */
+#define STEP_BYTES_MAX (2ul * LOG_BATCH_MAX * (2 + UINT16_MAX) + 256 * 1024)
+
+unsigned disk_used_percent(const char *folder)
+{
+    struct statvfs disk;
+
+    if (statvfs(folder, &disk) != 0) return 0;
+    const unsigned long taken = disk.f_blocks - disk.f_bfree, all = taken + disk.f_bavail;
+    return all ? (unsigned)((taken * 100 + all - 1) / all) : 0;
+}
+
+err_t disk_check(const char *folder)
+{
+    struct statvfs disk;
+
+    if (statvfs(folder, &disk) != 0)
+        return err_raise(ERR_UNAVAILABLE, "cannot look at %s: %s", folder, strerror(errno));
+    const unsigned long left = disk.f_bavail * disk.f_frsize;
+    if (left >= STEP_BYTES_MAX) return ERR_OK;
+    return err_raise(ERR_UNAVAILABLE,
+                     "%s: %lu bytes are left on its disk and a step may need %lu: make room; until "
+                     "then rows wait at the services that wrote them",
+                     folder, left, STEP_BYTES_MAX);
+}
