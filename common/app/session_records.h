@@ -3,11 +3,17 @@
  *
  * A socket closes on the loop, where no act can run. So the service says session_ended() with what
  * it knew of the session, and this thread runs one act for each, again and again until it commits
- * (the database may be away). Besides, each second and after each service_poke_effects(), it does
- * what the service wants done off the loop. When the service stops it goes on until the sessions
- * are gone and on record.
+ * (the database may be away), in the order in which they ended. Besides, each second and after each
+ * service_poke_effects(), it does what the service wants done off the loop. When the service stops
+ * it goes on until the sessions are gone and on record, but no longer than 5 s.
+ *
+ * A process that dies, or stops while the database stays away, takes with it what it has not yet
+ * recorded. Nothing of that was acknowledged to anybody, and nothing was seen without a row: the
+ * opening is the audited read. An opening that no closing follows ended with its process or with
+ * its grant; a stop says how many those are.
  *
  * Threads    session_ended: any. session_records_run: the effects thread (service.effects).
+ * Errors     session_records.record's are tried again; none comes back.
  * Ownership  what is given to session_ended() comes from malloc; it is freed when it is on record.
  */
 #pragma once

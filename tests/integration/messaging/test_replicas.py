@@ -115,6 +115,36 @@ def test_stopping_closes_with_come_back_and_records_it(suite, visit, enter):
         connect(leaver, "/v1/stream")
 
 
+def test_what_ended_while_postgres_was_away_is_recorded_in_its_order(suite, messaging, visit, enter):
+    leaver = suite.replica("messaging")
+    doctor, _ = enter(visit, visit.clinician, service=leaver)
+    patient, _ = enter(visit, visit.patient, service=leaver)
+    suite.postgres.stop()
+    try:
+        for socket in (doctor, patient):
+            socket.close()
+            socket.closed()
+    finally:
+        suite.postgres.start()
+    closed = until(lambda: len(rows := suite.audit("messaging", action="channel.close",
+                                                   patient=visit.patient.patient)) == 2 and rows, 20)
+    assert [row["actor"] for row in closed] == [visit.clinician.id, visit.patient.id]
+    assert leaver.stop() == 0
+
+
+def test_a_stop_without_postgres_says_what_it_could_not_record(suite, messaging, visit, enter):
+    leaver = suite.replica("messaging")
+    enter(visit, visit.clinician, service=leaver)
+    suite.postgres.stop()
+    try:
+        assert leaver.stop() == 0
+    finally:
+        suite.postgres.start()
+    assert "1 sessions have ended without a row" in leaver.tail()
+    until(lambda: patiently(lambda: enter(visit, visit.clinician)), 20)
+    assert not suite.audit("messaging", action="channel.close", actor=visit.clinician.id)
+
+
 def test_postgres_away_says_try_again_and_loses_nothing(suite, messaging, visit, enter):
     doctor, _ = enter(visit, visit.clinician)
     doctor.reply(send(doctor, "before"))
