@@ -1,9 +1,10 @@
 /* A process from its settings to its end. What it runs is told by tables; see service.h. */
 #include "common/app/service.h"
+#include "common/app/backlog.h"
 #include "common/app/describe.h"
 #include "common/app/hears.h"
+#include "common/app/ready.h"
 #include "common/app/request.h"
-#include "common/app/backlog.h"
 #include "common/app/run.h"
 #include "common/app/session.h"
 #include "common/app/sql.h"
@@ -12,9 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
-#include "common/base/version.h"
 #include "common/io/health.h"
-#include "common/io/metrics.h"
 #include "common/io/relay.h"
 #include "common/io/sql.h"
 
@@ -27,7 +26,6 @@
 
 #define DRAIN_MS 20000
 #define LOOP_TURN_MS_MAX 5000
-#define SKEW_US_MAX SECOND_US
 #define KEYS_CACHED_MAX 16384
 
 enum { EXIT_USAGE = 64, EXIT_MISSING = 69, EXIT_BUG = 70, EXIT_SETTINGS = 78 };
@@ -45,8 +43,7 @@ static struct {
     pthread_mutex_t effects_lock;
     pthread_cond_t effects_wake;
     bool effects_poked;
-    _Atomic bool stopping, ready;
-    _Atomic int64_t skew_us;
+    _Atomic bool stopping;
 } self = {.effects_lock = PTHREAD_MUTEX_INITIALIZER, .effects_wake = PTHREAD_COND_INITIALIZER};
 
 #define AT(member) offsetof(struct common_settings, member)
@@ -167,65 +164,16 @@ void session_loop(void (*fn)(void *), void *user)
     loop_post(self.loop, fn, user);
 }
 
-/* ---- readiness: asked of PostgreSQL by a worker, told by the loop ---- */
-
-static void probe_run(struct worker *worker, struct job *job)
-{
-    int64_t skew_us = 0;
-    const bool reached = !worker->db || db_check(worker->db, &skew_us) == ERR_OK;
-
-    self.skew_us = skew_us;
-    self.ready = reached && llabs(skew_us) <= SKEW_US_MAX;
-    if (worker->db && reached)
-        backlog_measure(worker->db, self.relay ? relay_disk_percent(self.relay) : 0);
-    free(job);
-}
-
-static void probe_put(void *unused)
-{
-    struct job *job = calloc(1, sizeof *job);
-
-    (void)unused;
-    if (!job) abort();
-    job->run = probe_run;
-    if (!workers_put(job)) free(job);
-}
-
 static void unpark_late(void *unused)
 {
     (void)unused;
     workers_unpark_late();
 }
 
-static void inner_take(struct http_call *call)
-{
-    const struct str path = http_head(call)->path;
-    struct arena *arena = arena_new(1024 * 1024);
-
-    if (str_is(path, "/metrics"))
-        http_reply(call, 200, "text/plain; version=0.0.4",
-                   str_bytes(metrics_print(arena, self.service->name)), NULL, 0);
-    else if (str_is(path, "/health/live"))
-        http_reply(call, 200, "application/json", str_bytes(STR("{\"status\":\"live\"}")), NULL, 0);
-    else if (str_is(path, "/health/ready"))
-        http_reply(
-            call, self.ready ? 200 : 503, "application/json",
-            str_bytes(arena_printf(
-                arena,
-                "{\"status\":\"%s\",\"version\":\"" TELECURA_VERSION
-                "\",\"clock_skew_ms\":%lld,\"queued\":%zu,\"sessions\":%zu,\"audit\":" STR_FMT "}",
-                self.ready ? "ready" : "not ready", (long long)self.skew_us / 1000,
-                workers_queued(), session_count(), STR_ARG(backlog_print(arena)))),
-            NULL, 0);
-    else
-        http_problem(call, ERR_NOT_FOUND, UUID_NIL, STR_NONE);
-    arena_free(arena);
-}
-
 static void take(struct http_call *call, void *unused)
 {
     if (http_inner(call))
-        inner_take(call);
+        ready_take(call);
     else
         request_take(call, unused);
 }
@@ -245,7 +193,7 @@ static void on_signal(evutil_socket_t number, short what, void *unused)
 
     log_line(LOG_INFO, "stopping", "signal %d", (int)number);
     self.stopping = true;
-    self.ready = false;
+    ready_end();
     session_drain();
     http_stop(self.http, DRAIN_MS, stopped, NULL);
 }
@@ -282,7 +230,7 @@ static err_t database_check(void)
     int64_t skew_us = 0;
     err_t err = db_check(db, &skew_us);
     if (err == ERR_OK) err = db_migrated(db, migration_sets());
-    if (err == ERR_OK && llabs(skew_us) > SKEW_US_MAX)
+    if (err == ERR_OK && llabs(skew_us) > READY_SKEW_US_MAX)
         err = err_raise(ERR_UNAVAILABLE,
                         "this clock is %lld ms off PostgreSQL's: mend it (chronyc makestep)",
                         (long long)skew_us / 1000);
@@ -334,11 +282,10 @@ static err_t start(void)
     session_init(self.service, self.auth);
     if (self.service->start) TRY(self.service->start());
     TRY(listen_all());
-    self.ready = true;
     workers_start(&workers);
     bus_start(&tls);
+    ready_start(self.loop, self.service->name, self.relay);
     timers_start(self.service, self.loop);
-    loop_every(self.loop, 1000, probe_put, NULL);
     loop_every(self.loop, 100, unpark_late, NULL);
     if (self.service->frames) loop_every(self.loop, 1000, session_tick, NULL);
     if (self.service->effects && pthread_create(&self.effects, NULL, effects_main, NULL) != 0)
