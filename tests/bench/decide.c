@@ -1,6 +1,6 @@
-/* decide: what one decision of policy.h costs, in CPU time of this thread. Every role, action and set
- * of labels meets FACTS sets of facts; each round must come out as the first did. Prints nanoseconds
- * of the median round and of the slowest tenth, and how many cases were allowed. */
+/* decide: what one decision of policy.h costs, in CPU time of this thread. Every role, action and
+ * set of labels meets FACTS sets of facts; each round must come out as the first did. Prints the
+ * nanoseconds of the median round and of the slowest tenth, and how many cases were allowed. */
 #include "common/app/policy.h"
 
 #include <stdio.h>
