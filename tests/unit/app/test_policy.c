@@ -1,5 +1,5 @@
-/* What the tables decide, and at what cost. That they say what they should is for their readers and
- * for tests/hostile/test_policy.py, which reads them from the print and decides for itself. */
+/* What the tables decide. That they say what they should is for their readers and for
+ * tests/integration/policy, which reads them from the print and decides for itself. */
 #include "common/app/auth.h"
 #include "common/codec/json.h"
 
