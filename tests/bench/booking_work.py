@@ -86,9 +86,9 @@ SELECT gen_random_uuid() AS id, {of_patient.format(n=f"n * {STRIDE} % {PATIENTS}
               + n / {PROVIDERS} % {SLOTS_A_DAY} * interval '30 minutes' AS at
 FROM generate_series(0, {PRELOADED - 1}) AS n;
 INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
-                         target_minutes, state, during, local_start, sealed)
+                         target_minutes, state, during, starts_at, ends_at, local_start, sealed)
 SELECT '{ORG}', id, id, patient_id, provider_id, '{ORG}', 'UTC', 'consultation', 15, 'scheduled',
-       tstzrange(at, at + interval '30 minutes'), '', decode(repeat('a5', 300), 'hex') FROM booked;
+       tstzrange(at, at + interval '30 minutes'), at, at + interval '30 minutes', '', decode(repeat('a5', 300), 'hex') FROM booked;
 INSERT INTO appointment_history (org, appointment_id, version, event, state, starts_at, actor, role,
                                  act_id, at)
 SELECT '{ORG}', id, 1, 'book', 'scheduled', at, patient_id, 'patient', id, now() FROM booked;

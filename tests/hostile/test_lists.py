@@ -43,10 +43,11 @@ def given_a_visit(suite, patient, doctor):
     """One that waits in the room, as far as the tables say."""
     suite.service("appointments").execute(f"""
         INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
-                                 target_minutes, state, during, local_start, sealed, arrived_at, deadline)
+                                 target_minutes, state, during, starts_at, ends_at, local_start, sealed,
+                                 arrived_at, deadline)
         VALUES ('{ORG}', {MADE_UP}, '{patient}', '{doctor}', gen_random_uuid(), 'UTC', 'consultation',
-                15, 'arrived', tstzrange(now(), now() + interval '15 minutes'), '2031-05-05T09:00:00',
-                '', now(), now())""")
+                15, 'arrived', tstzrange(now(), now() + interval '15 minutes'), now(),
+                now() + interval '15 minutes', '2031-05-05T09:00:00', '', now(), now())""")
 
 
 def given_an_invoice(suite, patient):

@@ -60,11 +60,13 @@ def test_a_timers_list_takes_turns(suite):
     try:
         alone.execute(f"""
             INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
-                                     target_minutes, state, during, local_start, sealed)
+                                     target_minutes, state, during, starts_at, ends_at, local_start,
+                                     sealed)
             SELECT '{ORG}', gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),
                    gen_random_uuid(), 'UTC', 'consultation', 15, 'scheduled',
-                   tstzrange(now() - interval '2 hours', now() - interval '1 hour'), '2031-05-05T09:00:00', ''
-            FROM generate_series(1, 100)""")
+                   tstzrange(starts, ends), starts, ends, '2031-05-05T09:00:00', ''
+            FROM generate_series(1, 100), (VALUES (now() - interval '2 hours', now() - interval '1 hour'))
+                 AS at (starts, ends)""")
         missed = "SELECT count(*) FROM appointment_history WHERE event = 'no_show'"
         between, until = 0, time.monotonic() + 30
         while not between:  # a fast machine is through the list before anybody can see it begin

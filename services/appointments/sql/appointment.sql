@@ -9,33 +9,30 @@
 -- row refusal (code text)
 
 -- appointment_insert  :one appointment  else appointment_not_booked
--- Exclusion constraints (provider, patient) decide a race; without ON CONFLICT racers deadlock.
+-- raises appointment_provider ERR_SLOT_TAKEN
+-- raises appointment_patient ERR_SLOT_TAKEN
+-- Exclusion constraints (provider, patient) decide a race; the lock keeps racers from deadlock.
 INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
-                         target_minutes, state, during, local_start, sealed, labels)
+                         target_minutes, state, during, starts_at, ends_at, local_start, sealed, labels)
 SELECT :org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, a.site_id, a.time_zone,
-       :visit_type::text, t.target_minutes, 'scheduled', span,
-       to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), :sealed::bytea, :labels::int8
+       :visit_type::text, t.target_minutes, 'scheduled', tstzrange(:starts_at, :starts_at + t.length),
+       :starts_at, :starts_at + t.length,
+       to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), :sealed::bytea,
+       :labels::int8
 FROM visit_type_at(:org, :visit_type, :starts_at::timestamptz) AS t
-CROSS JOIN tstzrange(:starts_at, :starts_at + t.minutes * interval '1 minute') AS span
-JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id AND a.during @> span
-WHERE lower(span) > :now
-ORDER BY a.site_id LIMIT 1
-ON CONFLICT DO NOTHING
+CROSS JOIN LATERAL (
+    SELECT site_id, time_zone FROM availability
+    WHERE org = :org AND provider_id = :provider_id
+      AND during @> tstzrange(:starts_at, :starts_at + t.length) LIMIT 1) AS a
+WHERE :starts_at > :now AND calendars_lock(:provider_id, :patient_id)
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
           ended_at, sealed, sealed_version, labels;
 
 -- appointment_not_booked  :one refusal
 -- Why nothing was inserted.
-SELECT CASE
-    WHEN NOT EXISTS (SELECT FROM visit_type_at(:org, :visit_type::text, :starts_at::timestamptz))
-        THEN 'unprocessable'
-    WHEN :starts_at <= :now OR NOT EXISTS (
-        SELECT FROM visit_type_at(:org, :visit_type, :starts_at) AS t
-        JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id::uuid
-             AND a.during @> tstzrange(:starts_at, :starts_at + t.minutes * interval '1 minute'))
-        THEN 'outside_availability'
-    ELSE 'slot_taken' END AS code;
+SELECT CASE WHEN EXISTS (SELECT FROM visit_type_at(:org, :visit_type::text, :starts_at::timestamptz))
+            THEN 'outside_availability' ELSE 'unprocessable' END AS code;
 
 -- history_insert  :exec
 INSERT INTO appointment_history (org, appointment_id, version, event, state, starts_at, actor, role,
@@ -87,7 +84,8 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 -- raises appointment_provider ERR_SLOT_TAKEN
 -- raises appointment_patient ERR_SLOT_TAKEN
 -- Another time of the same length; the old one is free in the same statement.
-UPDATE appointment AS b SET during = span, version = b.version + 1, site_id = a.site_id,
+UPDATE appointment AS b SET during = span, starts_at = lower(span), ends_at = upper(span),
+    version = b.version + 1, site_id = a.site_id,
     time_zone = a.time_zone,
     local_start = to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS')
 FROM availability AS a, appointment AS old
@@ -96,6 +94,7 @@ CROSS JOIN tstzrange(:starts_at::timestamptz,
 WHERE b.org = :org AND b.id = :id::uuid AND b.state = ANY (:from::text[]) AND b.version = :if_match::int8
   AND old.org = b.org AND old.id = b.id AND old.version = b.version AND lower(span) > :now
   AND a.org = b.org AND a.provider_id = b.provider_id AND a.during @> span
+  AND calendars_lock(b.provider_id, b.patient_id)
 RETURNING b.id, b.version, b.state, b.patient_id, b.provider_id, b.site_id, b.visit_type, b.starts_at,
           b.ends_at, b.local_start, b.time_zone, b.place_confirmed_at, b.arrived_at, b.deadline,
           b.admitted_at, b.started_at, b.ended_at, b.sealed, b.sealed_version, b.labels;

@@ -61,9 +61,9 @@ SELECT lower(span) AS starts_at, upper(span) AS ends_at,
 FROM visit_type_at(:org, :visit_type::text, :from::timestamptz) AS t
 JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id::uuid
      AND a.during && tstzrange(:from, :to::timestamptz)
-CROSS JOIN generate_series(lower(a.during), upper(a.during) - t.minutes * interval '1 minute',
+CROSS JOIN generate_series(lower(a.during), upper(a.during) - t.length,
                            interval '15 minutes') AS starts
-CROSS JOIN tstzrange(starts, starts + t.minutes * interval '1 minute') AS span
+CROSS JOIN tstzrange(starts, starts + t.length) AS span
 WHERE starts >= :from AND starts < :to AND starts > :after::timestamptz
   AND NOT EXISTS (SELECT FROM appointment AS b WHERE b.org = :org AND b.provider_id = :provider_id
       AND b.state IN ('scheduled', 'confirmed', 'arrived', 'in_progress') AND b.during && span)
