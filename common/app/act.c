@@ -230,7 +230,8 @@ err_t act_emit(struct act *act, enum topic topic, struct uuid key, int64_t versi
 {
     assert(message->descriptor == topic_info(topic)->message);
 
-    const struct outbox_insert row = {
+    struct outbox_insert *event = ARENA_NEW(act->arena, struct outbox_insert);
+    *event = (struct outbox_insert){
         .id = uuid_v7(act->now_us),
         .topic = str_of(topic_info(topic)->name),
         .key = key,
@@ -238,8 +239,8 @@ err_t act_emit(struct act *act, enum topic topic, struct uuid key, int64_t versi
         .version = version,
         .payload = pb_pack(act->arena, message),
     };
-    outbox_insert(act_tx(act), &row);
-    act->own->emitted = true;
+    if (act->own->event) outbox_insert(act_tx(act), act->own->event);
+    act->own->event = event;
     return ERR_OK;
 }
 

@@ -69,11 +69,12 @@ static struct str labels_text(struct arena *arena, int64_t labels)
     return text;
 }
 
-static void audit_row(struct act *act, struct tx *tx, const struct run_input *input, err_t err,
-                      const struct uuid *patient)
+static struct act_end audit_row(struct act *act, const struct run_input *input, err_t err,
+                                const struct uuid *patient)
 {
     const struct act_own *own = act->own;
-    const struct audit_insert row = {
+
+    return (struct act_end){
         .id = uuid_v7(act->now_us),
         .action = str_of(audit_word(own->run->audit)),
         .outcome = err == ERR_OK ? STR("done") : STR("refused"),
@@ -91,19 +92,6 @@ static void audit_row(struct act *act, struct tx *tx, const struct run_input *in
         .resource_id = uuid_is_nil(own->resource) ? act->path_id : own->resource,
         .resource_version = own->resource_version,
     };
-    audit_insert(tx, &row);
-}
-
-static void audit_rows(struct act *act, struct tx *tx, const struct run_input *input, err_t err)
-{
-    const struct act_own *own = act->own;
-
-    if (own->run->audit == AUDIT_NONE) return;
-    if (!own->patients) audit_row(act, tx, input, err, NULL);
-    for (const struct patient_node *at = own->patients; at; at = at->next) {
-        if (at->shown && err == ERR_OK) run_guard_shown(act, at->patient);
-        audit_row(act, tx, input, err, &at->patient);
-    }
 }
 
 /* A body may be guessable, so its hash is keyed. The path's id and the version that was meant are
@@ -123,16 +111,41 @@ static err_t body_hash(struct act *act, const struct run_input *input, struct by
     return ERR_OK;
 }
 
-static err_t idempotency_row(struct act *act, const struct run_input *input)
+/* The last event and the key of what was done go with its first audit row. */
+static err_t end_fill(struct act *act, const struct run_input *input, struct act_end *row)
 {
-    struct idempotency_insert row = {.route = str_of(act->own->run->resource),
-                                     .key = input->idempotency_key,
-                                     .row_id = uuid_is_nil(act->own->resource)
-                                                   ? act->path_id
-                                                   : act->own->resource};
+    const struct outbox_insert *event = act->own->event;
 
-    TRY(body_hash(act, input, &row.body_hash));
-    idempotency_insert(act_tx(act), &row);
+    if (event) {
+        row->event = event->id;
+        row->topic = event->topic;
+        row->event_key = event->key;
+        row->event_kind = event->kind;
+        row->event_version = event->version;
+        row->payload = event->payload;
+    }
+    if (!act->own->run->again || !input->idempotency_key.p) return ERR_OK;
+    row->key = input->idempotency_key;
+    row->row_id = row->resource_id;
+    return body_hash(act, input, &row->body_hash);
+}
+
+/* An audit row for each patient; the first takes along what else a done act leaves. */
+static err_t end_rows(struct act *act, const struct run_input *input, err_t err)
+{
+    const struct patient_node *at = act->own->patients;
+    struct tx *tx = act_tx(act);
+    bool first = true;
+
+    do {
+        struct act_end row = audit_row(act, input, err, at ? &at->patient : NULL);
+
+        if (at && at->shown && err == ERR_OK) run_guard_shown(act, at->patient);
+        if (first && err == ERR_OK) TRY(end_fill(act, input, &row));
+        if (!uuid_is_nil(row.event) || row.key.p) act_end(tx, &row);
+        else audit_insert(tx, &row);
+        first = false;
+    } while (at && (at = at->next));
     return ERR_OK;
 }
 
@@ -148,14 +161,14 @@ static bool consents_asked(const struct act *act)
 static err_t finish(struct act *act, const struct run_input *input)
 {
     struct act_own *own = act->own;
-    const bool remembered = own->run->again && input->idempotency_key.p;
 
     if (!own->decided && own->run->audit != AUDIT_NONE)
         return err_raise(ERR_INTERNAL, "%s never decided whom it is about", own->run->resource);
     if (!consents_asked(act))
         return err_raise(ERR_INTERNAL, "%s never asked for its consent", own->run->resource);
-    if (own->run->audit != AUDIT_NONE) audit_rows(act, act_tx(act), input, ERR_OK);
-    if (remembered) TRY(idempotency_row(act, input));
+    if (own->run->audit != AUDIT_NONE) TRY(end_rows(act, input, ERR_OK));
+    else if (own->event) outbox_insert(act_tx(act), own->event);
+    assert(own->run->audit != AUDIT_NONE || !own->run->again); /* its key goes with its audit row */
     if (!own->tx || own->tx_borrowed) return ERR_OK;
 
     struct tx *tx = own->tx;
@@ -237,7 +250,7 @@ static err_t record_refusal(struct act *act, const struct run_input *input, err_
 {
     struct tx *tx = act_tx(act);
 
-    audit_rows(act, tx, input, err);
+    if (act->own->run->audit != AUDIT_NONE) TRY(end_rows(act, input, err));
     act->own->tx = NULL;
     TRY(tx_commit(tx));
     run_poke_relay();

@@ -19,6 +19,8 @@
 #define ACT_ARENA_BYTES_MAX (8u * 1024 * 1024)
 #define ACT_TRIES_MAX 3
 
+struct outbox_insert;
+
 struct patient_node { /* whom the audit row is about */
     struct uuid patient;
     bool shown; /* by a list, which no guard has asked about yet */
@@ -42,7 +44,7 @@ struct act_own {
     unsigned consents;          /* that were asked for */
     struct uuid resource;
     int64_t resource_version;
-    bool emitted;
+    const struct outbox_insert *event; /* the last that was told: it goes with the audit row */
     bool forgets;               /* act_forget_actors() */
     void (*after)(struct session *, const void *); /* frames: on the loop, after COMMIT */
     struct bytes after_user;

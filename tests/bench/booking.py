@@ -126,7 +126,7 @@ class Bench:
         self.sample = {
             "visit": self.one("SELECT sealed FROM appointment WHERE local_start <> ''"),
             "event": self.one("SELECT topic, kind, payload FROM outbox"),
-            "audit": self.one("SELECT act, at, remote, action, resource FROM audit_outbox "
+            "audit": self.one("SELECT act, at, remote, action, resource, purpose FROM audit_outbox "
                               "WHERE outcome = 'done'"),
             "key": self.one("SELECT body_hash FROM idempotency"),
         }

@@ -161,8 +161,7 @@ def write_seed_requests(path, first, count, conflicts):
 
 # What the service sends, flush by flush; app/act and services/appointments/visit.c are the truth.
 FLUSHES = [["BEGIN", "guard_allow", "guard_consent", "appointment_insert"],
-           ["relation_begin", "history_insert", "outbox_insert", "audit_insert",
-            "idempotency_insert", "COMMIT"]]
+           ["relation_begin", "history_insert", "act_end", "COMMIT"]]
 
 # Values that differ from booking to booking, as pgbench computes them.
 OF_THE_SCRIPT = {
@@ -206,6 +205,7 @@ def pgbench_script(statements, sample, clients):
         "payload": sample["event"]["payload"], "hash": sample["key"]["body_hash"],
         "remote": sample["audit"]["remote"] or "127.0.0.1",
         "action": sample["audit"]["action"], "resource": sample["audit"]["resource"],
+        "purpose": sample["audit"]["purpose"],
         "topic": sample["event"]["topic"], "kind": sample["event"]["kind"],
         "ends": rfc3339(BASE_S + 200 * 86400),
     }
@@ -215,19 +215,17 @@ def pgbench_script(statements, sample, clients):
               "starts_at": of["starts_at"], "version": "1", "sealed": ":sealed"}
     own = {
         "guard_allow": {"kinds": ":kinds", "site": "false"},
-        "guard_consent": {"scope": "'telehealth'"},
-        "appointment_insert": {"visit_type": "'consultation'"},
+        "guard_consent": {"scope": "'telehealth'", "refusal": "'TC002'"},
+        "appointment_insert": {"visit_type": "'consultation'", "labels": "0"},
         "relation_begin": {"person": of["provider"], "kind": "'booked'", "ends_at": ":ends"},
         "history_insert": {"event": "'book'", "state": "'scheduled'", "who": of["patient"],
                            "role": "'patient'"},
-        "outbox_insert": {"topic": ":topic", "key": of["id"], "kind": ":kind",
-                          "payload": ":payload"},
-        "audit_insert": {"action": ":action", "outcome": "'done'", "error": "NULL",
-                         "who": of["patient"], "role": "'patient'", "acr": "1",
-                         "remote": ":remote", "resource": ":resource", "resource_id": of["id"],
-                         "resource_version": "1"},
-        "idempotency_insert": {"route": ":resource", "key": of["id"] + "::text",
-                               "body_hash": ":hash", "row_id": of["id"]},
+        "act_end": {"event": of["id"], "topic": ":topic", "event_key": of["id"], "event_kind": ":kind",
+                    "event_version": "1", "payload": ":payload", "resource": ":resource",
+                    "key": of["id"] + "::text", "body_hash": ":hash", "row_id": of["id"],
+                    "action": ":action", "outcome": "'done'", "error": "NULL", "who": of["patient"],
+                    "role": "'patient'", "acr": "1", "remote": ":remote", "purpose": ":purpose",
+                    "labels": "NULL", "resource_id": of["id"], "resource_version": "1"},
     }
     lines = [
         "\\set n :n + 1",

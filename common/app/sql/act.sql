@@ -42,8 +42,20 @@ SELECT set_config('telecura.org', :org::text, true), set_config('telecura.actor'
 INSERT INTO outbox (org, id, topic, key, kind, version, at, act, payload)
 VALUES (:org, :id::uuid, :topic::text, :key::uuid, :kind::int4, :version::int8, :now, :act, :payload::bytea);
 
--- audit_insert  :exec
--- The relation and the consent that decided were left by the guards of this transaction.
+-- act_end  :exec  raises idempotency_pkey ERR_KEY_IN_FLIGHT
+-- What an act that changed something leaves: its last event, its key and its audit row. One statement,
+-- for each costs PostgreSQL as much around the row as for it. The relation and the consent that
+-- decided were left by the guards of this transaction.
+WITH told AS (
+    INSERT INTO outbox (org, id, topic, key, kind, version, at, act, payload)
+    SELECT :org, :event?::uuid, :topic?::text, :event_key?::uuid, :event_kind::int4, :event_version::int8,
+           :now, :act, :payload?::bytea
+    WHERE :event IS NOT NULL
+), remembered AS (
+    INSERT INTO idempotency (org, actor, route, key, body_hash, row_id, at)
+    SELECT :org, :actor, :resource, :key?::text, :body_hash?::bytea, :row_id?::uuid, :now
+    WHERE :key IS NOT NULL
+)
 INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role, acr, remote, purpose, labels,
                           patient, resource, resource_id, resource_version, relation, consent)
 VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::text, :who?::uuid,
@@ -52,9 +64,15 @@ VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::tex
         nullif(current_setting('telecura.relation', true), ''),
         nullif(current_setting('telecura.consent', true), '')::uuid);
 
--- idempotency_insert  :exec  raises idempotency_pkey ERR_KEY_IN_FLIGHT
-INSERT INTO idempotency (org, actor, route, key, body_hash, row_id, at)
-VALUES (:org, :actor, :route::text, :key::text, :body_hash::bytea, :row_id::uuid, :now);
+-- audit_insert  :exec  like act_end
+-- The audit row alone: of a read, of a refusal, of each further patient.
+INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role, acr, remote, purpose, labels,
+                          patient, resource, resource_id, resource_version, relation, consent)
+VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::text, :who?::uuid,
+        :role::text, :acr::int4, :remote?::text, :purpose::text, :labels?::text, :patient_id?::uuid, :resource::text,
+        :resource_id?::uuid, :resource_version::int8,
+        nullif(current_setting('telecura.relation', true), ''),
+        nullif(current_setting('telecura.consent', true), '')::uuid);
 
 -- idempotency_find  :maybe idempotency_row
 SELECT body_hash, row_id FROM idempotency
