@@ -2,6 +2,7 @@
 #include "common/app/act.h"
 #include "common/app/run.h"
 #include "common/app/sql.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <assert.h>
@@ -110,7 +111,7 @@ static err_t allow(struct act *act, enum permission permission, struct uuid pati
     };
     const struct policy_need need = policy_need(&ask);
 
-    TRY(auth_may(&act->who, permission, act->now_us));
+    TRY(auth_may(&act->who, permission, clock_real_us()));
     TRY(patient_add(act, patient, false));
     act->own->decided = true;
     act->own->labels |= marks.labels;

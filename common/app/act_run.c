@@ -228,7 +228,7 @@ static err_t first_no(struct act *act, err_t err)
 static err_t try_once(struct act *act, const struct run_input *input)
 {
     TRY(input->refused);
-    TRY(auth_may(&act->who, act->own->run->may, act->now_us));
+    TRY(auth_may(&act->who, act->own->run->may, clock_real_us()));
     const err_t err = act->own->run->handler(act);
     return err == ERR_OK ? finish(act, input) : first_no(act, err);
 }

@@ -50,7 +50,7 @@ err_t auth_actor(struct auth *auth, struct db *db, struct arena *arena,
                  const struct sign_in *sign_in, struct actor *ret_actor);
 /* A membership changed somewhere: forget every cached actor. */
 void auth_forget(void);
-/* Role and factor; ERR_FORBIDDEN, ERR_STEP_UP. */
+/* Role and factor; ERR_FORBIDDEN, ERR_STEP_UP. @now_us: of the clock that signs people in. */
 err_t auth_may(const struct actor *actor, enum permission permission, int64_t now_us);
 
 /* ---- the revocation feed, in memory (WATCH) ---- */

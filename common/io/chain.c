@@ -14,14 +14,22 @@
 /* What one turn needs to know of an organisation's log. */
 struct log {
     struct uuid org;
-    struct key key;
     int64_t seq;
     struct hash mac;
+};
+
+/* A body is sealed under the key of the half year of its act. */
+struct body_key {
+    struct uuid org;
+    char shard[LEAF_SHARD_MAX];
+    struct key key;
 };
 
 struct logs {
     struct log *p;
     size_t n;
+    struct body_key *keys;
+    size_t keys_n;
 };
 
 static struct log *log_find(const struct logs *logs, struct uuid org)
@@ -41,6 +49,18 @@ static err_t mac_key(const struct chain *chain, struct key *ret_key)
     };
 
     return keys_to_seal(chain->keys, &name, ret_key);
+}
+
+static const struct key *body_key(const struct logs *logs, const struct audit_entry *row)
+{
+    char shard[LEAF_SHARD_MAX];
+
+    leaf_shard(row->at_us, shard);
+    for (size_t i = 0; i < logs->keys_n; i++) {
+        const struct body_key *const key = &logs->keys[i];
+        if (uuid_equal(key->org, row->org) && strcmp(key->shard, shard) == 0) return &key->key;
+    }
+    return NULL;
 }
 
 static struct tx *begin(struct db *db, struct arena *arena, struct tx_frame *frame)
@@ -76,19 +96,22 @@ static void bar(struct chain *chain, struct uuid org)
 static struct logs logs_open(struct chain *chain, struct arena *arena,
                              const struct audit_entry_rows *rows)
 {
-    struct logs logs = {ARENA_ARRAY(arena, struct log, rows->n), 0};
+    struct logs logs = {ARENA_ARRAY(arena, struct log, rows->n), 0,
+                        ARENA_ARRAY(arena, struct body_key, rows->n), 0};
 
     for (size_t i = 0; i < rows->n; i++) {
         const struct uuid org = rows->p[i].org;
-        const struct key_name name = {.org = org, .patient = UUID_NIL, .domain = "audit"};
-        struct log *log = &logs.p[logs.n];
-        if (is_barred(chain, org) || log_find(&logs, org)) continue;
-        if (keys_to_seal(chain->keys, &name, &log->key) != ERR_OK) {
+        struct body_key *const key = &logs.keys[logs.keys_n];
+        if (is_barred(chain, org) || body_key(&logs, &rows->p[i])) continue;
+        leaf_shard(rows->p[i].at_us, key->shard);
+        const struct key_name name = {org, leaf_shard_id(str_of(key->shard)), "audit"};
+        if (keys_to_seal(chain->keys, &name, &key->key) != ERR_OK) {
             bar(chain, org);
             continue;
         }
-        log->org = org;
-        logs.n++;
+        key->org = org;
+        logs.keys_n++;
+        if (!log_find(&logs, org)) logs.p[logs.n++].org = org;
     }
     return logs;
 }
@@ -127,7 +150,7 @@ static struct str log_name(struct arena *arena, struct uuid org)
 
 static err_t row_number(const struct chain *chain, struct tx *tx, struct arena *arena,
                         int64_t epoch, const struct key *mac, struct log *log,
-                        const struct audit_entry *row)
+                        const struct key *key, const struct audit_entry *row)
 {
     const struct leaf leaf = {
         .log = log_name(arena, row->org),
@@ -135,7 +158,7 @@ static err_t row_number(const struct chain *chain, struct tx *tx, struct arena *
         .seq = (uint64_t)log->seq + 1,
         .time_ms = row->at_us / MS_US,
         .class = LEAF_EVENT,
-        .dek_id = log->key.id,
+        .dek_id = key->id,
     };
     struct audit_number set = {
         .epoch = epoch,
@@ -146,7 +169,7 @@ static err_t row_number(const struct chain *chain, struct tx *tx, struct arena *
     };
     struct hash *link = ARENA_ARRAY(arena, struct hash, 2); /* borrowed by the queue */
 
-    TRY(leaf_encode(arena, &leaf, log->key.secret, body_pack(chain, arena, row), &set.leaf));
+    TRY(leaf_encode(arena, &leaf, key->secret, body_pack(chain, arena, row), &set.leaf));
     link[0] = log->mac;
     link[1] = leaf_mac(mac->secret, &log->mac, set.leaf);
     set.prev_mac = bytes_of(link[0].b, HASH_BYTES);
@@ -193,8 +216,9 @@ static err_t number_fenced(const struct chain *chain, struct tx *tx, struct aren
     *ret_more = false;
     for (size_t i = 0; i < rows.n; i++) {
         struct log *log = log_find(logs, rows.p[i].org);
-        if (!log) continue;
-        TRY(row_number(chain, tx, arena, lease->epoch, mac, log, &rows.p[i]));
+        const struct key *key = body_key(logs, &rows.p[i]);
+        if (!log || !key) continue;
+        TRY(row_number(chain, tx, arena, lease->epoch, mac, log, key, &rows.p[i]));
         *ret_more = true;
     }
     for (size_t i = 0; i < logs->n; i++) {

@@ -363,3 +363,49 @@ err_t keys_to_open(struct keys *keys, const struct key_name *name, struct uuid d
     assert(!uuid_is_nil(dek_id));
     return get(keys, name, dek_id, ret_key);
 }
+
+struct shard_question {
+    struct uuid org, shard;
+};
+
+struct shard_answer {
+    int64_t destroyed;
+};
+
+/* clang-format off */
+static const struct field shard_question_fields[] = {
+    {"org", UUID, offsetof(struct shard_question, org), REQUIRED, 0, 0, NULL, NULL},
+    {"shard", UUID, offsetof(struct shard_question, shard), REQUIRED, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct field shard_answer_fields[] = {
+    {"destroyed", INT, offsetof(struct shard_answer, destroyed), REQUIRED, 0, INT64_MAX, NULL, NULL},
+    {0},
+};
+/* clang-format on */
+static const struct shape shard_question_shape = {"ShardQuestion", sizeof(struct shard_question),
+                                                  shard_question_fields};
+static const struct shape shard_answer_shape = {"ShardAnswer", sizeof(struct shard_answer),
+                                                shard_answer_fields};
+
+err_t keys_destroy_shard(struct keys *keys, struct uuid org, struct uuid shard, int64_t *ret_gone)
+{
+    const struct shard_question question = {org, shard};
+    struct arena *const arena = arena_new(16 * 1024);
+    struct keys_answer answer = {.n = 0};
+    struct shard_answer gone;
+    struct json_fault fault;
+
+    const struct str json = json_encode(arena, &shard_question_shape, &question);
+    const bool done =
+        ask(keys, "/v1/keys/destroy_shard", json, clock_mono_us() + CALL_US, &answer) &&
+        answer.status == 200 &&
+        json_decode_lenient(&shard_answer_shape, str_bytes(answer.body), arena, &gone, &fault) ==
+            ERR_OK;
+    const int status = answer.status;
+    arena_free(arena);
+    if (!done) return err_raise(ERR_KEY_UNAVAILABLE, "keyd answered with status %d", status);
+    *ret_gone = gone.destroyed;
+    keys_drop(keys, shard);
+    return ERR_OK;
+}

@@ -35,4 +35,6 @@ err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *r
 /* That key and no other; ERR_NOT_FOUND when it was destroyed. */
 err_t keys_to_open(struct keys *keys, const struct key_name *name, struct uuid dek_id,
                    struct key *ret_key);
+/* audit alone: every key of a half year of its log, for ever; how many are gone by now. */
+err_t keys_destroy_shard(struct keys *keys, struct uuid org, struct uuid shard, int64_t *ret_gone);
 void keys_drop(struct keys *keys, struct uuid patient); /* ERASED came by the revocation feed */

@@ -1,5 +1,8 @@
 #include "common/io/leaf.h"
 
+#include <stdio.h>
+#include <time.h>
+
 #define VERSION 1
 #define COMMITMENT "telecura audit leaf v1"
 
@@ -147,11 +150,31 @@ struct hash leaf_mac(const uint8_t key[AEAD_KEY_BYTES], const struct hash *prev,
     return hash_hmac_2(bytes_of(key, AEAD_KEY_BYTES), bytes_of(prev->b, HASH_BYTES), leaf);
 }
 
-struct uuid leaf_producer_id(struct str producer)
+static struct uuid id_of(struct str what, struct str name)
 {
-    const struct hash hash = hash_sha256_2(str_bytes(STR("producer:")), str_bytes(producer));
+    const struct hash hash = hash_sha256_2(str_bytes(what), str_bytes(name));
     struct uuid id;
 
     memcpy(id.b, hash.b, sizeof id.b);
     return id;
+}
+
+struct uuid leaf_producer_id(struct str producer)
+{
+    return id_of(STR("producer:"), producer);
+}
+
+void leaf_shard(int64_t at_us, char ret[LEAF_SHARD_MAX])
+{
+    const time_t at_s = (time_t)(at_us / 1000000);
+    struct tm day;
+
+    gmtime_r(&at_s, &day);
+    snprintf(ret, LEAF_SHARD_MAX, "%04uh%d", (unsigned)(day.tm_year + 1900) % 10000,
+             day.tm_mon < 6 ? 1 : 2);
+}
+
+struct uuid leaf_shard_id(struct str shard)
+{
+    return id_of(STR("shard:"), shard);
 }

@@ -49,3 +49,9 @@ err_t leaf_open(struct arena *arena, const struct leaf *leaf, const uint8_t key[
 struct hash leaf_mac(const uint8_t key[AEAD_KEY_BYTES], const struct hash *prev, struct bytes leaf);
 /* What Kafka's key of audit records is, and the "patient" of the producer's mac key. */
 struct uuid leaf_producer_id(struct str producer);
+#define LEAF_SHARD_MAX 8 /* "2026h2", NUL */
+/* The half year of @at_us, in UTC: the shard that a leaf of then is meant for. */
+void leaf_shard(int64_t at_us, char ret[LEAF_SHARD_MAX]);
+/* The "patient" of that shard's audit key: bodies are sealed under the half year of their act, so
+ * that destroying one key takes what is in one shard. */
+struct uuid leaf_shard_id(struct str shard);

@@ -5,8 +5,10 @@
  *   record.c     a producer's record: MAC, chain, staged as an `entry` row     (consumer thread)
  *   sequencer.c  staged leaves become the next signed tree, then receipts      (effects thread)
  *   log.c        one shard: stage, publish, mend, check       store.c stage.c heads.c: its files
- *   timers.c     published leaves become the index by which they are found          (a timer)
+ *   event_index.c  published leaves become the index by which they are found        (a timer)
+ *   pseudonym.c  under which words it knows somebody
  *   public.c     checkpoint, tiles, entries, proofs
+ *   retention.c  holds, and the end of a shard's keys
  *   event.c      a leaf, opened              report.c: searches and what the law asks
  *   writer.c     the lease, and the role that moves heads
  *   inspect.c    what is wrong with the files      fsck.c: by hand, and with the tables
@@ -22,6 +24,7 @@
 struct audit_settings {
     struct common_settings common;
     const char *db_head, *log_dir, *log_key, *default_org;
+    int64_t retention_years;
 };
 
 /* ---- what is asked and answered ---- */
@@ -63,6 +66,26 @@ struct reviewed {
     int64_t relations, last_used_us;
 };
 
+struct hold_ask {
+    struct str shard, reason;
+    struct uuid patient;
+};
+
+struct lift_ask { struct str reason; };
+
+struct shard_ask { struct str shard; };
+
+struct page_query {
+    struct str cursor;
+    int64_t limit;
+};
+
+struct hold_view {
+    struct hold row;
+    struct str state, reason, lift_reason;
+    bool one_patient;
+};
+
 #define SHARDS_MAX 128 /* of an organisation that are listed: 64 years */
 
 struct published_shard {
@@ -78,6 +101,8 @@ struct audit_event {
     int64_t index, at_us, resource_version, acr;
 };
 
+extern const struct shape hold_ask_shape, lift_ask_shape, hold_shape, shard_ask_shape,
+    destruction_shape, page_query_shape;
 extern const struct shape published_shard_shape, consistency_query_shape, incidents_query_shape,
     incident_shape;
 extern const struct shape proof_query_shape, events_query_shape, search_query_shape,
@@ -91,11 +116,13 @@ extern const struct route audit_routes[];
 extern const struct hears audit_hears[];
 extern const struct timer audit_timers[];
 
-handler record_heard, log_index;
+handler record_heard, log_index, shard_destroy, shard_forget;
 handler checkpoint_read, checkpoint_read_default, tile_read, tile_read_default, entries_read,
     entries_read_default, consistency_read, shards_list;
 handler shard_checkpoint_read, shard_tile_read, shard_entries_read, shard_consistency_read;
 handler proof_read, incidents_list;
+handler hold_place, hold_read, holds_read, hold_release;
+handler destruction_ask, destruction_read, destructions_read, destruction_second, destruction_drop;
 handler event_read, events_find, events_about, disclosures_about, breach_scope, access_review;
 
 /* ---- shared ---- */
@@ -136,6 +163,7 @@ void bundle_close(struct bundle *bundle);
 err_t bundle_seek(struct act *act, struct bundle *bundle, int64_t position);
 /* That leaf; as bytes, in the arena. */
 err_t entry_of(struct act *act, struct bundle *bundle, int64_t position, struct bytes *ret);
+#define EVENT_DESTROYED "destroyed" /* the action of an event whose key is gone */
 /* The same, opened; it is event @id. */
 err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t position,
                  struct audit_event *ret);

@@ -102,7 +102,7 @@ err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t
         .index = position - bundle->base,
         .service = leaf.producer,
         .at_us = leaf.time_ms * 1000,
-        .action = STR("erased"),
+        .action = STR(EVENT_DESTROYED),
         .outcome = STR(""),
         .role = STR(""),
         .resource = STR(""),

@@ -1,6 +1,7 @@
 #include "services/audit/log.h"
 
 #include "common/base/log.h"
+#include "common/io/leaf.h"
 #include "services/audit/audit.h"
 #include "services/audit/heads.h"
 #include "services/audit/inspect.h"
@@ -15,7 +16,7 @@ void log_origin(struct uuid org, int64_t now_us, char ret[LOG_ORIGIN_MAX])
 {
     char shard[SHARD_NAME_MAX];
 
-    shard_name(now_us, shard);
+    leaf_shard(now_us, shard);
     snprintf(ret, LOG_ORIGIN_MAX, "audit.%s/%s", uuid_is_nil(org) ? "suite" : UUID_ARG(org), shard);
 }
 

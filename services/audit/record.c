@@ -90,13 +90,21 @@ static err_t mac_check(const struct heard *heard)
 
 err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__AuditPhi **ret)
 {
-    const struct key_name name = {.org = act->org, .domain = "audit"};
+    struct key_name name = {.org = act->org, .domain = "audit"};
+    char shard[LEAF_SHARD_MAX];
     ProtobufCMessage *body;
     struct bytes packed;
     struct key key;
 
     if (uuid_is_nil(leaf->dek_id)) return ERR_UNPROCESSABLE;
-    TRY(keys_to_open(service_keys(), &name, leaf->dek_id, &key));
+    leaf_shard(leaf->time_ms * 1000, shard);
+    name.patient = leaf_shard_id(str_of(shard));
+    err_t err = keys_to_open(service_keys(), &name, leaf->dek_id, &key);
+    if (err == ERR_NOT_FOUND) { /* a leaf of before there were keys for half years */
+        name.patient = UUID_NIL;
+        err = keys_to_open(service_keys(), &name, leaf->dek_id, &key);
+    }
+    if (err != ERR_OK) return err;
     if (leaf_open(act->arena, leaf, key.secret, &packed) != ERR_OK ||
         pb_unpack(&telecura__v1__audit_phi__descriptor, packed, act->arena, &body) != ERR_OK)
         return ERR_UNPROCESSABLE;

@@ -31,6 +31,35 @@ static err_t page_open(struct act *act, const struct found_event_rows *rows, str
     return ERR_OK;
 }
 
+/* Of a half year whose keys are gone the index has nothing; who asks about it is told so, a row a
+ * shard, behind what else is found. */
+static err_t destroyed_add(struct act *act, const struct events_of_patient *query,
+                           struct audit_event **events, size_t *n)
+{
+    const struct shards_destroyed which = {query->from_us, query->to_us};
+    struct destroyed_shard_rows gone;
+
+    TRY(shards_destroyed(act, &which, &gone));
+    if (gone.n == 0) return ERR_OK;
+    struct audit_event *const all = ARENA_ARRAY(act->arena, struct audit_event, *n + gone.n);
+    if (*n) memcpy(all, *events, *n * sizeof *all);
+    for (size_t i = 0; i < gone.n; i++) {
+        all[*n + i] = (struct audit_event){
+            .id = gone.p[i].id,
+            .shard = gone.p[i].shard,
+            .at_us = gone.p[i].at_us,
+            .service = STR("audit"),
+            .action = STR(EVENT_DESTROYED),
+            .outcome = STR(""),
+            .role = STR(""),
+            .resource = STR(""),
+        };
+    }
+    *events = all;
+    *n += gone.n;
+    return ERR_OK;
+}
+
 struct found {
     struct audit_event *events;
     size_t n;
@@ -87,7 +116,8 @@ static err_t find(struct act *act, const struct search_query *in, struct uuid pa
     TRY(pseudonym_of(act, OF_ADDRESS, in->address, &query.address));
     TRY(events_search(act, &query, &rows));
     ret->n = rows.n;
-    return page_open(act, &rows, patient, query.limit, &ret->events, &ret->next);
+    TRY(page_open(act, &rows, patient, query.limit, &ret->events, &ret->next));
+    return ret->next.n ? ERR_OK : destroyed_add(act, &query, &ret->events, &ret->n);
 }
 
 /* GET /v1/audit/events: a search, which is itself on record with all whom its page shows. */
@@ -136,7 +166,9 @@ static const struct {
 
 static bool is_disclosure(struct audit_event *event)
 {
+    event->recipient = event->purpose = STR("");
     if (str_is(event->outcome, "refused")) return false;
+    if (str_is(event->action, EVENT_DESTROYED)) return true; /* nobody can say any more */
     for (size_t i = 0; i < DISCLOSING; i++) {
         if (!str_equal(event->action, disclosing[i].action) ||
             (*disclosing[i].role && !str_is(event->role, disclosing[i].role)))

@@ -9,6 +9,8 @@ const struct setting audit_setting_rows[] = {
      "Folder of the logs, one below it for each organisation."},
     {"log_key", SETTING_PATH, AT(log_key), NULL, 0, 0,
      "File of the key that signs checkpoints; made at the first start."},
+    {"retention_years", SETTING_INT, AT(retention_years), "6", 6, 100,
+     "For so many years after its half year a shard's bodies can be opened (45 CFR 164.316(b)(2)(i))."},
     {"default_org", SETTING_TEXT, AT(default_org), "", 0, 0,
      "Organisation whose log answers at /v1/audit/checkpoint; empty: the only one there is."},
     {0},

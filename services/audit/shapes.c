@@ -17,6 +17,70 @@ const struct shape consistency_query_shape = {"AuditConsistencyQuery",
     {0},
 }};
 
+static const char *const hold_states[] = {"open", "lifted", NULL};
+static const char *const destruction_states[] = {
+    "asked", "approved", "withdrawn", "destroyed", "forgotten", NULL};
+
+const struct shape page_query_shape = {"AuditPageQuery", sizeof(struct page_query),
+    (const struct field[]){
+    {"cursor", TEXT, IN(page_query, cursor), 0, 1, 128},
+    {"limit", INT, IN(page_query, limit), 0, 1, 200, .usual = 50},
+    {0},
+}};
+
+/* Neither shard nor patient: the whole log. */
+const struct shape hold_ask_shape = {"AuditHoldAsk", sizeof(struct hold_ask),
+    (const struct field[]){
+    {"shard", TEXT, IN(hold_ask, shard), 0, 6, 6},
+    {"patient_id", UUID, IN(hold_ask, patient), 0, 0, 0},
+    {"reason", TEXT, IN(hold_ask, reason), REQUIRED | PHI, 1, 2000},
+    {0},
+}};
+
+const struct shape lift_ask_shape = {"AuditHoldLift", sizeof(struct lift_ask),
+    (const struct field[]){
+    {"reason", TEXT, IN(lift_ask, reason), REQUIRED | PHI, 1, 2000},
+    {0},
+}};
+
+const struct shape hold_shape = {"AuditHold", sizeof(struct hold_view),
+    (const struct field[]){
+    {"id", UUID, IN(hold_view, row.id), REQUIRED, 0, 0},
+    {"state", TEXT, IN(hold_view, state), REQUIRED, .words = hold_states},
+    {"shard", TEXT, IN(hold_view, row.shard), 0, 6, 6},
+    {"one_patient", BOOL, IN(hold_view, one_patient), REQUIRED, 0, 0},
+    {"reason", TEXT, IN(hold_view, reason), REQUIRED | PHI, 1, 2000},
+    {"placed_by", UUID, IN(hold_view, row.placed_by), REQUIRED, 0, 0},
+    {"placed_at", TIME, IN(hold_view, row.placed_at_us), REQUIRED, 0, 0},
+    {"lift_reason", TEXT, IN(hold_view, lift_reason), PHI, 1, 2000},
+    {"lifted_by", UUID, IN(hold_view, row.lifted_by), 0, 0, 0},
+    {"lifted_at", TIME, IN(hold_view, row.lifted_at_us), 0, 0, 0},
+    {"version", INT, IN(hold_view, row.version), REQUIRED, 1, INT64_MAX},
+    {0},
+}};
+
+const struct shape shard_ask_shape = {"AuditShardAsk", sizeof(struct shard_ask),
+    (const struct field[]){
+    {"shard", TEXT, IN(shard_ask, shard), REQUIRED, 6, 6},
+    {0},
+}};
+
+const struct shape destruction_shape = {"AuditDestruction", sizeof(struct destruction),
+    (const struct field[]){
+    {"id", UUID, IN(destruction, id), REQUIRED, 0, 0},
+    {"shard", TEXT, IN(destruction, shard), REQUIRED, 6, 6},
+    {"state", TEXT, IN(destruction, state), REQUIRED, .words = destruction_states},
+    {"asked_by", UUID, IN(destruction, asked_by), REQUIRED, 0, 0},
+    {"asked_at", TIME, IN(destruction, asked_at_us), REQUIRED, 0, 0},
+    {"approved_by", UUID, IN(destruction, approved_by), 0, 0, 0},
+    {"approved_at", TIME, IN(destruction, approved_at_us), 0, 0, 0},
+    {"destroyed_at", TIME, IN(destruction, destroyed_at_us), 0, 0, 0},
+    {"keys", INT, IN(destruction, keys), 0, 0, INT64_MAX},
+    {"statement", TEXT, IN(destruction, statement), 0, 0, 4096},
+    {"version", INT, IN(destruction, version), REQUIRED, 1, INT64_MAX},
+    {0},
+}};
+
 /* `path`: the C2SP prefix, below the gateway's address. */
 const struct shape published_shard_shape = {"AuditShard", sizeof(struct published_shard),
     (const struct field[]){

@@ -17,10 +17,8 @@
 
 #include "common/base/arena.h"
 
-#define SHARD_NAME_MAX 8 /* "2026h2", NUL */
+#define SHARD_NAME_MAX 8 /* "2026h2", NUL; leaf_shard() makes it */
 
-/* The half year of @at_us, in UTC. */
-void shard_name(int64_t at_us, char ret[SHARD_NAME_MAX]);
 bool shard_is_name(struct str name);
 /* What follows the last slash of an origin; empty if that is no shard's name. */
 struct str shard_of_origin(struct str origin);

@@ -1,23 +1,10 @@
-/* What only the writer needs of shards: the name of the half year, and a new link. */
+/* A new link: what only the writer needs of shards. */
 #include "services/audit/shard.h"
-
-#include <stdio.h>
-#include <time.h>
 
 #define VERSION 1
 #define PRODUCER "audit"
 #define LEAF_LINK 3
 #define ZEROS 48 /* where other leaves have a key and a commitment to it */
-
-void shard_name(int64_t at_us, char ret[SHARD_NAME_MAX])
-{
-    const time_t at_s = (time_t)(at_us / 1000000);
-    struct tm day;
-
-    gmtime_r(&at_s, &day);
-    snprintf(ret, SHARD_NAME_MAX, "%04uh%d", (unsigned)(day.tm_year + 1900) % 10000,
-             day.tm_mon < 6 ? 1 : 2);
-}
 
 static uint8_t *put(uint8_t *to, uint64_t number, unsigned bytes)
 {

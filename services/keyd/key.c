@@ -92,3 +92,19 @@ err_t key_destroy(struct act *act)
     const struct destroy_answer answer = {count.n};
     return act_reply(act, 200, &destroyed_shape, &answer);
 }
+
+/* POST /v1/keys/destroy_shard: what audit has had approved; again is fine. */
+err_t key_destroy_shard(struct act *act)
+{
+    const struct destroy_shard_ask *in = act->in;
+    const char *const service = act->who.service;
+    struct dek_count count;
+
+    TRY(key_about(act, in->org, in->shard));
+    if (!service || strcmp(service, "audit") != 0) return ERR_FORBIDDEN;
+    if (uuid_is_nil(in->shard)) return ERR_UNPROCESSABLE;
+    dek_lock(act, &(struct dek_lock){in->shard});
+    TRY(dek_shard_destroy(act, &(struct dek_shard_destroy){in->shard}, &count));
+    const struct destroy_answer answer = {count.n};
+    return act_reply(act, 200, &destroyed_shape, &answer);
+}

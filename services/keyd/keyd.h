@@ -42,6 +42,9 @@ struct open_ask {
 struct destroy_ask {
     struct uuid org, patient;
 };
+struct destroy_shard_ask {
+    struct uuid org, shard;
+};
 struct key_answer {
     struct uuid dek_id;
     struct bytes key;
@@ -55,10 +58,11 @@ struct keys_status {
     struct list keks; /* struct kek_shown, of kek.sql */
 };
 
+extern const struct shape destroy_shard_shape;
 extern const struct shape seal_shape, open_shape, destroy_shape, key_shape, destroyed_shape,
     status_shape, empty_shape;
 extern const struct route keyd_routes[];
 extern const struct timer keyd_timers[];
 
-handler key_seal, key_open, key_destroy, kek_status, kek_rotate, kek_turn;
+handler key_seal, key_open, key_destroy, key_destroy_shard, kek_status, kek_rotate, kek_turn;
 err_t keyd_start(void);

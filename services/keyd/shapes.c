@@ -28,6 +28,15 @@ static const struct field destroy_fields[] = {
 };
 const struct shape destroy_shape = {"KeysToDestroy", sizeof(struct destroy_ask), destroy_fields};
 
+static const struct field destroy_shard_fields[] = {
+    {"org", UUID, IN(destroy_shard_ask, org), REQUIRED, 0, 0},
+    {"shard", UUID, IN(destroy_shard_ask, shard), REQUIRED, 0, 0},
+    {0},
+};
+const struct shape destroy_shard_shape = {
+    "ShardToDestroy", sizeof(struct destroy_shard_ask), destroy_shard_fields,
+};
+
 static const struct field key_fields[] = {
     {"dek_id", UUID, IN(key_answer, dek_id), REQUIRED, 0, 0},
     {"key", BYTES, IN(key_answer, key), REQUIRED | PHI, AEAD_KEY_BYTES, AEAD_KEY_BYTES},

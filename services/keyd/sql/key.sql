@@ -37,6 +37,16 @@ WITH gone AS (
     RETURNING id)
 SELECT count(*) AS n FROM gone;
 
+-- dek_shard_destroy  :one dek_count
+-- The keys of one half year of the audit trail; how many there are that are gone by now.
+WITH gone AS (
+    UPDATE dek SET state = 'destroyed', wrapped = NULL, changed_at = :now
+    WHERE org = :org AND patient = :shard::uuid AND domain = 'audit' AND state <> 'destroyed'
+    RETURNING id)
+SELECT (SELECT count(*) FROM gone) +
+       (SELECT count(*) FROM dek WHERE org = :org AND patient = :shard AND domain = 'audit'
+        AND state = 'destroyed') AS n;
+
 -- dek_any  :one dek_count
 -- all orgs: whether a lost KEK file would lose keys
 SELECT count(*) AS n FROM (SELECT FROM dek WHERE state <> 'destroyed' LIMIT 1) AS one;

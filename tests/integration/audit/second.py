@@ -51,8 +51,8 @@ def key_of(vkey):
     return name, bytes.fromhex(number), Ed25519PublicKey.from_public_bytes(data[1:])
 
 
-def open_checkpoint(note, vkey):
-    """(size, root); the note is signed once, by @vkey and by nobody else."""
+def open_note(note, vkey):
+    """Its text, without the last newline; the note is signed once, by @vkey and by nobody else."""
     name, number, key = key_of(vkey)
     try:
         text = note.decode()
@@ -68,8 +68,13 @@ def open_checkpoint(note, vkey):
         key.verify(signature[4:], (text + "\n").encode())
     except InvalidSignature:
         raise Damaged("the signature is wrong") from None
-    origin, size, root = need_lines(text, 3)
-    need(origin == name, "the origin is not the key's name")
+    return text
+
+
+def open_checkpoint(note, vkey):
+    """(size, root)."""
+    origin, size, root = need_lines(open_note(note, vkey), 3)
+    need(origin == key_of(vkey)[0], "the origin is not the key's name")
     need(size.isdecimal() and size == str(int(size)), "not a size")
     return int(size), base64_of(root, 32)
 
@@ -273,3 +278,8 @@ def linked(entry):
     need((leaf["producer"], leaf["seq"], leaf["class"]) == ("audit", 0, 3), "not a link")
     need(leaf["dek_id"] + leaf["commitment"] == bytes(48), "a link with a key")
     return leaf["sealed"]
+
+
+def shard_id(shard):
+    """What stands for a patient in the name of a half year's key."""
+    return hashlib.sha256(b"shard:" + shard.encode()).digest()[:16]

@@ -104,6 +104,28 @@ def test_audit_leaves_are_sealed_by_all_and_opened_by_audit(peer):
     assert peer("billing").open("audit", sealed["dek_id"]).status == 403
 
 
+def half_year(name):
+    return str(uuid.UUID(bytes=hashlib.sha256(b"shard:" + name.encode()).digest()[:16]))
+
+
+def test_a_half_year_of_the_log_has_a_key_that_audit_alone_destroys(peer, keyd):
+    org = str(uuid.uuid4())
+    first, then = (peer("billing").seal("audit", half_year(name), org).json for name in ("2026h2", "2027h1"))
+    assert first["key"] != then["key"]
+    assert peer("audit").open("audit", first["dek_id"], half_year("2026h2"), org).json == first
+    assert peer("audit").open("audit", first["dek_id"], half_year("2027h1"), org).status == 404
+    for other in (str(uuid.uuid4()), half_year("2026h3"), half_year("1999h1")):     # no half year's
+        assert peer("billing").seal("audit", other, org).status == 403
+    for name in ("access", "billing", "gateway"):
+        assert peer(name).post("/v1/keys/destroy_shard", org=org, shard=half_year("2026h2")).status in (401, 403)
+    assert peer("audit").post("/v1/keys/destroy_shard", org=org, shard=ZEROS).status == 422
+    for _ in range(2):      # again is fine
+        assert peer("audit").post("/v1/keys/destroy_shard", org=org, shard=half_year("2026h2")).json == {"destroyed": 1}
+    assert peer("audit").open("audit", first["dek_id"], half_year("2026h2"), org).status == 404
+    assert peer("audit").open("audit", then["dek_id"], half_year("2027h1"), org).json == then
+    assert keyd.value(f"SELECT count(*) FROM dek WHERE org = '{org}' AND wrapped IS NULL") == 1
+
+
 def test_a_mac_key_is_its_producers_own(peer):
     mine = producer("billing")
     sealed = peer("billing").seal("mac", mine, ZEROS)
