@@ -131,6 +131,23 @@ static void a_booking_relates_its_clinician_until_a_month_after(void **state)
     assert_value(TOPICS, "access.relations.v1 1");
 }
 
+static void guests_go_when_their_visit_is_over(void **state)
+{
+    (void)state;
+    given_event((struct told){.version = 1, .state = "in_progress"});
+    run_sql("INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, "
+            "visit_id) SELECT org, gen_random_uuid(), gen_random_uuid(), patient_id, 'guest', "
+            "now(), ends_at, v FROM visit, unnest(ARRAY[id, gen_random_uuid()]) AS v");
+    given_event((struct told){.version = 2, .state = "completed"});
+    assert_value("SELECT string_agg((visit_id = '01000000-0000-0000-0000-000000000000') || ' ' || "
+                 "(ends_at <= now() + interval '5 seconds') || ' ' || version, ', ' "
+                 "ORDER BY ends_at) FROM relation WHERE kind = 'guest'",
+                 "true true 2, false false 1");
+    assert_value("SELECT string_agg(topic || ' ' || kind, ', ' ORDER BY seq) FROM outbox "
+                 "WHERE topic = 'access.relations.v1'",
+                 "access.relations.v1 1, access.relations.v1 2");
+}
+
 static void a_state_alone_tells_no_relation_again(void **state)
 {
     (void)state;
@@ -202,6 +219,7 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup(t, nothing_known)
     const struct CMUnitTest tests[] = {
         TEST(a_booking_relates_its_clinician_until_a_month_after),
+        TEST(guests_go_when_their_visit_is_over),
         TEST(a_state_alone_tells_no_relation_again),
         TEST(another_time_or_clinician_is_told),
         TEST(old_news_changes_nothing),

@@ -1,0 +1,52 @@
+"""docs/how-to/who-can-see-this.md does what it says: its commands are run, in order, and print what
+stands under them."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+from telecura import ROOT, bin_folder, free_port
+
+PAGE = pathlib.Path(ROOT) / "docs/how-to/who-can-see-this.md"
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def steps(block):
+    """[(command, what it prints)]"""
+    found = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        else:
+            found[-1][1].append(line)
+    return [(command, "\n".join(said)) for command, said in found]
+
+
+def people(suite, access, staff):
+    child, doctor, guardian = suite.patient(), suite.person("clinician"), suite.person("proxy")
+    for who, more in ((doctor, {"kind": "treating", "proof": "referral"}),
+                      (guardian, {"kind": "guardian", "proof": "court_order", "birth_date": "2020-02-03"})):
+        made = access.post("/v1/relations", {"person_id": who.id, "patient_id": child.patient, **more},
+                           who=staff["front_desk"])
+        assert made.status == 201, made
+    return {"PATIENT": child.patient, "DOCTOR": doctor.id, "GUARDIAN": guardian.id}
+
+
+def test_the_page_does_what_it_says(suite, access, staff, tmp_path):
+    plain = f"127.0.0.1:{free_port()}"
+    suite.replica("access", http_plain=plain)
+    (tmp_path / ".run").mkdir()
+    (tmp_path / ".run/parts.json").write_text(json.dumps({"gateway": f"http://{plain}", "ca_file": "none"}))
+    env = {**os.environ, **people(suite, access, staff), "TELECURA_TOKEN": staff["privacy"].token,
+           "PATH": f"{bin_folder()}:{os.environ['PATH']}"}
+    page, ran = PAGE.read_text(), 0
+    for block in BLOCK.findall(page):
+        for command, expected in steps(block):
+            done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True,
+                                  timeout=60)
+            pattern = ".*".join(map(re.escape, expected.split("…")))
+            said = "\n".join(line.rstrip() for line in done.stdout.splitlines())
+            assert re.fullmatch(pattern, said, re.DOTALL), (command, done.stdout, done.stderr)
+            ran += 1
+    assert ran == page.count("\n$ ") and ran > 5

@@ -1,0 +1,172 @@
+"""A relation is proven, serves a role and ends: at its date, on the day of majority, with one visit."""
+import uuid
+
+import pytest
+
+from telecura import ORG, rfc3339
+
+DAY_S = 24 * 3600
+
+
+def opened(access, staff, patient, kind, proof, who=None, **more):
+    role = {"proxy": "proxy", "guardian": "proxy", "guest": "guest"}.get(kind, "clinician")
+    body = {"person_id": (who or staff[role]).id, "patient_id": patient, "kind": kind, "proof": proof, **more}
+    return access.post("/v1/relations", body, who=staff["front_desk"])
+
+
+@pytest.mark.parametrize("kind,proof", [
+    ("treating", "rota"), ("covering", "referral"), ("proxy", "birth_certificate"), ("care_team", "invitation"),
+    ("proxy", "power"), ("proxy", "power_of_attorney court_order"), ("proxy", " ")])
+def test_what_proves_another_kind_proves_nothing(suite, access, staff, kind, proof):
+    assert opened(access, staff, suite.patient().patient, kind, proof).code == "unprocessable"
+
+
+@pytest.mark.parametrize("kind,proof,days", [
+    ("treating", "referral", 366), ("covering", "rota", 31), ("care_team", "care_plan", 366),
+    ("proxy", "court_order", 1830)])
+def test_a_relation_has_an_end(suite, access, staff, kind, proof, days):
+    patient, now = suite.patient().patient, suite.now_s()
+    late = opened(access, staff, patient, kind, proof, ends_at=rfc3339(now + (days + 1) * DAY_S))
+    assert late.code == "unprocessable"
+    made = opened(access, staff, patient, kind, proof)
+    assert made.status == 201 and made.json["opened_by"] == staff["front_desk"].id
+    lasts = access.value(f"SELECT extract(epoch FROM ends_at - starts_at) FROM relation "
+                         f"WHERE id = '{made.json['id']}'")
+    assert float(lasts) == days * DAY_S and made.json["proof"] == proof
+
+
+def test_a_relation_opens_nothing_after_its_end(suite, access, staff):
+    patient, doctor, now = suite.patient().patient, suite.person("clinician"), suite.now_s()
+    made = opened(access, staff, patient, "covering", "rota", doctor, ends_at=rfc3339(now + DAY_S))
+    assert made.status == 201
+    path = f"/v1/relations/{made.json['id']}"
+    assert access.get(path, who=doctor).status == 200
+    suite.clock(DAY_S + 60)
+    doctor.token = suite.idp.token(doctor.subject)
+    assert access.get(path, who=doctor).status == 404
+
+
+# ---- guardians: until the patient comes of age ----
+
+def born(years, days=0):
+    """Who will be 18 in @years years and @days days."""
+    return f"(now() - interval '{18 - years} years' + interval '{days} days')::date"
+
+
+def majority(access, birth_date):
+    """As PostgreSQL reckons the age, at the organisation's only site (Europe/Berlin)."""
+    return access.value(f"SELECT ('{birth_date}'::date + interval '18 years') AT TIME ZONE 'Europe/Berlin'")
+
+
+def test_a_guardian_s_relation_ends_on_the_day_of_majority(suite, access, staff):
+    child, guardian = suite.patient(consent=True), suite.person("proxy")
+    birth_date = access.value(f"SELECT {born(2)}")
+    missing = opened(access, staff, child.patient, "guardian", "birth_certificate", guardian)
+    assert missing.code == "unprocessable"
+    made = opened(access, staff, child.patient, "guardian", "birth_certificate", guardian, birth_date=birth_date)
+    assert made.status == 201, made
+    row = f"FROM relation WHERE id = '{made.json['id']}'"
+    assert access.value(f"SELECT ends_at {row}") == majority(access, birth_date)
+    assert access.get(f"/v1/consents?patient_id={child.patient}", who=guardian).json["data"]
+    away = access.value(f"SELECT extract(epoch FROM ends_at - now()) {row}")
+    for shift, seen in ((float(away) - 3600, True), (float(away) + 3600, False)):
+        suite.clock(shift)
+        guardian.token = suite.idp.token(guardian.subject)
+        listed = access.get(f"/v1/consents?patient_id={child.patient}", who=guardian).json["data"]
+        assert bool(listed) == seen
+
+
+def test_nobody_is_guardian_of_an_adult(suite, access, staff):
+    for birth_date in (access.value(f"SELECT {born(0)}"), "1970-01-01"):
+        made = opened(access, staff, suite.patient().patient, "guardian", "court_order", birth_date=birth_date)
+        assert made.code == "unprocessable"
+    other = opened(access, staff, suite.patient().patient, "treating", "referral", birth_date="2015-01-01")
+    assert other.code == "unprocessable", "a birth date is asked for where it decides, and nowhere else"
+
+
+def test_the_law_of_the_day_decides_and_an_early_end_stands(suite, access, staff):
+    """From a day on it is 21: who is 18 before it is of age, who is not waits for 21."""
+    access.execute(f"INSERT INTO majority VALUES ('{ORG}', '1900-01-01', 18), "
+                   f"('{ORG}', (now() + interval '1 year')::date, 21)")
+    try:
+        for wait, years in ((0, 18), (2, 21)):
+            birth_date = access.value(f"SELECT {born(wait, 30)}")
+            ends = access.value(f"SELECT (majority_at('{ORG}', '{birth_date}') AT TIME ZONE 'Europe/Berlin')::date "
+                                f"= ('{birth_date}'::date + interval '{years} years')::date")
+            assert ends is True, (wait, years)
+    finally:
+        access.execute(f"DELETE FROM majority WHERE org = '{ORG}'")
+    soon = rfc3339(suite.now_s() + DAY_S)
+    made = opened(access, staff, suite.patient().patient, "guardian", "court_order",
+                  birth_date="2020-02-29", ends_at=soon)
+    assert made.json["ends_at"][:19] == soon[:19]
+
+
+# ---- guests: of one visit ----
+
+def test_a_guest_comes_to_the_one_visit_and_goes_with_it(suite, access, staff, visit):
+    it, guest = visit("in_progress"), suite.person("guest")
+    another = str(uuid.uuid4())
+    access.execute(f"INSERT INTO visit SELECT org, '{another}', patient_id, provider_id, state, starts_at, ends_at, "
+                   f"version, epoch, labels FROM visit WHERE id = '{it.id}'")
+    patient = it.patient.patient
+    assert opened(access, staff, patient, "guest", "invitation", guest).code == "unprocessable"
+    stranger = opened(access, staff, suite.patient().patient, "guest", "invitation", guest, visit_id=it.id)
+    assert stranger.code == "unprocessable", "another patient's visit"
+    made = opened(access, staff, patient, "guest", "invitation", guest, visit_id=it.id)
+    assert made.status == 201 and made.json["visit_id"] == it.id, made
+
+    def grant(visit_id):
+        return access.post("/v1/grants", {"visit_id": visit_id}, who=guest)
+
+    assert grant(it.id).status == 201 and grant(another).code == "consent_required"
+    for path in (f"/v1/consents?patient_id={patient}", f"/v1/relations?patient_id={patient}"):
+        assert access.get(path, who=guest).status == 403
+    ends = access.value(f"SELECT r.ends_at = v.ends_at + interval '1 hour' FROM relation AS r, visit AS v "
+                        f"WHERE r.id = '{made.json['id']}' AND v.id = '{it.id}'")
+    assert ends is True, "and with the visit itself: test_visit_heard.c"
+
+
+# ---- why may they? ----
+
+def why(access, who, person, action, patient, label=None):
+    return access.get(f"/v1/policy/decision?person_id={person.id}&action={action}&patient_id={patient}"
+                      + (f"&label={label}" if label else ""), who=who)
+
+
+def test_a_decision_names_what_decided(suite, access, staff):
+    child, guardian, doctor = suite.patient(consent=True), suite.person("proxy"), suite.person("clinician")
+    for who in (staff["privacy"], staff["auditor"]):
+        said = why(access, who, doctor, "READ_CHART", child.patient).json
+        assert (said["decision"], said["cell"], "relation" in said) == ("no_relation", "care", False)
+    made = opened(access, staff, child.patient, "treating", "referral", doctor).json
+    said = why(access, staff["privacy"], doctor, "READ_CHART", child.patient).json
+    assert (said["decision"], said["relation"], said["relation_id"], said["proof"], said["purpose"]) == (
+        "allow", "treating", made["id"], "referral", "TREAT")
+    said = why(access, staff["privacy"], doctor, "START_VISIT", child.patient).json
+    assert said["decision"] == "allow" and said["consent"] == "telehealth" and said["consent_id"]
+    assert why(access, staff["privacy"], doctor, "SIGN_RX", child.patient).json["second_factor"] is True
+
+    opened(access, staff, child.patient, "guardian", "court_order", guardian, birth_date="2020-01-01")
+    assert why(access, staff["privacy"], guardian, "READ_VISIT", child.patient).json["decision"] == "allow"
+    said = why(access, staff["privacy"], guardian, "READ_VISIT", child.patient, "ADOL").json
+    assert (said["decision"], said["label"]) == ("no_label", "ADOL")
+
+    access.post(f"/v1/relations/{made['id']}/close", who=staff["front_desk"])
+    said = why(access, staff["privacy"], doctor, "READ_CHART", child.patient).json
+    assert (said["decision"], said["relation_id"]) == ("no_relation", made["id"]), "what has ended is named"
+    rows = suite.audit("access", actor=staff["privacy"].id, action="policy.explain", patient=child.patient)
+    assert {(row["outcome"], row["purpose"]) for row in rows} == {("done", "HCOMPL")}
+
+
+def test_who_asks_why_must_be_one_who_reviews(suite, access, staff):
+    ada = suite.patient()
+    for role in ("front_desk", "nurse", "clinician", "pharmacist", "biller", "admin", "proxy"):
+        assert why(access, staff[role], staff["nurse"], "READ_CHART", ada.patient).status == 403
+    assert why(access, ada, staff["nurse"], "READ_CHART", ada.patient).status == 403
+    other = suite.person("privacy", org=staff["stranger"].org)
+    assert why(access, other, staff["nurse"], "READ_CHART", ada.patient).status == 404
+    stranger = suite.person("nurse", org=other.org)
+    assert why(access, staff["privacy"], stranger, "READ_CHART", ada.patient).status == 404
+    assert why(access, staff["privacy"], staff["nurse"], "READ_ALL", ada.patient).code == "unprocessable"
+    assert why(access, staff["privacy"], staff["nurse"], "READ_CHART", str(uuid.uuid4())).status == 404
