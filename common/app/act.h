@@ -12,6 +12,9 @@
  *              statement that has one, or with outbox, audit, idempotency and COMMIT.
  * Threads      an act belongs to one worker.
  * Ownership    everything reachable from an act lives in its arena and is wiped after the reply.
+ * Errors       what a handler returns ends its act: a refusal rolls back and goes on record before
+ *              it is answered, a fault rolls back and is logged. A broken transaction is sticky:
+ *              calls after it return the same.
  */
 #pragma once
 

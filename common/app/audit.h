@@ -5,6 +5,7 @@
  * the service audit. A row carries plain ids only; what it was about stays sealed where it lives.
  *
  * Threads  any.
+ * Errors   none: an action outside the table is our bug.
  */
 #pragma once
 

@@ -7,6 +7,8 @@
  * Resolved actors are cached for 30 s by the token's hash; every hit asks the revocation set.
  *
  * Threads  any.
+ * Errors   ERR_UNAUTHENTICATED, ERR_TOKEN_EXPIRED, ERR_FORBIDDEN, ERR_STEP_UP are refusals; the
+ *          database's faults come through. Keys that can't be read verify nothing.
  */
 #pragma once
 

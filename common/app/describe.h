@@ -3,6 +3,7 @@
  * gateway's path map, the native run's settings and the tests that walk every route.
  *
  * Threads  main, before anything runs.
+ * Errors   none.
  */
 #pragma once
 

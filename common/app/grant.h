@@ -9,6 +9,7 @@
  * Both travel as tokens of a signer with purpose "grant" or "pass"; the payload is JSON by a shape.
  *
  * Threads  any.
+ * Errors   ERR_GRANT_REQUIRED, and it does not say why.
  */
 #pragma once
 

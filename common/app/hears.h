@@ -5,6 +5,7 @@
  * An EFFECT row runs as an act inside the consumer's transaction; a WATCH row is called at once.
  *
  * Threads  hears_start(): main; the rows: the consumer's two.
+ * Errors   a row's fault is the consumer's affair: it tries again, or parks the key (consumer.h).
  */
 #pragma once
 

@@ -2,6 +2,7 @@
  * projection - the hears tables that every service has besides its own.
  *
  * Threads  const; their rows run on the consumer's two threads (hears.h).
+ * Errors   as every row's (hears.h).
  */
 #pragma once
 

@@ -5,6 +5,7 @@
  * what the act itself says (403, 404, 409 ...).
  *
  * Threads  request_take() loop; the rest workers.
+ * Errors   all are answered, as problems of errors.def.
  */
 #pragma once
 

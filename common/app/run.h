@@ -8,6 +8,7 @@
  * caller after run_act() has returned.
  *
  * Threads  a worker (or the consumer, the effects thread) runs one act at a time.
+ * Errors   what the act came to, once that is on record; else why it cannot be (UNAVAILABLE).
  */
 #pragma once
 

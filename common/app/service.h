@@ -14,6 +14,8 @@
  *   bin/<name> --describe             all tables as JSON: routes, shapes, topics, settings, states
  *
  * Exit codes: 0 stopped, 64 bad usage, 78 bad settings, 69 a part is missing at start, 70 our bug.
+ * Errors   those of a start are told in a line that says what mends it, and in the exit code; a
+ *          thread that cannot be made aborts.
  */
 #pragma once
 

@@ -17,6 +17,7 @@
  *              ended, 4505 another device took the seat. 1000: the client left.
  *
  * Threads  loop only, except where it is said.
+ * Errors   those of frames are answered in frames; the rest are close codes.
  */
 #pragma once
 

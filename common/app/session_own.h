@@ -5,6 +5,7 @@
  *
  * Threads  the loop; but opening_check() a worker, session_drained() the effects thread, and what
  *          _init() is called by the main one before all others.
+ * Errors   as session.h says; opening_check() returns refusals and the database's faults.
  */
 #pragma once
 

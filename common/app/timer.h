@@ -6,6 +6,8 @@
  * list take turns with what else waits for a worker.
  *
  * Threads  timers_start(): main, before loop_run(); ticks: loop; lists and acts: workers.
+ * Errors   none comes back: a list that failed is asked for with the next tick, a row whose act
+ *          failed is due again.
  */
 #pragma once
 

@@ -7,6 +7,7 @@
  *
  * Ownership  a job belongs to the queue until its run(), which frees or parks it.
  * Threads    put, park, unpark: any.
+ * Errors     a full queue is a plain false; a thread that cannot be made aborts.
  */
 #pragma once
 

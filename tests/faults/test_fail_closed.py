@@ -34,7 +34,7 @@ def refused(kinds, *codes):
 # What is refused, by which codes; all else is done.
 FAULTS = {
     "the audit tables are locked": Fault(breaking.audit_locked, refused(ACTS, "deadline", "busy")),
-    "no COMMIT comes back": Fault(breaking.commits_hang, refused(ACTS, "deadline")),
+    "no COMMIT comes back": Fault(breaking.commits_hang, refused(ACTS, "deadline", "busy")),
     "the audit tables' disk is full": Fault(breaking.audit_disk_full, refused(ACTS, "unavailable")),
     "the log's disk is full": Fault(breaking.log_disk_full, {}),
     "PostgreSQL is away": Fault(breaking.without("postgres"), refused(ACTS, "unavailable")),
