@@ -18,7 +18,8 @@ from parts import patiently
 from visit import book, enter
 
 DRUG = {"drug": "amoxicillin", "dose_micrograms": 500_000, "doses_per_day": 3, "quantity": 6, "refills": 0}
-STAY_S = 120
+STAY_S = 120     # a fault, and what comes of it
+GRANT_S = 600
 
 
 class Scene(contextlib.ExitStack):
@@ -28,15 +29,22 @@ class Scene(contextlib.ExitStack):
         self.word = {person.patient: "canary" + secrets.token_hex(8) for person in (clinic.ana, clinic.ben)}
         self.ana_word, self.ben_word = self.word.values()
         self.acknowledged = collections.defaultdict(list)
-        self.visit, self.grants = enter(clinic.ben, clinic.dr_roy, self.ben_word)
+        self.enter_visit()
         self.path = book(clinic.ana, clinic.dr_lee, reason=self.ana_word)
-        self.rx = until(lambda: heard(self.prescribe), "the visit known to prescriptions")
+
+    def enter_visit(self):
+        self.entered_at = time.monotonic()
+        self.visit, self.grants = enter(self.clinic.ben, self.clinic.dr_roy, self.ben_word)
+        self.rx = until(lambda: heard(self.prescribe), "the visit known to prescriptions", 30)
 
     def begin(self):
-        """Everybody is signed in, and sockets are opened anew: who does not read answers no ping, and
-        is given up after half a minute."""
+        """Everybody is signed in, with a grant that lasts; sockets are opened anew: who does not read
+        answers no ping, and is given up after half a minute."""
         for person in self.clinic.people:
             patiently(lambda: person.stay(STAY_S))
+        if time.monotonic() - self.entered_at > GRANT_S - STAY_S:
+            self.end()
+            self.enter_visit()
         self.acknowledged.clear()
         self.open_sockets()
 
