@@ -111,8 +111,8 @@ err_t act_unseal(struct act *act, struct unseal *items, size_t count);
 
 /* ---- tell ---- */
 
-/* Queues @message (kind in its field 1) for @topic under @key. Call after the row's version was
- * bumped, with that version. */
+/* Queues @message (kind in its field 1) for @topic under @key; the last one of an act goes with its
+ * audit row. Call after the row's version was bumped, with that version. */
 err_t act_emit(struct act *act, enum topic topic, struct uuid key, int64_t version,
                const ProtobufCMessage *message);
 /* For the audit row: which thing, at which version. act_reply() sets it from the reply's `id`. */
