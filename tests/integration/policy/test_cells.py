@@ -108,9 +108,11 @@ def day_of(suite, labels, consents):
     made_up = "gen_random_uuid(), 'UTC', 'consultation', 15, 'completed'"
     suite.service("appointments").execute(f"""
         INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
-                                 target_minutes, state, during, local_start, sealed, labels)
+                                 target_minutes, state, during, starts_at, ends_at, local_start, sealed,
+                                 labels)
         VALUES ('{ORG}', '{ids['visit']}', gen_random_uuid(), '{patient.patient}', '{doctor.id}', {made_up},
-                '[2026-01-01Z, 2026-01-01 00:15Z)', '2026-01-01T00:00:00',
+                '[2026-01-01Z, 2026-01-01 00:15Z)', '2026-01-01Z', '2026-01-01 00:15Z',
+                '2026-01-01T00:00:00',
                 {blob(VISIT, ids['visit'], (1, COUGH))}, {mask});
         INSERT INTO note (org, id, appointment_id, kind, version, author, written_at, sealed) VALUES
             ('{ORG}', '{ids['note']}', '{ids['visit']}', 'note', 1, '{doctor.id}', now(),
