@@ -7,6 +7,7 @@
 
 #define CONTROL_BYTES_MAX 125 /* RFC 6455 5.5 */
 #define ROOM_LEAST 512
+#define EMPTY_FRAMES_MAX 64 /* of one message: they add nothing, and no limit of bytes ends them */
 
 struct ws_in {
     wslay_frame_context_ptr frames;
@@ -14,6 +15,7 @@ struct ws_in {
     size_t message_bytes_max;
     char *message; /* NULL: none has begun */
     size_t n, room;
+    unsigned empty_frames;
     bool in_message, in_frame, delivered;
     uint64_t frame_left;
     uint8_t control[CONTROL_BYTES_MAX];
@@ -77,7 +79,7 @@ static void message_add(struct ws_in *in, const uint8_t *p, size_t n)
 }
 
 /* May this frame come now? 0, or the code to close with. */
-static unsigned frame_check(const struct ws_in *in, const struct wslay_frame_iocb *frame)
+static unsigned frame_check(struct ws_in *in, const struct wslay_frame_iocb *frame)
 {
     if (!frame->mask || frame->rsv) return WSLAY_CODE_PROTOCOL_ERROR;
     switch (frame->opcode) {
@@ -96,6 +98,8 @@ static unsigned frame_check(const struct ws_in *in, const struct wslay_frame_ioc
     default:
         return WSLAY_CODE_PROTOCOL_ERROR;
     }
+    if (frame->payload_length == 0 && ++in->empty_frames > EMPTY_FRAMES_MAX)
+        return WSLAY_CODE_POLICY_VIOLATION;
     return frame->payload_length > in->message_bytes_max - in->n ? WSLAY_CODE_MESSAGE_TOO_BIG : 0;
 }
 
@@ -133,6 +137,7 @@ static enum ws_got control_end(const struct ws_in *in, unsigned opcode, struct s
 static enum ws_got message_end(struct ws_in *in, struct str *ret_payload, unsigned *ret_code)
 {
     in->in_message = false;
+    in->empty_frames = 0;
     in->delivered = true;
     *ret_payload = (struct str){in->message, in->n};
     if (str_is_utf8(*ret_payload)) return WS_TEXT;

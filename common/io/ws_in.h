@@ -3,7 +3,8 @@
  *
  * libwslay reads the frames; here they become messages, and what a client may not send is refused:
  * unmasked, reserved bits, unknown opcodes, binary, broken fragmentation, text that is not UTF-8,
- * messages over the limit. Nothing is allocated for a length that was only claimed.
+ * messages over the limit, fragments of nothing without end. Nothing is allocated for a length that
+ * was only claimed.
  *
  * Ownership  a payload is valid until the next call; what was received is wiped then.
  * Threads    one at a time.
