@@ -4,9 +4,13 @@ import json
 import subprocess
 import urllib.request
 
+import pytest
+
 import database
 import suite as table
 from canary import Canary
+
+pytestmark = pytest.mark.family(17)
 
 PROGRAMS = database.PROGRAMS
 

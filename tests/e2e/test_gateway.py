@@ -11,6 +11,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "hostile"))
 
 from raw_requests import REQUESTS  # noqa: E402
 
+pytestmark = pytest.mark.family(13)
+
 ANSWER = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 LAST = b"GET /v1/nothing HTTP/1.1\r\nHost: telecura.test\r\nConnection: close\r\n\r\n"
 SILENCE_S = 8       # longer than the gateway waits for the rest of a request

@@ -6,6 +6,8 @@ import pytest
 
 import visit
 
+pytestmark = pytest.mark.family(7)
+
 WITHIN_S = 2
 
 

@@ -94,6 +94,7 @@ def kind_of(route: Route):
 # What is there and cannot be shown to be, and why.
 UNSHOWN = {
     "GET /v1/appointments/{id}/note": "nobody has written it", "GET /v1/appointments/{id}/summary": "nor that",
+    "GET /v1/appointments/{id}/psychotherapy_note": "nor that",
     "POST /v1/prescriptions/{id}/fills": "a pharmacist sees no draft",
     "GET /v1/audit/events/{id}": "it has not reached the log", "GET /v1/audit/{id}/tile/entries/*": "the log is empty",
     "GET /v1/audit/{id}/{shard}/tile/entries/*": "and so is its shard",

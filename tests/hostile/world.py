@@ -32,7 +32,7 @@ class World:
 
     @functools.cached_property
     def relation(self):
-        body = {"person_id": self.house.person("nurse").id, "patient_id": self.patient, "kind": "care_team"}
+        body = {"person_id": self.house.person("nurse").id, "patient_id": self.patient, "kind": "care_team", "proof": "care_plan"}
         return self.post("access", "/v1/relations", body, self.desk)
 
     @functools.cached_property

@@ -80,6 +80,7 @@ def test_what_was_acknowledged_survives_kill_9_and_arrives_once(suite, messaging
     assert rows >= len(again)
 
 
+@pytest.mark.family(10)
 def test_a_reader_that_does_not_read_is_let_go_and_comes_back(messaging, visit, enter):
     patient, opened = enter(visit, visit.patient, rcvbuf=4096)
     doctor, _ = enter(visit, visit.clinician)
