@@ -41,6 +41,19 @@ struct merkle_tree {
     void *user;
 };
 
+/* Remembers, on each level, the last tile and one other: a proof looks at no more, so that it reads
+ * each at most once. 128 KiB. */
+struct merkle_cache {
+    struct merkle_tree below;
+    struct {
+        uint64_t n;
+        unsigned width; /* 0: none */
+        uint8_t hashes[256 * HASH_BYTES];
+    } at[MERKLE_TILE_LEVELS][2];
+};
+/* @cache is zeroed, and outlives what is returned. */
+struct merkle_tree merkle_cached(struct merkle_cache *cache, const struct merkle_tree *tree);
+
 /* The root of the entries before @end: of an older tree, or of the whole one. */
 err_t merkle_root_at(const struct merkle_tree *tree, uint64_t end, struct hash *ret);
 /* So that a writer goes on where the tiles end. */

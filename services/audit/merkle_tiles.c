@@ -125,3 +125,26 @@ err_t merkle_consistency(const struct merkle_tree *tree, uint64_t old_size,
     *ret_n = n;
     return ERR_OK;
 }
+
+static err_t cache_read(void *user, unsigned level, uint64_t n, unsigned width, uint8_t *ret_hashes)
+{
+    struct merkle_cache *const cache = user;
+    const uint64_t last = ((cache->below.size >> 8 * level) - 1) / TILES_WIDTH;
+
+    assert(level < MERKLE_TILE_LEVELS);
+    __typeof__(&cache->at[0][0]) at = &cache->at[level][n == last];
+    if (at->n != n || at->width < width) {
+        at->width = 0;
+        TRY(cache->below.read(cache->below.user, level, n, width, at->hashes));
+        at->n = n;
+        at->width = width;
+    }
+    memcpy(ret_hashes, at->hashes, (size_t)width * HASH_BYTES);
+    return ERR_OK;
+}
+
+struct merkle_tree merkle_cached(struct merkle_cache *cache, const struct merkle_tree *tree)
+{
+    cache->below = *tree;
+    return (struct merkle_tree){.size = tree->size, .read = cache_read, .user = cache};
+}

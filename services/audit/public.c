@@ -287,7 +287,9 @@ static err_t consistency_reply(struct act *act, const char *dir)
     if (!checkpoint_read_unsigned(text, &now))
         return err_raise(ERR_CORRUPT, "%s/checkpoint: is no checkpoint", dir);
     if ((uint64_t)in->old > now.size) return ERR_NOT_FOUND;
-    const struct merkle_tree tree = log_tree(dir, now.size);
+    const struct merkle_tree files = log_tree(dir, now.size);
+    const struct merkle_tree tree =
+        merkle_cached(ARENA_NEW(act->arena, struct merkle_cache), &files);
     TRY(merkle_consistency(&tree, (uint64_t)in->old, hashes, &n));
     const struct str head = arena_printf(act->arena, "old %" PRId64 "\n", in->old);
     const struct str proof = hashes_text(act->arena, head, hashes, n);
@@ -335,7 +337,9 @@ err_t proof_read(struct act *act)
     TRY(log_published(bundle.dir, &key, act->arena, &note, &checkpoint));
     if (index >= checkpoint.size) return ERR_NOT_FOUND;
 
-    const struct merkle_tree tree = log_tree(bundle.dir, checkpoint.size);
+    const struct merkle_tree files = log_tree(bundle.dir, checkpoint.size);
+    const struct merkle_tree tree =
+        merkle_cached(ARENA_NEW(act->arena, struct merkle_cache), &files);
     TRY(merkle_inclusion(&tree, index, hashes, &n));
     act_resource(act, in->event, 1);
     TRY(entry_of(act, &bundle, leaf.leaf_index, &entry));

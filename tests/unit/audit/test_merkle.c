@@ -303,6 +303,50 @@ static void proofs_reach_over_three_levels_of_tiles(void **state)
     }
 }
 
+static unsigned reads[3][SIZE_LARGE / TILES_WIDTH + 1];
+
+static err_t read_counted(void *user, unsigned level, uint64_t n, unsigned width, uint8_t *ret)
+{
+    reads[level][n]++;
+    return read_kept(user, level, n, width, ret);
+}
+
+static void a_cached_tree_reads_each_tile_once_a_proof(void **state)
+{
+    (void)state;
+    static struct merkle_cache cache;
+    struct hash proof[MERKLE_PROOF_MAX], plain[MERKLE_PROOF_MAX];
+
+    for (uint64_t at = 1; at < SIZE_LARGE; at += 97) {
+        const struct merkle_tree files = {.size = SIZE_LARGE - at % 300, .read = read_counted};
+        const struct merkle_tree kept_files = tree_of(files.size);
+        const uint64_t old = at % files.size;
+        size_t n = 0, plain_n = 0;
+        unsigned all = 0;
+
+        memset(&cache, 0, sizeof cache);
+        memset(reads, 0, sizeof reads);
+        const struct merkle_tree tree = merkle_cached(&cache, &files);
+        if (at % 2)
+            assert_int_equal(merkle_consistency(&tree, old, proof, &n), ERR_OK);
+        else
+            assert_int_equal(merkle_inclusion(&tree, old, proof, &n), ERR_OK);
+        if (at % 2)
+            assert_int_equal(merkle_consistency(&kept_files, old, plain, &plain_n), ERR_OK);
+        else
+            assert_int_equal(merkle_inclusion(&kept_files, old, plain, &plain_n), ERR_OK);
+        assert_int_equal(n, plain_n);
+        assert_memory_equal(proof, plain, n * sizeof proof[0]);
+        for (unsigned level = 0; level < 3; level++) {
+            for (size_t i = 0; i <= SIZE_LARGE / TILES_WIDTH; i++) {
+                assert_true(reads[level][i] <= 1);
+                all += reads[level][i];
+            }
+        }
+        assert_true(all <= 2 * 3);
+    }
+}
+
 static err_t read_nothing(void *user, unsigned level, uint64_t n, unsigned width, uint8_t *ret)
 {
     (void)user, (void)level, (void)n, (void)width, (void)ret;
@@ -331,6 +375,7 @@ int main(void)
         cmocka_unit_test(every_tree_extends_the_empty_one),
         cmocka_unit_test(a_changed_proof_does_not_hold),
         cmocka_unit_test(proofs_reach_over_three_levels_of_tiles),
+        cmocka_unit_test(a_cached_tree_reads_each_tile_once_a_proof),
         cmocka_unit_test(a_missing_tile_is_passed_up),
     };
 
