@@ -11,7 +11,7 @@
 
 struct event {
     struct str at, actor, role, action, outcome, error, patient, resource, resource_id, why,
-        relation, consent, recipient, purpose, remote, service, id, act;
+        relation, consent, recipient, purpose, remote, service, id, act, shard;
     int64_t version, index, acr;
 };
 
@@ -23,6 +23,15 @@ struct member {
 struct touched {
     struct str patient, first_at, last_at;
     int64_t events;
+};
+
+struct hold {
+    struct str placed_at, state, shard, reason, placed_by, lifted_at, lift_reason, id;
+};
+
+struct destruction {
+    struct str shard, state, asked_by, asked_at, approved_by, approved_at, destroyed_at, id,
+        statement;
 };
 
 struct page {
@@ -40,7 +49,7 @@ static const struct shape event_shape = {"Event", sizeof(struct event), (const s
     EVENT("recipient", recipient), EVENT("purpose", purpose), EVENT("relation", relation),
     EVENT("patient_id", patient), EVENT("resource", resource), EVENT("resource_id", resource_id),
     EVENT("consent_id", consent), EVENT("remote", remote),
-    EVENT("service", service), EVENT("id", id), EVENT("act", act),
+    EVENT("service", service), EVENT("id", id), EVENT("act", act), EVENT("shard", shard),
     {"resource_version", INT, IN(event, version), 0, 0, INT64_MAX},
     {"index", INT, IN(event, index), 0, 0, INT64_MAX},
     {"acr", INT, IN(event, acr), 0, 0, 9},
@@ -71,13 +80,34 @@ static const struct shape touched_shape = {"Touched", sizeof(struct touched),
 }};
 static const uint8_t touched_widths[COLUMNS_MAX] = {37, 8, 28, 28};
 
+#define HOLD(name, member) {name, TEXT, IN(hold, member), 0, 0, 2000}
+static const struct shape hold_shape = {"Hold", sizeof(struct hold), (const struct field[]){
+    HOLD("placed_at", placed_at), HOLD("state", state), HOLD("shard", shard),
+    HOLD("reason", reason), HOLD("placed_by", placed_by), HOLD("lifted_at", lifted_at),
+    HOLD("lift_reason", lift_reason), HOLD("id", id),
+    {0},
+}};
+static const uint8_t hold_widths[COLUMNS_MAX] = {28, 8, 8, 40, 0, 0, 0, 37};
+
+#define END(name, member) {name, TEXT, IN(destruction, member), 0, 0, 4096}
+static const struct shape destruction_shape = {"Destruction", sizeof(struct destruction),
+    (const struct field[]){
+    END("shard", shard), END("state", state), END("asked_by", asked_by), END("asked_at", asked_at),
+    END("approved_by", approved_by), END("approved_at", approved_at),
+    END("destroyed_at", destroyed_at), END("id", id), END("statement", statement),
+    {0},
+}};
+static const uint8_t destruction_widths[COLUMNS_MAX] = {8, 11, 37, 0, 37, 0, 28, 37};
+
 const struct listing
     tail_listing = {"/v1/audit/events", &event_shape, log_widths, TAIL_ROWS},
     search_listing = {"/v1/audit/events", &event_shape, log_widths, 0},
     access_listing = {"/v1/audit/patients/%s/events", &event_shape, access_widths, 0},
     disclosures_listing = {"/v1/audit/patients/%s/disclosures", &event_shape, disclosure_widths, 0},
     review_listing = {"/v1/audit/access-review", &member_shape, member_widths, 0},
-    breach_listing = {"/v1/audit/breach", &touched_shape, touched_widths, 0};
+    breach_listing = {"/v1/audit/breach", &touched_shape, touched_widths, 0},
+    holds_listing = {"/v1/audit/holds", &hold_shape, hold_widths, 0},
+    destructions_listing = {"/v1/audit/destructions", &destruction_shape, destruction_widths, 0};
 /* clang-format on */
 
 static bool page_read(const struct call *call, const struct listing *listing, struct str cursor,

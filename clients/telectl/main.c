@@ -28,6 +28,10 @@ static const struct command commands[] = {
      "the suite's log as files, by --shard; --fhir: its events as FHIR, by --patient --agent --from --to"},
     {"audit", "verify", NULL, audit_verify, NULL, "checks the log: --dir an exported one, else the suite's"},
 
+    {"audit", "holds", NULL, list_show, &holds_listing, "what must be kept, and why"},
+    {"audit", "destructions", NULL, list_show, &destructions_listing,
+     "whose keys were to go, who wanted it, what has gone"},
+
     {"report", "access", "PATIENT", list_show, &access_listing,
      "who did what with a record, when and why: --from --to"},
     {"report", "disclosures", "PATIENT", list_show, &disclosures_listing,

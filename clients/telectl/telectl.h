@@ -60,7 +60,7 @@ int controls_evidence(const struct call *call);
 int list_show(const struct call *call);
 
 extern const struct listing tail_listing, search_listing, access_listing, disclosures_listing,
-    review_listing, breach_listing;
+    review_listing, breach_listing, holds_listing, destructions_listing;
 
 /* Runs @path with @words (NULL-terminated); its exit code, or UNWELL after saying why. */
 int program_run(struct arena *arena, const char *path, const char *const *words);
