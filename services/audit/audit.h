@@ -116,7 +116,7 @@ extern const struct route audit_routes[];
 extern const struct hears audit_hears[];
 extern const struct timer audit_timers[];
 
-handler record_heard, log_index, shard_destroy, shard_forget;
+handler record_heard, log_index, destruction_start, shard_destroy, shard_forget;
 handler checkpoint_read, checkpoint_read_default, tile_read, tile_read_default, entries_read,
     entries_read_default, consistency_read, shards_list;
 handler shard_checkpoint_read, shard_tile_read, shard_entries_read, shard_consistency_read;

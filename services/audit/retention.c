@@ -3,11 +3,12 @@
  * stands, one privacy officer has asked and another has approved. Tiles, checkpoints, links and
  * proofs stay as they are.
  *
- *   asked -> approved -> destroyed -> forgotten       or withdrawn, before it is destroyed
+ *   asked -> approved -> destroying -> destroyed -> forgotten
  *
- * What is approved a timer carries out: keyd destroys the half year's keys (again is fine), then
- * the act commits with its signed statement, then the index loses what it has of that half year, a
- * batch a turn. Killed after any of these, the next turn goes on.
+ * Before `destroying` it can be withdrawn, and a hold keeps it where it is; after it no hold comes
+ * in time. Timers carry it out: keyd destroys the half year's keys (again is fine), then the act
+ * commits with its signed statement, then the index loses what it has of that half year, a batch a
+ * turn. Killed after any of these, the next turn goes on.
  */
 #include "services/audit/audit.h"
 
@@ -216,6 +217,15 @@ static struct str statement_of(struct act *act, const struct destruction *row,
     return note_sign(act->arena, text, &key);
 }
 
+err_t destruction_start(struct act *act)
+{
+    const struct due_destruction *const due = act->in;
+
+    retention_lock(act);
+    destruction_begin(act, &(struct destruction_begin){due->id});
+    return ERR_OK;
+}
+
 err_t shard_destroy(struct act *act)
 {
     const struct due_destruction *const due = act->in;
@@ -225,8 +235,7 @@ err_t shard_destroy(struct act *act)
     int64_t keys = 0;
 
     TRY(act_allow_none(act));
-    retention_lock(act);
-    TRY(destruction_begin(act, &(struct destruction_begin){due->id}, &row, &found));
+    TRY(destruction_due(act, &(struct destruction_due){due->id}, &row, &found));
     if (!found) return ERR_OK;
     TRY(tree_last(act, &(struct tree_last){row.shard}, &tree));
     if (tree.root.n != HASH_BYTES) return err_raise(ERR_CORRUPT, "a root of no hash");

@@ -19,7 +19,7 @@ const struct shape consistency_query_shape = {"AuditConsistencyQuery",
 
 static const char *const hold_states[] = {"open", "lifted", NULL};
 static const char *const destruction_states[] = {
-    "asked", "approved", "withdrawn", "destroyed", "forgotten", NULL};
+    "asked", "approved", "withdrawn", "destroying", "destroyed", "forgotten", NULL};
 
 const struct shape page_query_shape = {"AuditPageQuery", sizeof(struct page_query),
     (const struct field[]){

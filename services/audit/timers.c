@@ -3,6 +3,7 @@
 /* clang-format off */
 const struct timer audit_timers[] = {
     {"event_index", 250, &logs_unindexed_stmt, log_index, AUDIT_NONE},
+    {"shard_end_begins", 1000, &destructions_approved_stmt, destruction_start, AUDIT_NONE},
     {"shard_end", 1000, &destructions_due_stmt, shard_destroy, AUDIT_SHARD_DESTROYED},
     {"index_forget", 1000, &destructions_unforgotten_stmt, shard_forget, AUDIT_NONE},
     {0},

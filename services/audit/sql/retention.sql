@@ -74,16 +74,23 @@ WHERE org = :org AND id = :id::uuid AND state IN ('asked', 'approved')
 RETURNING id, shard, state, asked_by, asked_at, approved_by, approved_at, destroyed_at, keys, statement,
           version;
 
--- destructions_due  :many due_destruction
+-- destructions_approved  :many due_destruction
 -- all orgs: one timer
 SELECT org, id, shard FROM destruction WHERE state = 'approved' AND NOT shard_held(org, shard) LIMIT 16;
 
--- destruction_begin  :maybe destruction
--- Its row is held until the act ends; a hold that came meanwhile stops it.
+-- destruction_begin  :exec
+-- From here on no hold stops it, as a key may be gone.
+UPDATE destruction SET state = 'destroying', act_id = :act, version = version + 1
+WHERE org = :org AND id = :id::uuid AND state = 'approved' AND NOT shard_held(org, shard);
+
+-- destructions_due  :many due_destruction
+-- all orgs: one timer
+SELECT org, id, shard FROM destruction WHERE state = 'destroying' LIMIT 16;
+
+-- destruction_due  :maybe destruction
 SELECT id, shard, state, asked_by, asked_at, approved_by, approved_at, destroyed_at, keys, statement,
        version
-FROM destruction WHERE org = :org AND id = :id::uuid AND state = 'approved'
-  AND NOT shard_held(org, shard) FOR UPDATE;
+FROM destruction WHERE org = :org AND id = :id::uuid AND state = 'destroying' FOR UPDATE;
 
 -- tree_last  :one last_tree
 -- What a closed shard ended with.
