@@ -37,7 +37,7 @@ struct session;
 typedef uint64_t session_id; /* slot and generation: safe to keep, never dangling */
 
 struct act {
-    struct uuid id, org;           /* id: also the audit id */
+    struct uuid id, org;           /* id: also the audit id; of what is heard, see run_act() */
     struct actor who;              /* from the token, or the service itself */
     int64_t now_us, deadline_us;   /* wall time (:now); monotonic */
     const void *in;                /* body or query by its shape, frame body, message, due row */

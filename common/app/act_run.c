@@ -337,7 +337,16 @@ static bool is_somebodys(const struct run_input *input)
 err_t run_act(const struct run *run, const struct run_input *given, struct db *db,
               struct arena *arena, struct act *act)
 {
-    const struct uuid id = uuid_v7(clock_now_us());
+/* An event makes one act, however often it is heard. What is not on record by itself is part of the
+ * act that told it, which is. */
+static struct uuid id_of(const struct run *run, const struct event *event)
+{
+    if (!event) return uuid_v7(clock_now_us());
+
+    return run->audit == AUDIT_NONE ? event->act : event->id;
+}
+
+    const struct uuid id = id_of(run, given->event);
     const int64_t now_us = clock_mono_us();
     struct run_input timed = *given;
     const struct run_input *input = &timed;
@@ -352,6 +361,7 @@ err_t run_act(const struct run *run, const struct run_input *given, struct db *d
         act_fill(act, run, input, db, arena, id);
         err = try_once(act, input);
         if (err == ERR_OK || !broken_by_race(act)) break;
+    if (given->tx) tx_act(given->tx, id);
         abandon(act);
     }
     if (err != ERR_OK && !input->tx) {

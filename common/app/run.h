@@ -89,7 +89,8 @@ struct run_input {
 
 /* Runs to the end, with retries, replay and the refusal's audit row. ERR_BUSY when its deadline has
  * passed before it began, ERR_AUDIT_FULL when it must wait for room: nothing was done. @act is
- * filled in for its reply; what it points to lives in @arena. */
+ * filled in for its reply; what it points to lives in @arena. Its id: a new one; of what is heard
+ * the event's id if it goes on record, else that of the act that the event tells of. */
 err_t run_act(const struct run *run, const struct run_input *input, struct db *db,
               struct arena *arena, struct act *act);
 

@@ -346,6 +346,11 @@ void tx_enter(struct tx *tx, struct uuid org)
     tx->frame.org = org;
 }
 
+void tx_act(struct tx *tx, struct uuid act)
+{
+    tx->frame.act = act;
+}
+
 void tx_queue(struct tx *tx, const struct stmt *stmt, const void *args)
 {
     assert(tx->open);

@@ -95,6 +95,7 @@ err_t db_check(struct db *db, int64_t *ret_skew_us);
 /* One at a time per db. @frame is borrowed until commit or rollback. Sends nothing yet. */
 struct tx *tx_begin(struct db *db, const struct tx_frame *frame);
 void tx_enter(struct tx *tx, struct uuid org); /* what :org stands for from here on */
+void tx_act(struct tx *tx, struct uuid act);   /* and what :act does */
 void tx_queue(struct tx *tx, const struct stmt *stmt, const void *args);
 err_t tx_one(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row);
 err_t tx_maybe(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row,

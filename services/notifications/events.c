@@ -19,14 +19,16 @@ const struct hears notifications_hears[] = {
 
 struct news { /* of whom, about what */
     const char *template;
-    struct uuid patient, provider, visit, cause; /* provider nil: only the patient is told */
+    struct uuid patient, provider, visit; /* provider nil: only the patient is told */
+    struct uuid cause, told_by;           /* the event or the timer's turn; the act on record */
 };
 
 static void news_write(struct act *act, const struct news *news)
 {
     struct delivery_insert row = {
-        .id = uuid_v7(act->now_us), .cause = news->cause, .seat = STR("patient"),
-        .patient_id = news->patient, .template = str_of(news->template), .visit_id = news->visit,
+        .id = uuid_v7(act->now_us), .told_by = news->told_by, .cause = news->cause,
+        .seat = STR("patient"), .patient_id = news->patient, .template = str_of(news->template),
+        .visit_id = news->visit,
     };
 
     delivery_insert(act, &row);
@@ -41,6 +43,7 @@ static void news_write(struct act *act, const struct news *news)
 static err_t news_heard(struct act *act, struct news news)
 {
     news.cause = act->event->id;
+    news.told_by = act->id;
     if (act->event->at_us > act->now_us - NEWS_US) news_write(act, &news);
     return ERR_OK;
 }
@@ -125,6 +128,7 @@ err_t reminder_send(struct act *act)
     news_write(act, &(struct news){
         .template = "visit_reminder", .patient = row.patient_id, .provider = row.provider,
         .visit = row.visit_id, .cause = act->id,
+        .told_by = row.act_id,
     });
     return ERR_OK;
 }

@@ -62,13 +62,13 @@ def clinic_sql(issuer):
     base = f"to_timestamp({BASE_S})"
     return f"""
 BEGIN;
-INSERT INTO member (org, id, person, role, state, issuer, subject, patient)
-SELECT '{ORG}', {p}, {p}, 'patient', 'active', '{issuer}', 'patient-' || n, {p}
+INSERT INTO member (org, id, act_id, person, role, state, issuer, subject, patient)
+SELECT '{ORG}', {p}, {p}, {p}, 'patient', 'active', '{issuer}', 'patient-' || n, {p}
 FROM generate_series(0, {PATIENTS - 1}) AS n;
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at)
-SELECT '{ORG}', {p}, {p}, {p}, 'self', '2020-01-01Z' FROM generate_series(0, {PATIENTS - 1}) AS n;
-INSERT INTO consent (org, id, patient_id, scope, state, starts_at)
-SELECT '{ORG}', {p}, {p}, 'telehealth', 'active', '2020-01-01Z'
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at)
+SELECT '{ORG}', {p}, {p}, {p}, {p}, 'self', '2020-01-01Z' FROM generate_series(0, {PATIENTS - 1}) AS n;
+INSERT INTO consent (org, id, act_id, patient_id, scope, state, starts_at)
+SELECT '{ORG}', {p}, {p}, {p}, 'telehealth', 'active', '2020-01-01Z'
 FROM generate_series(0, {PATIENTS - 1}) AS n;
 INSERT INTO schedule (org, id, provider_id, site_id, time_zone, weeks, expand_from)
 SELECT '{ORG}', {q}, {q}, '{ORG}', 'UTC', 1, '2100-01-01'
@@ -92,8 +92,8 @@ SELECT '{ORG}', id, id, patient_id, provider_id, '{ORG}', 'UTC', 'consultation',
 INSERT INTO appointment_history (org, appointment_id, version, event, state, starts_at, actor, role,
                                  act_id, at)
 SELECT '{ORG}', id, 1, 'book', 'scheduled', at, patient_id, 'patient', id, now() FROM booked;
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at)
-SELECT '{ORG}', id, provider_id, patient_id, 'booked', now(), at + interval '30 days' FROM booked;
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at)
+SELECT '{ORG}', id, id, provider_id, patient_id, 'booked', now(), at + interval '30 days' FROM booked;
 COMMIT;
 VACUUM ANALYZE;
 CHECKPOINT;

@@ -38,6 +38,7 @@ from postgres import Postgres, quote
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ORG = "0a000000-0000-4000-8000-000000000001"
 OTHER_ORG = "0b000000-0000-4000-8000-000000000002"  # the stranger
+NO_ACT = "00000000-0000-0000-0000-000000000000"     # what a test writes itself, nobody did
 READY_S = 30
 # A service's own settings, beyond the common ones; {dir} is the suite's folder.
 OWN_SETTINGS = {
@@ -390,19 +391,19 @@ class Suite:
                         f"WHERE id = {quote(consent)}")
 
     def _member(self, who, state):
-        return ("INSERT INTO member (org, id, person, role, state, issuer, subject, patient) VALUES ("
-                + ", ".join(map(quote, (who.org, str(uuid.uuid4()), who.id, who.role, state, ISSUER,
+        return ("INSERT INTO member (org, id, act_id, person, role, state, issuer, subject, patient) VALUES ("
+                + ", ".join(map(quote, (who.org, str(uuid.uuid4()), NO_ACT, who.id, who.role, state, ISSUER,
                                         who.subject, who.patient))) + ")")
 
     def _relation(self, who, patient, kind, ends=None):
         row = str(uuid.uuid4())
-        return row, ("INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at) VALUES ("
-                     + ", ".join(map(quote, (who.org, row, who.id, patient, kind, "2020-01-01Z", ends))) + ")")
+        return row, ("INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at) VALUES ("
+                     + ", ".join(map(quote, (who.org, row, NO_ACT, who.id, patient, kind, "2020-01-01Z", ends))) + ")")
 
     def _consent(self, patient, org, scope, state="active", ends=None):
         row = str(uuid.uuid4())
-        return row, ("INSERT INTO consent (org, id, patient_id, scope, state, starts_at, ends_at) VALUES ("
-                     + ", ".join(map(quote, (org, row, patient, scope, state, "2020-01-01Z", ends))) + ")")
+        return row, ("INSERT INTO consent (org, id, act_id, patient_id, scope, state, starts_at, ends_at) VALUES ("
+                     + ", ".join(map(quote, (org, row, NO_ACT, patient, scope, state, "2020-01-01Z", ends))) + ")")
 
     # What was left behind.
 

@@ -54,16 +54,16 @@ def given_an_invoice(suite, patient):
     suite.service("billing").execute(f"""
         INSERT INTO charge VALUES ('{ORG}', '{uuid.uuid4()}', gen_random_uuid(), '{patient}', 'consultation',
                                    now(), now(), 9000, 'USD', gen_random_uuid());
-        INSERT INTO invoice (org, id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
+        INSERT INTO invoice (org, id, act_id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
                              currency, issued_at)
-        SELECT org, gen_random_uuid(), id, visit_id, visit_type, patient_id, 'issued', amount_minor, currency,
+        SELECT org, gen_random_uuid(), act_id, id, visit_id, visit_type, patient_id, 'issued', amount_minor, currency,
                now() FROM charge WHERE patient_id = '{patient}'""")
 
 
 def given_a_draft(suite, patient, doctor):
     rx, visit = suite.service("prescriptions"), str(uuid.uuid4())
-    rx.execute("INSERT INTO visit_heard (org, id, patient_id, version, epoch) "
-               f"VALUES ('{ORG}', '{visit}', '{patient}', 1, 0)")
+    rx.execute("INSERT INTO visit_heard (org, id, act_id, patient_id, version, epoch) "
+               f"VALUES ('{ORG}', '{visit}', '{visit}', '{patient}', 1, 0)")
     suite.relation(doctor, patient, "booked")
     body = {"patient_id": patient, "visit_id": visit, "drug": "amoxicillin", "dose_micrograms": 500000,
             "doses_per_day": 3, "quantity": 21, "refills": 0, "directions": "one capsule with water"}

@@ -83,43 +83,48 @@ WHERE org = :org AND actor = :actor AND route = :route::text AND key = :key::tex
 DELETE FROM idempotency WHERE at < :now - interval '7 days';
 
 -- member_upsert  :exec
-INSERT INTO member (org, id, person, role, state, issuer, subject, patient, language, sealed, version, epoch)
-VALUES (:org, :id::uuid, :person::uuid, :role::text, :state::text, :issuer?::text, :subject?::text,
-        :patient_id?::uuid, :language::text, :sealed?::bytea, :version::int8, :epoch::int8)
+INSERT INTO member (org, id, act_id, person, role, state, issuer, subject, patient, language, sealed,
+                    version, epoch)
+VALUES (:org, :id::uuid, :act, :person::uuid, :role::text, :state::text, :issuer?::text,
+        :subject?::text, :patient_id?::uuid, :language::text, :sealed?::bytea, :version::int8,
+        :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     person = excluded.person, role = excluded.role, state = excluded.state, issuer = excluded.issuer,
     subject = excluded.subject, patient = excluded.patient, language = excluded.language,
-    sealed = excluded.sealed, version = excluded.version, epoch = excluded.epoch
+    sealed = excluded.sealed, act_id = excluded.act_id, version = excluded.version,
+    epoch = excluded.epoch
 WHERE (member.epoch, member.version) < (excluded.epoch, excluded.version);
 
 -- relation_upsert  :exec
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, version, epoch)
-VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, :kind::text, :starts_at::timestamptz,
-        :ends_at?::timestamptz, :version::int8, :epoch::int8)
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at, version, epoch)
+VALUES (:org, :id::uuid, :act, :person::uuid, :patient_id::uuid, :kind::text,
+        :starts_at::timestamptz, :ends_at?::timestamptz, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     person = excluded.person, patient_id = excluded.patient_id, kind = excluded.kind,
-    starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+    starts_at = excluded.starts_at, ends_at = excluded.ends_at, act_id = excluded.act_id,
     version = excluded.version, epoch = excluded.epoch
 WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version);
 
 -- relation_begin  :exec
 -- Of a thing that is made in this act: nobody can have its id yet.
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at)
-VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, :kind::text, :now, :ends_at::timestamptz);
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at)
+VALUES (:org, :id::uuid, :act, :person::uuid, :patient_id::uuid, :kind::text, :now, :ends_at::timestamptz);
 
 -- relation_of_grant  :exec
 -- A clinician's relation as the grant proves it, until access tells of it (any version beats 0).
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, version)
-VALUES (:org, :visit_id::uuid, :actor, :patient_id::uuid, 'booked', :now, :ends_at::timestamptz, 0)
-ON CONFLICT (org, id) DO UPDATE SET ends_at = excluded.ends_at
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at, version)
+VALUES (:org, :visit_id::uuid, :act, :actor, :patient_id::uuid, 'booked', :now, :ends_at::timestamptz, 0)
+ON CONFLICT (org, id) DO UPDATE SET ends_at = excluded.ends_at, act_id = excluded.act_id
 WHERE relation.version = 0 AND relation.ends_at < excluded.ends_at;
 
 -- consent_upsert  :exec
-INSERT INTO consent (org, id, patient_id, scope, state, starts_at, ends_at, document_version, version, epoch)
-VALUES (:org, :id::uuid, :patient_id::uuid, :scope::text, :state::text, :starts_at::timestamptz,
-        :ends_at?::timestamptz, :document_version::int8, :version::int8, :epoch::int8)
+INSERT INTO consent (org, id, act_id, patient_id, scope, state, starts_at, ends_at, document_version,
+                     version, epoch)
+VALUES (:org, :id::uuid, :act, :patient_id::uuid, :scope::text, :state::text,
+        :starts_at::timestamptz, :ends_at?::timestamptz, :document_version::int8, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     patient_id = excluded.patient_id, scope = excluded.scope, state = excluded.state,
     starts_at = excluded.starts_at, ends_at = excluded.ends_at,
-    document_version = excluded.document_version, version = excluded.version, epoch = excluded.epoch
+    document_version = excluded.document_version, act_id = excluded.act_id,
+    version = excluded.version, epoch = excluded.epoch
 WHERE (consent.epoch, consent.version) < (excluded.epoch, excluded.version);

@@ -15,7 +15,7 @@ ORDER BY scope, language, org DESC, version DESC;
 
 -- consent_supersede  :maybe consent_row
 -- A newer wording takes the place of the one that was agreed to before.
-UPDATE consent SET state = 'expired', version = version + 1
+UPDATE consent SET state = 'expired', version = version + 1, act_id = :act
 WHERE org = :org AND patient_id = :patient_id::uuid AND scope = :scope::text AND state = 'active'
   AND (document_version < :document_version::int8 OR ends_at <= :now)
 RETURNING id, patient_id, scope, state, starts_at, ends_at, document_version, document_hash, language,
@@ -24,9 +24,9 @@ RETURNING id, patient_id, scope, state, starts_at, ends_at, document_version, do
 -- consent_insert  :one consent_row  else consent_not_inserted  raises consent_one ERR_CONFLICT
 -- Only by the current wording: an older one is not what the patient should have seen.
 INSERT INTO consent (org, id, patient_id, scope, state, starts_at, ends_at, document_version,
-                     document_hash, language, given_by)
+                     document_hash, language, given_by, act_id)
 SELECT :org, :id::uuid, :patient_id::uuid, d.scope, 'active', :now, :ends_at?::timestamptz, d.version,
-       d.hash, d.language, :actor
+       d.hash, d.language, :actor, :act
 FROM (SELECT scope, version, language, hash FROM consent_document
       WHERE org IN (:org, '00000000-0000-0000-0000-000000000000') AND scope = :scope::text
         AND language = :language::text
@@ -57,13 +57,14 @@ WHERE org = :org AND c.id > :after_id::uuid
 ORDER BY c.id LIMIT :limit::int8;
 
 -- consent_revoked  :one consent_row  else ERR_BAD_STATE
-UPDATE consent SET state = :state::text, version = version + 1, revoked_by = :actor, revoked_at = :now
+UPDATE consent SET state = :state::text, version = version + 1, act_id = :act, revoked_by = :actor,
+    revoked_at = :now
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
 RETURNING id, patient_id, scope, state, starts_at, ends_at, document_version, document_hash, language,
           given_by, revoked_at, version;
 
 -- consent_expired  :one consent_row  else ERR_BAD_STATE
-UPDATE consent SET state = 'expired', version = version + 1
+UPDATE consent SET state = 'expired', version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = 'active' AND ends_at <= :now
 RETURNING id, patient_id, scope, state, starts_at, ends_at, document_version, document_hash, language,
           given_by, revoked_at, version;

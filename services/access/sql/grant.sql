@@ -13,12 +13,14 @@
 -- The state that it had before, empty when it is new; nothing when this is old news. A pass knows no
 -- epoch (0): against it, and after it, the version alone decides.
 WITH old AS (SELECT state FROM visit WHERE org = :org AND id = :id::uuid)
-INSERT INTO visit (org, id, patient_id, provider_id, state, starts_at, ends_at, labels, version, epoch)
-VALUES (:org, :id::uuid, :patient_id::uuid, :provider_id::uuid, :state::text, :starts_at::timestamptz,
-        :ends_at::timestamptz, :labels::int8, :version::int8, :epoch::int8)
+INSERT INTO visit (org, id, act_id, patient_id, provider_id, state, starts_at, ends_at, labels, version,
+                   epoch)
+VALUES (:org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, :state::text,
+        :starts_at::timestamptz, :ends_at::timestamptz, :labels::int8, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     patient_id = excluded.patient_id, provider_id = excluded.provider_id, state = excluded.state,
     starts_at = excluded.starts_at, ends_at = excluded.ends_at, labels = excluded.labels,
+    act_id = excluded.act_id,
     version = excluded.version, epoch = greatest(visit.epoch, excluded.epoch)
 WHERE CASE WHEN 0 IN (visit.epoch, excluded.epoch) THEN visit.version < excluded.version
            ELSE (visit.epoch, visit.version) < (excluded.epoch, excluded.version) END
@@ -47,8 +49,8 @@ ON CONFLICT (org, visit_id) DO UPDATE SET visit_id = excluded.visit_id
 RETURNING channel_id;
 
 -- grant_insert  :exec
-INSERT INTO visit_grant (org, id, visit_id, person, seat, minted_at, ends_at)
-VALUES (:org, :id::uuid, :visit_id::uuid, :actor, :seat::text, :minted_at::timestamptz,
+INSERT INTO visit_grant (org, id, act_id, visit_id, person, seat, minted_at, ends_at)
+VALUES (:org, :id::uuid, :act, :visit_id::uuid, :actor, :seat::text, :minted_at::timestamptz,
         :ends_at::timestamptz);
 
 -- grant_get  :one visit_grant
@@ -60,10 +62,10 @@ JOIN visit_channel AS c ON c.org = g.org AND c.visit_id = g.visit_id
 WHERE g.org = :org AND g.id = :id::uuid;
 
 -- grant_end  :one tally  else ERR_BAD_STATE
-UPDATE visit_grant SET revoked_at = :now, version = version + 1
+UPDATE visit_grant SET revoked_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND revoked_at IS NULL
 RETURNING version AS n;
 
 -- grants_end_of_person  :exec
-UPDATE visit_grant SET revoked_at = :now, version = version + 1
+UPDATE visit_grant SET revoked_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND person = :person::uuid AND revoked_at IS NULL AND ends_at > :now;

@@ -11,8 +11,8 @@
 
 -- member_insert  :one member  raises member_one ERR_CONFLICT  raises member_patient ERR_CONFLICT
 -- raises member_subject ERR_CONFLICT
-INSERT INTO member (org, id, person, role, state, issuer, subject, patient, language, sealed)
-VALUES (:org, :id::uuid, :person::uuid, :role::text, 'active', :issuer?::text, :subject?::text,
+INSERT INTO member (org, id, act_id, person, role, state, issuer, subject, patient, language, sealed)
+VALUES (:org, :id::uuid, :act, :person::uuid, :role::text, 'active', :issuer?::text, :subject?::text,
         :patient_id?::uuid, :language::text, :sealed::bytea)
 RETURNING org, id, person, role, state, patient AS patient_id, language, issuer, subject, sealed, version;
 
@@ -37,7 +37,7 @@ WHERE m.org = :org AND m.id > :after_id::uuid AND (:role?::text IS NULL OR m.rol
 ORDER BY m.id LIMIT :limit::int8;
 
 -- member_disable  :one member  else member_not_disabled
-UPDATE member SET state = 'disabled', version = version + 1
+UPDATE member SET state = 'disabled', version = version + 1, act_id = :act
 WHERE org = :org AND person = :person::uuid AND state = 'active'
 RETURNING org, id, person, role, state, patient AS patient_id, language, issuer, subject, sealed, version;
 
@@ -71,7 +71,8 @@ WHERE org = :org AND hash = :hash::bytea AND used_at IS NULL AND expires_at > :n
 RETURNING person;
 
 -- member_bind  :one member  else member_not_bound  raises member_subject ERR_CONFLICT
-UPDATE member AS m SET issuer = :issuer::text, subject = :subject::text, version = m.version + 1
+UPDATE member AS m SET issuer = :issuer::text, subject = :subject::text, version = m.version + 1,
+    act_id = :act
 WHERE m.org = :org AND m.person = :person::uuid AND m.state = 'active' AND m.issuer IS NULL
   AND NOT EXISTS (SELECT FROM member AS other WHERE other.org = :org AND other.issuer = :issuer
                   AND other.subject = :subject AND other.role = m.role)

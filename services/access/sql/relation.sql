@@ -5,17 +5,18 @@
 
 -- relation_self  :one relation
 -- A patient's own.
-INSERT INTO relation (org, id, person, patient_id, kind, proof, starts_at)
-VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, 'self', 'enrolment', :now)
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, proof, starts_at)
+VALUES (:org, :id::uuid, :act, :person::uuid, :patient_id::uuid, 'self', 'enrolment', :now)
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relation_insert  :one relation  else ERR_UNPROCESSABLE
 -- Only for an active member of a role that such a relation serves. It ends at the date that was
 -- asked for, when the patient comes of age (:born) or an hour after the one visit that it is for,
 -- whichever comes first.
-INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, proof, visit_id, opened_by)
-SELECT :org, :id::uuid, m.person, :patient_id::uuid, :kind::text, :starts_at::timestamptz, soonest.at,
-       :proof::text, v.id, :actor
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at, proof, visit_id,
+                      opened_by)
+SELECT :org, :id::uuid, :act, m.person, :patient_id::uuid, :kind::text, :starts_at::timestamptz,
+       soonest.at, :proof::text, v.id, :actor
 FROM member AS m
 LEFT JOIN visit AS v ON v.org = :org AND v.id = :visit_id?::uuid AND v.patient_id = :patient_id
      AND v.state NOT IN ('completed', 'cancelled', 'no_show')
@@ -39,24 +40,25 @@ ORDER BY r.id LIMIT :limit::int8;
 
 -- relation_end  :one relation  else ERR_BAD_STATE
 -- What a person is to themselves does not end.
-UPDATE relation SET ends_at = :now, version = version + 1
+UPDATE relation SET ends_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND kind <> 'self' AND (ends_at IS NULL OR ends_at > :now)
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relations_of_visit_end  :many relation
 -- Its guests are guests no more.
-UPDATE relation SET ends_at = :now, version = version + 1
+UPDATE relation SET ends_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND visit_id = :visit_id::uuid AND ends_at > :now
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relation_booked  :maybe relation
 -- A clinician's by a visit, from its booking until 30 days after its end. Nothing when known.
-INSERT INTO relation (org, id, person, patient_id, kind, proof, starts_at, ends_at, version, epoch)
-VALUES (:org, :id::uuid, :person::uuid, :patient_id::uuid, 'booked', 'visit', :now,
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, proof, starts_at, ends_at, version,
+                      epoch)
+VALUES (:org, :id::uuid, :act, :person::uuid, :patient_id::uuid, 'booked', 'visit', :now,
         :visit_ends_at::timestamptz + interval '30 days', :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     person = excluded.person, patient_id = excluded.patient_id, ends_at = excluded.ends_at,
-    version = excluded.version, epoch = excluded.epoch
+    act_id = excluded.act_id, version = excluded.version, epoch = excluded.epoch
 WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version)
   AND (relation.person, relation.patient_id, relation.ends_at)
       IS DISTINCT FROM (excluded.person, excluded.patient_id, excluded.ends_at)

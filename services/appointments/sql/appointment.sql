@@ -61,7 +61,7 @@ ORDER BY starts_at, id LIMIT :limit::int8;
 
 -- appointment_step  :one appointment  else appointment_not_moved
 -- Confirm, cancel: the state alone. A negative :if_match asks for no version.
-UPDATE appointment SET state = :state::text, version = version + 1
+UPDATE appointment SET state = :state::text, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match)
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
@@ -74,7 +74,7 @@ FROM appointment WHERE org = :org AND id = :id::uuid;
 
 -- appointment_label  :one appointment  else ERR_CONFLICT
 -- For the version that was read: the labels that it had decided who may.
-UPDATE appointment SET labels = :labels::int8, version = version + 1
+UPDATE appointment SET labels = :labels::int8, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND version = :read_version::int8
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
@@ -85,8 +85,7 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 -- raises appointment_patient ERR_SLOT_TAKEN
 -- Another time of the same length; the old one is free in the same statement.
 UPDATE appointment AS b SET during = span, starts_at = lower(span), ends_at = upper(span),
-    version = b.version + 1, site_id = a.site_id,
-    time_zone = a.time_zone,
+    version = b.version + 1, act_id = :act, site_id = a.site_id, time_zone = a.time_zone,
     local_start = to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS')
 FROM availability AS a, appointment AS old
 CROSS JOIN tstzrange(:starts_at::timestamptz,
@@ -108,7 +107,7 @@ FROM appointment WHERE org = :org AND id = :id::uuid;
 -- appointment_place  :one appointment  else ERR_CONFLICT
 -- Sealed for the version that was read; somebody else's change in between comes first.
 UPDATE appointment SET place_confirmed_at = :now, sealed = :sealed::bytea,
-    sealed_version = version + 1, version = version + 1
+    sealed_version = version + 1, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND version = :read_version::int8
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
@@ -117,7 +116,7 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 -- appointment_check_in  :one appointment  else appointment_not_checked_in
 -- From 30 minutes before the start to the end, with a confirmed place. Early birds gain nothing:
 -- the wait counts from ten minutes before the start at the earliest.
-UPDATE appointment SET state = 'arrived', version = version + 1, arrived_at = :now,
+UPDATE appointment SET state = 'arrived', version = version + 1, act_id = :act, arrived_at = :now,
     deadline = greatest(:now, starts_at - interval '10 minutes') + target_minutes * interval '1 minute'
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match) AND place_confirmed_at IS NOT NULL
@@ -135,7 +134,7 @@ FROM appointment WHERE org = :org AND id = :id::uuid;
 
 -- appointment_admit  :one appointment  else appointment_not_admitted
 -- The clinician's next by deadline, and nobody else.
-UPDATE appointment AS b SET admitted_at = :now, version = version + 1
+UPDATE appointment AS b SET admitted_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND admitted_at IS NULL
   AND (:if_match::int8 < 0 OR version = :if_match)
   AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
@@ -156,7 +155,8 @@ SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
 FROM appointment AS b WHERE org = :org AND id = :id::uuid;
 
 -- appointment_start  :one appointment  else appointment_not_run
-UPDATE appointment AS b SET state = 'in_progress', started_at = :now, version = version + 1
+UPDATE appointment AS b SET state = 'in_progress', started_at = :now, version = version + 1,
+    act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND admitted_at IS NOT NULL
   AND (:if_match::int8 < 0 OR version = :if_match)
   AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
@@ -167,7 +167,8 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 
 -- appointment_end  :one appointment  else appointment_not_run
 -- What was not used of the time is free again.
-UPDATE appointment AS b SET state = 'completed', ended_at = :now, version = version + 1
+UPDATE appointment AS b SET state = 'completed', ended_at = :now, version = version + 1,
+    act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match)
   AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
@@ -187,7 +188,7 @@ FROM appointment AS b WHERE org = :org AND id = :id::uuid;
 
 -- appointment_miss  :one appointment  else appointment_not_moved
 -- Ten minutes after the start at the earliest, and never who was seen at the visit.
-UPDATE appointment AS b SET state = 'no_show', version = version + 1
+UPDATE appointment AS b SET state = 'no_show', version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match) AND :now >= starts_at + interval '10 minutes'
   AND NOT EXISTS (SELECT FROM attended AS t WHERE t.org = b.org AND t.visit_id = b.id

@@ -5,8 +5,8 @@
 
 -- note_insert  :one note  else note_not_inserted  raises note_version ERR_STALE
 -- The next version, for a writer who knows the last; :if_match <= 0 is one who knows of none.
-INSERT INTO note (org, id, appointment_id, kind, version, author, written_at, sealed)
-SELECT :org, :id::uuid, :appointment_id::uuid, :kind::text, greatest(:if_match::int8, 0) + 1, :actor,
+INSERT INTO note (org, id, act_id, appointment_id, kind, version, author, written_at, sealed)
+SELECT :org, :id::uuid, :act, :appointment_id::uuid, :kind::text, greatest(:if_match::int8, 0) + 1, :actor,
        :now, :sealed::bytea
 WHERE greatest(:if_match, 0) = (SELECT coalesce(max(n.version), 0) FROM note AS n WHERE n.org = :org
                                 AND n.appointment_id = :appointment_id AND n.kind = :kind)
@@ -31,10 +31,11 @@ SELECT id, state FROM prescription_heard
 WHERE org = :org AND visit_id = :visit_id::uuid ORDER BY id LIMIT 50;
 
 -- prescription_upsert  :exec
-INSERT INTO prescription_heard AS p (org, id, visit_id, state, version, epoch)
-VALUES (:org, :id::uuid, :visit_id::uuid, :state::text, :version::int8, :epoch::int8)
+INSERT INTO prescription_heard AS p (org, id, act_id, visit_id, state, version, epoch)
+VALUES (:org, :id::uuid, :act, :visit_id::uuid, :state::text, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
-    state = excluded.state, version = excluded.version, epoch = excluded.epoch
+    act_id = excluded.act_id, state = excluded.state, version = excluded.version,
+    epoch = excluded.epoch
 WHERE (p.epoch, p.version) < (excluded.epoch, excluded.version);
 
 -- presence_upsert  :exec

@@ -25,9 +25,9 @@ ON CONFLICT (org, visit_id) DO NOTHING
 RETURNING id;
 
 -- invoice_insert  :exec
-INSERT INTO invoice (org, id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
-                     currency, issued_at, labels)
-SELECT :org, :id::uuid, c.id, c.visit_id, c.visit_type, c.patient_id, :state::text, c.amount_minor,
+INSERT INTO invoice (org, id, act_id, charge_id, visit_id, visit_type, patient_id, state,
+                     amount_minor, currency, issued_at, labels)
+SELECT :org, :id::uuid, :act, c.id, c.visit_id, c.visit_type, c.patient_id, :state::text, c.amount_minor,
        c.currency, :now, :labels::int8
 FROM charge AS c WHERE c.org = :org AND c.id = :charge_id::uuid;
 
@@ -61,10 +61,11 @@ ORDER BY issued_at, id LIMIT :limit::int8;
 
 -- invoice_label  :exec
 -- How sensitive the visit is was said anew.
-UPDATE invoice SET labels = :labels::int8 WHERE org = :org AND visit_id = :visit_id::uuid;
+UPDATE invoice SET labels = :labels::int8, act_id = :act
+WHERE org = :org AND visit_id = :visit_id::uuid;
 
 -- invoice_move  :one moved  else ERR_BAD_STATE
-UPDATE invoice SET state = :state::text, version = version + 1
+UPDATE invoice SET state = :state::text, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
 RETURNING version;
 

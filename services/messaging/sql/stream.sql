@@ -9,8 +9,8 @@
 
 -- stream_open  :exec
 -- The first grant that is shown makes the channel.
-INSERT INTO stream (org, id, visit_id, patient_id, provider_id, epoch, labels, opened_at)
-VALUES (:org, :id::uuid, :visit_id::uuid, :patient_id::uuid, :provider_id::uuid, :epoch::uuid,
+INSERT INTO stream (org, id, act_id, visit_id, patient_id, provider_id, epoch, labels, opened_at)
+VALUES (:org, :id::uuid, :act, :visit_id::uuid, :patient_id::uuid, :provider_id::uuid, :epoch::uuid,
         :labels::int8, :now)
 ON CONFLICT DO NOTHING;
 
@@ -29,12 +29,13 @@ WITH old AS (
     WHERE org = :org AND channel_id = :channel_id::uuid AND sender = :actor
       AND message_id = :message_id::uuid
 ), bumped AS (
-    UPDATE stream SET top = top + 1
+    UPDATE stream SET top = top + 1, act_id = :act
     WHERE org = :org AND id = :channel_id AND closed_at IS NULL AND NOT EXISTS (SELECT FROM old)
     RETURNING top
 ), new AS (
-    INSERT INTO message (org, channel_id, off, id, message_id, sender, role, sent_at, sealed)
-    SELECT :org, :channel_id, top, :id::uuid, :message_id, :actor, :role::text, :now, :sealed::bytea
+    INSERT INTO message (org, channel_id, off, id, act_id, message_id, sender, role, sent_at, sealed)
+    SELECT :org, :channel_id, top, :id::uuid, :act, :message_id, :actor, :role::text, :now,
+           :sealed::bytea
     FROM bumped
     RETURNING off, sent_at
 )
@@ -56,10 +57,11 @@ SELECT s.id, s.top, s.closed_at IS NOT NULL AS closed
 FROM unnest(:orgs::uuid[], :ids::uuid[]) AS held (org, id) JOIN stream AS s USING (org, id);
 
 -- stream_label  :exec
-UPDATE stream SET labels = :labels::int8 WHERE org = :org AND visit_id = :visit_id::uuid;
+UPDATE stream SET labels = :labels::int8, act_id = :act
+WHERE org = :org AND visit_id = :visit_id::uuid;
 
 -- stream_close  :exec
-UPDATE stream SET closed_at = :now
+UPDATE stream SET closed_at = :now, act_id = :act
 WHERE org = :org AND visit_id = :visit_id::uuid AND closed_at IS NULL;
 
 -- presence_set  :one presence

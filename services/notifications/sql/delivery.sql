@@ -9,8 +9,10 @@
 -- row delivery_closed (id uuid, version int8, patient_id uuid, person uuid, template text)
 
 -- delivery_insert  :exec
-INSERT INTO delivery (org, id, cause, seat, patient_id, person, template, visit_id, due_at, created_at)
-VALUES (:org, :id::uuid, :cause::uuid, :seat::text, :patient_id::uuid, :person?::uuid,
+-- Said because of :told_by, the act on record that led to it.
+INSERT INTO delivery (org, id, act_id, cause, seat, patient_id, person, template, visit_id, due_at,
+                      created_at)
+VALUES (:org, :id::uuid, :told_by::uuid, :cause::uuid, :seat::text, :patient_id::uuid, :person?::uuid,
         :template::text, :visit_id?::uuid, :now, :now)
 ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING;
 
@@ -39,7 +41,8 @@ RETURNING version;
 
 -- delivery_close  :one delivery_closed  else ERR_CONFLICT
 UPDATE delivery SET state = :state::text, version = version + 1, due_at = :due_at::timestamptz,
-       sent_at = :sent_at?::timestamptz
+       sent_at = :sent_at?::timestamptz,
+       act_id = CASE WHEN :sent_at IS NULL THEN act_id ELSE :act END -- only the sending is on record
 WHERE org = :org AND id = :id::uuid AND version = :version::int8 AND state = ANY (:from::text[])
 RETURNING id, version, patient_id, person, template;
 

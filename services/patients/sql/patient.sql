@@ -6,9 +6,9 @@
 -- patient_insert  :one patient
 -- raises patient_mrn ERR_MRN_TAKEN
 -- raises patient_pkey ERR_CONFLICT
-INSERT INTO patient (org, patient_id, created_at, name_index, mrn_index, phone_index, email_index,
-                     sealed)
-VALUES (:org, :patient_id::uuid, :now, :name_index?::bytea, :mrn_index?::bytea,
+INSERT INTO patient (org, patient_id, act_id, created_at, name_index, mrn_index, phone_index,
+                     email_index, sealed)
+VALUES (:org, :patient_id::uuid, :act, :now, :name_index?::bytea, :mrn_index?::bytea,
         :phone_index?::bytea, :email_index?::bytea, :sealed::bytea)
 RETURNING patient_id, version, created_at, sealed;
 
@@ -33,7 +33,7 @@ ORDER BY created_at, patient_id LIMIT :limit::int8;
 -- patient_update  :one patient  else patient_not_updated  raises patient_mrn ERR_MRN_TAKEN
 UPDATE patient SET name_index = :name_index?::bytea, mrn_index = :mrn_index?::bytea,
     phone_index = :phone_index?::bytea, email_index = :email_index?::bytea,
-    sealed = :sealed::bytea, version = version + 1
+    sealed = :sealed::bytea, version = version + 1, act_id = :act
 WHERE org = :org AND patient_id = :patient_id::uuid AND version = :if_match::int8
 RETURNING patient_id, version, created_at, sealed;
 

@@ -40,22 +40,25 @@ SELECT CASE WHEN EXISTS (SELECT FROM visit_heard WHERE org = :org AND id = :id::
        THEN 'unprocessable' ELSE 'not_heard_yet' END AS code;
 
 -- visit_upsert  :exec
-INSERT INTO visit_heard AS v (org, id, patient_id, labels, version, epoch)
-VALUES (:org, :id::uuid, :patient_id::uuid, :labels::int8, :version::int8, :epoch::int8)
+INSERT INTO visit_heard AS v (org, id, act_id, patient_id, labels, version, epoch)
+VALUES (:org, :id::uuid, :act, :patient_id::uuid, :labels::int8, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
-    patient_id = excluded.patient_id, labels = excluded.labels, version = excluded.version,
+    act_id = excluded.act_id, patient_id = excluded.patient_id, labels = excluded.labels,
+    version = excluded.version,
     epoch = excluded.epoch
 WHERE (v.epoch, v.version) < (excluded.epoch, excluded.version);
 
 -- allergy_upsert  :exec
-INSERT INTO allergy_heard AS a (org, id, patient_id, sealed, version, epoch)
-VALUES (:org, :id::uuid, :patient_id::uuid, :sealed::bytea, :version::int8, :epoch::int8)
+INSERT INTO allergy_heard AS a (org, id, act_id, patient_id, sealed, version, epoch)
+VALUES (:org, :id::uuid, :act, :patient_id::uuid, :sealed::bytea, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
-    patient_id = excluded.patient_id, removed = false, sealed = excluded.sealed,
+    act_id = excluded.act_id, patient_id = excluded.patient_id, removed = false,
+    sealed = excluded.sealed,
     version = excluded.version, epoch = excluded.epoch
 WHERE (a.epoch, a.version) < (excluded.epoch, excluded.version);
 
 -- allergy_remove  :exec
 -- Of other records there is no row here.
-UPDATE allergy_heard SET removed = true, sealed = NULL, version = :version::int8, epoch = :epoch::int8
+UPDATE allergy_heard SET removed = true, sealed = NULL, version = :version::int8, epoch = :epoch::int8,
+    act_id = :act
 WHERE org = :org AND id = :id::uuid AND (epoch, version) < (:epoch, :version);

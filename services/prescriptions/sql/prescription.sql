@@ -50,7 +50,7 @@ ORDER BY id LIMIT 200;
 
 -- prescription_check  :one prescription  else prescription_not_moved
 UPDATE prescription SET state = :state::text, sealed = :sealed::bytea, sealed_version = version + 1,
-    version = version + 1
+    version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND version = :if_match::int8
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
           fills_authorised::int8, fills_used::int8, signed_by, signed_at, signing_key, signature, sealed,
@@ -59,7 +59,7 @@ RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
 
 -- prescription_sign  :one prescription  else prescription_not_moved
 UPDATE prescription SET state = :state::text, sealed = :sealed::bytea, sealed_version = version + 1,
-    version = version + 1, signed_by = :actor, signed_at = :now, signing_key = :signing_key::text,
+    version = version + 1, act_id = :act, signed_by = :actor, signed_at = :now, signing_key = :signing_key::text,
     signature = :signature::bytea
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND version = :if_match::int8
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
@@ -69,7 +69,7 @@ RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
 
 -- prescription_step  :one prescription  else prescription_not_moved
 -- Send, cancel: the state alone. A negative :if_match asks for no version.
-UPDATE prescription SET state = :state::text, version = version + 1
+UPDATE prescription SET state = :state::text, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match)
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,
@@ -83,7 +83,7 @@ FROM prescription WHERE org = :org AND id = :id::uuid;
 
 -- prescription_fill  :one prescription  else prescription_not_filled
 -- One more, never beyond what was authorised, whoever races.
-UPDATE prescription SET fills_used = fills_used + 1, version = version + 1,
+UPDATE prescription SET fills_used = fills_used + 1, version = version + 1, act_id = :act,
     state = CASE WHEN fills_used + 1 = fills_authorised THEN 'filled' ELSE 'partially_filled' END
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND fills_used < fills_authorised
 RETURNING id, version, state, patient_id, visit_id, drafted_by, drafted_at,

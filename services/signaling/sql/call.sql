@@ -9,10 +9,11 @@
 
 -- call_claim  :one call  else call_not_claimed
 -- The last claimer holds the call.
-INSERT INTO call AS c (org, id, visit_id, patient_id, provider_id, replica, opened_at)
-VALUES (:org, :id::uuid, :visit_id::uuid, :patient_id::uuid, :provider_id::uuid, :replica::uuid, :now)
+INSERT INTO call AS c (org, id, act_id, visit_id, patient_id, provider_id, replica, opened_at)
+VALUES (:org, :id::uuid, :act, :visit_id::uuid, :patient_id::uuid, :provider_id::uuid, :replica::uuid,
+        :now)
 ON CONFLICT (org, id) DO UPDATE SET
-    replica = excluded.replica, version = c.version + 1,
+    replica = excluded.replica, version = c.version + 1, act_id = excluded.act_id,
     epoch = c.epoch + (c.replica <> excluded.replica)::int
 WHERE c.closed_at IS NULL AND c.visit_id = excluded.visit_id AND c.patient_id = excluded.patient_id
 RETURNING id, visit_id, patient_id, epoch, version;
@@ -43,11 +44,11 @@ WITH gone AS (
     DELETE FROM seat WHERE org = :org AND call_id = :call_id::uuid AND person = :person::uuid
       AND session = :session::uuid RETURNING call_id
 )
-UPDATE call SET version = version + 1 FROM gone
+UPDATE call SET version = version + 1, act_id = :act FROM gone
 WHERE org = :org AND id = gone.call_id RETURNING version;
 
 -- call_close  :maybe call_closed
-UPDATE call SET closed_at = :now, version = version + 1
+UPDATE call SET closed_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND visit_id = :visit_id::uuid AND closed_at IS NULL RETURNING id, version;
 
 -- calls_state  :many call_state

@@ -8,7 +8,7 @@ import pytest
 
 import paseto
 from identity import ISSUER
-from telecura import ORG, OTHER_ORG, rfc3339
+from telecura import NO_ACT, ORG, OTHER_ORG, rfc3339
 
 CANARY = "canary-7f3e-Zoë"
 
@@ -83,7 +83,7 @@ def visit(suite, access, staff):
         now = suite.now_s()
         access.execute(
             f"INSERT INTO visit VALUES ('{ORG}', '{row.id}', '{patient.patient}', '{clinician.id}', "
-            f"'{state}', '{rfc3339(now)}', '{rfc3339(now + 1800)}', 3, 0)")
+            f"'{state}', '{rfc3339(now)}', '{rfc3339(now + 1800)}', 3, 0, '{NO_ACT}')")
         suite.relation(clinician, patient.patient, "booked")
         return row
     return make

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from postgres import binary
-from telecura import ISSUER, ORG, OTHER_ORG, rfc3339
+from telecura import ISSUER, NO_ACT, ORG, OTHER_ORG, rfc3339
 
 # method, path, body, who may ask (clinic, visit's patient, clinician), a role that may not
 ROUTES = {
@@ -172,8 +172,8 @@ def test_a_disabled_person_is_out(clinic, suite, case):
 
 def test_who_belongs_to_two_organisations_names_one(clinic, suite, case):
     who = suite.person("front_desk")
-    suite.everywhere("INSERT INTO member (org, id, person, role, state, issuer, subject) VALUES "
-                     f"('{OTHER_ORG}', '{uuid.uuid4()}', '{who.id}', 'front_desk', 'active', '{ISSUER}', "
+    suite.everywhere("INSERT INTO member (org, id, act_id, person, role, state, issuer, subject) VALUES "
+                     f"('{OTHER_ORG}', '{uuid.uuid4()}', '{NO_ACT}', '{who.id}', 'front_desk', 'active', '{ISSUER}', "
                      f"'{who.subject}')")
     path = f"/v1/appointments/{case.visit}"
     assert clinic.api.get(path, who=who).status == 403

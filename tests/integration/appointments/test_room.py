@@ -283,8 +283,8 @@ def test_the_horizon_moves_on(clinic, suite):
 def test_the_summary_lists_what_was_prescribed(clinic):
     visit, ada, _ = clinic.visit_in("completed")
     org = clinic.api.value(f"SELECT org FROM appointment WHERE id = '{visit['id']}'")
-    clinic.api.execute("INSERT INTO prescription_heard (org, id, visit_id, state, version, epoch) "
-                       f"VALUES ('{org}', '{org}', '{visit['id']}', 'signed', 1, 0)")
+    clinic.api.execute("INSERT INTO prescription_heard (org, id, act_id, visit_id, state, version, epoch) "
+                       f"VALUES ('{org}', '{org}', '{org}', '{visit['id']}', 'signed', 1, 0)")
     summary = clinic.api.get(f"/v1/appointments/{visit['id']}/summary", who=ada).json
     assert summary["prescriptions"] == [{"id": org, "state": "signed"}]
     assert summary["text"] == "rest and water"

@@ -18,9 +18,9 @@ class Till:
         self.api.execute(f"""BEGIN;
             INSERT INTO charge VALUES ('{org}', '{charge}', gen_random_uuid(), '{patient.patient}',
                 'consultation', now(), now(), {amount}, '{currency}', gen_random_uuid());
-            INSERT INTO invoice (org, id, charge_id, visit_id, visit_type, patient_id, state,
+            INSERT INTO invoice (org, id, act_id, charge_id, visit_id, visit_type, patient_id, state,
                                  amount_minor, currency, issued_at)
-            SELECT org, '{invoice}', id, visit_id, visit_type, patient_id, 'issued', amount_minor,
+            SELECT org, '{invoice}', act_id, id, visit_id, visit_type, patient_id, 'issued', amount_minor,
                    currency, clock_timestamp() FROM charge WHERE id = '{charge}';
             INSERT INTO posting VALUES
                 ('{org}', '{invoice}', 'receivable:patient', {amount}, '{currency}', '{invoice}',

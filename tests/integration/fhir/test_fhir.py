@@ -148,8 +148,8 @@ def test_only_the_gateway_brings_people(face, suite, case):
 
 def test_the_organisation_is_passed_on(face, suite, case):
     who = suite.person("front_desk")
-    suite.everywhere("INSERT INTO member (org, id, person, role, state, issuer, subject) SELECT "
-                     f"'{OTHER_ORG}', gen_random_uuid(), person, role, state, issuer, subject "
+    suite.everywhere("INSERT INTO member (org, id, act_id, person, role, state, issuer, subject) SELECT "
+                     f"'{OTHER_ORG}', gen_random_uuid(), act_id, person, role, state, issuer, subject "
                      f"FROM member WHERE person = '{who.id}'")
     path = case.paths["patient"]
     assert face.get(path, who).status == 403

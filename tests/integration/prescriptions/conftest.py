@@ -4,7 +4,7 @@ import uuid
 import pytest
 
 from sealed import ALLERGY, message, seal
-from telecura import ORG
+from telecura import NO_ACT, ORG
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
@@ -21,8 +21,8 @@ class Surgery:
         who = self.suite.patient(org=org)
         self.suite.relation(doctor or self.doctor, who.patient, "booked")
         who.visit = str(uuid.uuid4())
-        self.api.execute("INSERT INTO visit_heard (org, id, patient_id, version, epoch) "
-                         f"VALUES ('{org}', '{who.visit}', '{who.patient}', 1, 0)")
+        self.api.execute("INSERT INTO visit_heard (org, id, act_id, patient_id, version, epoch) "
+                         f"VALUES ('{org}', '{who.visit}', '{NO_ACT}', '{who.patient}', 1, 0)")
         return who
 
     def allergy(self, patient, code, system=RXNORM, text="an allergy", status="active", blob=None):
@@ -30,8 +30,8 @@ class Surgery:
         row = str(uuid.uuid4())
         blob = blob or seal(self.suite, "patients", ORG, patient.patient, ALLERGY, row,
                             message((1, system), (2, code), (3, text), (6, status)))
-        self.api.execute("INSERT INTO allergy_heard (org, id, patient_id, sealed, version, epoch) VALUES "
-                         f"('{ORG}', '{row}', '{patient.patient}', decode('{blob.hex()}', 'hex'), 1, 0)")
+        self.api.execute("INSERT INTO allergy_heard (org, id, act_id, patient_id, sealed, version, epoch) VALUES "
+                         f"('{ORG}', '{row}', '{NO_ACT}', '{patient.patient}', decode('{blob.hex()}', 'hex'), 1, 0)")
         return row
 
     def body(self, patient, **more):

@@ -1,0 +1,3 @@
+-- Each version of a row names the act on record that made it so. What is older names none.
+ALTER TABLE call ADD COLUMN act_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000';
+ALTER TABLE call ALTER COLUMN act_id DROP DEFAULT;
