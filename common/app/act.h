@@ -45,6 +45,7 @@ struct act {
     struct str path_rest;          /* what a trailing * matched; or from another {word} on */
     int64_t if_match;              /* version of If-Match; -1 when absent */
     struct sign_in sign_in;        /* as it came, for PASS_ON */
+    struct uuid request;           /* the gateway's id of it; nil: it came another way */
     const struct event *event;     /* events */
     session_id session;            /* frames */
     const struct grant *grant;     /* frames: what the connection was opened with */

@@ -87,6 +87,9 @@ static struct act_end audit_row(struct act *act, const struct run_input *input, 
         .remote = input->remote,
         .purpose = str_of(purpose_code(policy_purpose(act->who.role, own->run->may))),
         .labels = labels_text(act->arena, own->labels),
+        .request = act->request,
+        .token = act->who.token,
+        .sign_in = act->who.sign_in,
         .patient_id = patient ? *patient : UUID_NIL,
         .resource = str_of(own->run->resource),
         .resource_id = uuid_is_nil(own->resource) ? act->path_id : own->resource,
@@ -203,6 +206,7 @@ static void act_fill(struct act *act, const struct run *run, const struct run_in
         .path_rest = input->path_rest,
         .if_match = input->if_match,
         .sign_in = input->sign_in,
+        .request = input->request,
         .event = input->event,
         .session = input->session,
         .grant = input->grant,
@@ -333,10 +337,6 @@ static bool is_somebodys(const struct run_input *input)
     return input->actor && input->actor->role != ROLE_SERVICE;
 }
 
-/* One deadline for all tries, the replay and the refusal's row: waiting counts from the asking. */
-err_t run_act(const struct run *run, const struct run_input *given, struct db *db,
-              struct arena *arena, struct act *act)
-{
 /* An event makes one act, however often it is heard. What is not on record by itself is part of the
  * act that told it, which is. */
 static struct uuid id_of(const struct run *run, const struct event *event)
@@ -346,6 +346,10 @@ static struct uuid id_of(const struct run *run, const struct event *event)
     return run->audit == AUDIT_NONE ? event->act : event->id;
 }
 
+/* One deadline for all tries, the replay and the refusal's row: waiting counts from the asking. */
+err_t run_act(const struct run *run, const struct run_input *given, struct db *db,
+              struct arena *arena, struct act *act)
+{
     const struct uuid id = id_of(run, given->event);
     const int64_t now_us = clock_mono_us();
     struct run_input timed = *given;
@@ -357,11 +361,11 @@ static struct uuid id_of(const struct run *run, const struct event *event)
     if (timed.deadline_us <= now_us) return ERR_BUSY;
 
     log_act(id);
+    if (given->tx) tx_act(given->tx, id);
     for (int tries = 1; tries <= ACT_TRIES_MAX; tries++) {
         act_fill(act, run, input, db, arena, id);
         err = try_once(act, input);
         if (err == ERR_OK || !broken_by_race(act)) break;
-    if (given->tx) tx_act(given->tx, id);
         abandon(act);
     }
     if (err != ERR_OK && !input->tx) {

@@ -185,6 +185,18 @@ static err_t member_choose(const struct member_row_rows *rows, const struct sign
     return meant == 1 ? ERR_OK : ERR_FORBIDDEN;
 }
 
+struct uuid auth_trace(const char *what, const char *issuer, const char *id)
+{
+    struct uuid name = UUID_NIL;
+
+    if (!*id) return name;
+    const struct hash hash =
+        hash_sha256_3(bytes_of(what, strlen(what) + 1), bytes_of(issuer, strlen(issuer) + 1),
+                      str_bytes(str_of(id)));
+    memcpy(name.b, hash.b, sizeof name.b);
+    return name;
+}
+
 static err_t member_find(struct db *db, struct arena *arena, const struct jws_claims *claims,
                          const struct sign_in *sign_in, struct actor *ret_actor)
 {
@@ -206,6 +218,8 @@ static err_t member_find(struct db *db, struct arena *arena, const struct jws_cl
                                 .person = row->person,
                                 .org = row->org,
                                 .patient = row->patient_id,
+                                .token = auth_trace(TRACE_TOKEN, claims->iss, claims->jti),
+                                .sign_in = auth_trace(TRACE_SIGN_IN, claims->iss, claims->sid),
                                 .acr = claims->acr,
                                 .auth_time_us = claims->auth_time_s * SECOND_US,
                                 .token_ends_us = claims->exp_s * SECOND_US};

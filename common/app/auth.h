@@ -24,6 +24,7 @@ struct actor {
     struct uuid patient;    /* role patient: the record that is theirs; else nil */
     const char *service;    /* ROLE_SERVICE: its certificate's CN */
     const char *issuer, *subject; /* BIND_SELF: who the token names, member or not; else NULL */
+    struct uuid token, sign_in; /* by which they act: auth_trace(); nil: it was not said */
     int acr;
     int64_t auth_time_us, token_ends_us;
 };
@@ -43,6 +44,12 @@ struct auth_config {
 
 struct auth *auth_new(const struct auth_config *config);
 struct auth *auth_free(struct auth *auth);
+
+/* Under which name a token (its `jti`) or a sign-in (its `sid`) stands on record: no more than a
+ * hash of the identity provider's random id. */
+struct uuid auth_trace(const char *what, const char *issuer, const char *id);
+#define TRACE_TOKEN "token"
+#define TRACE_SIGN_IN "sign-in"
 
 /* The token alone: claims of somebody who may not be a member of anything yet. */
 err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_claims);

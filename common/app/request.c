@@ -85,6 +85,17 @@ static bool peer_carries_tokens(struct str peer)
     return !peer.p || str_is(peer, "gateway") || str_is(peer, "fhir");
 }
 
+/* Under which id the gateway has this request in its own log; fhir passes it on. */
+static struct uuid request_id(const struct http_call *call)
+{
+    struct uuid id;
+
+    return peer_carries_tokens(http_peer(call)) &&
+                   uuid_parse(h1_header(http_head(call), "x-request-id"), &id)
+               ? id
+               : UUID_NIL;
+}
+
 /* BIND_SELF: a sign-in that is nobody here yet; the token's word stands for the person. */
 static err_t stranger_of(struct arena *arena, struct str token, struct actor *ret_actor)
 {
@@ -93,6 +104,8 @@ static err_t stranger_of(struct arena *arena, struct str token, struct actor *re
     TRY(auth_claims(config.auth, token, &claims));
     *ret_actor = (struct actor){
         .role = ROLE_GUEST,
+        .token = auth_trace(TRACE_TOKEN, claims.iss, claims.jti),
+        .sign_in = auth_trace(TRACE_SIGN_IN, claims.iss, claims.sid),
         .acr = claims.acr,
         .auth_time_us = claims.auth_time_s * SECOND_US,
         .issuer = arena_cstr(arena, str_of(claims.iss)),
@@ -228,6 +241,7 @@ static void request_run(struct worker *worker, struct job *job)
         .sign_in = {bearer_of(head), h1_header(head, "telecura-org"),
                     h1_header(head, "telecura-role")},
         .remote = http_remote(request->call),
+        .request = request_id(request->call),
         .body = http_body(request->call),
         .deadline_us = request->came_us + (int64_t)route->ms * MS_US,
         .may_wait = config.waits && !request->last,

@@ -74,6 +74,7 @@ struct run_input {
     const void *in;
     struct uuid path_id;
     struct str path_rest, remote;
+    struct uuid request;        /* the gateway's id of it */
     struct sign_in sign_in;
     int64_t if_match;
     struct str idempotency_key; /* p NULL: none */

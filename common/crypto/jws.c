@@ -37,7 +37,7 @@ struct header {
 };
 
 struct claims {
-    struct str iss, sub, sid, typ;
+    struct str iss, sub, sid, jti, typ;
     int64_t exp_s, nbf_s, iat_s, auth_time_s;
     bool signed_in_at_issue;
 };
@@ -101,6 +101,7 @@ static const struct field claims_fields[] = {
     {"iss", TEXT, AT(claims, iss), REQUIRED, .min = 1, .max = TEXT_MAX(iss)},
     {"sub", TEXT, AT(claims, sub), REQUIRED, .min = 1, .max = TEXT_MAX(sub)},
     {"sid", TEXT, AT(claims, sid), 0, .max = TEXT_MAX(sid)},
+    {"jti", TEXT, AT(claims, jti), 0, .max = TEXT_MAX(jti)},
     {"typ", TEXT, AT(claims, typ), 0, .max = 16, .words = claim_types},
     {"exp", INT, AT(claims, exp_s), REQUIRED, .min = 1, .max = TIME_S_MAX},
     {"iat", INT, AT(claims, iat_s), REQUIRED, .min = 1, .max = TIME_S_MAX},
@@ -306,7 +307,8 @@ static err_t check(struct bytes payload, const struct jws_expect *expect, struct
     if (!read_json(&claims_shape, payload, arena, &claims)) return ERR_UNAUTHENTICATED;
     if (!str_is(claims.iss, expect->iss)) return ERR_UNAUTHENTICATED;
     if (!names_audience(payload, expect->aud, arena)) return ERR_UNAUTHENTICATED;
-    if (!copy(claims.iss, ret->iss) || !copy(claims.sub, ret->sub) || !copy(claims.sid, ret->sid)) {
+    if (!copy(claims.iss, ret->iss) || !copy(claims.sub, ret->sub) ||
+        !copy(claims.sid, ret->sid) || !copy(claims.jti, ret->jti)) {
         return ERR_UNAUTHENTICATED;
     }
     const int64_t from_future[] = {claims.nbf_s, claims.iat_s, claims.auth_time_s};

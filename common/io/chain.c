@@ -139,6 +139,9 @@ static struct bytes body_pack(const struct chain *chain, struct arena *arena,
     if (!uuid_is_nil(row->actor)) body.actor = pb_uuid(arena, row->actor);
     if (!uuid_is_nil(row->patient)) body.patient = pb_uuid(arena, row->patient);
     if (!uuid_is_nil(row->resource_id)) body.resource_id = pb_uuid(arena, row->resource_id);
+    if (!uuid_is_nil(row->request)) body.request = pb_uuid(arena, row->request);
+    if (!uuid_is_nil(row->token)) body.token = pb_uuid(arena, row->token);
+    if (!uuid_is_nil(row->sign_in)) body.sign_in = pb_uuid(arena, row->sign_in);
     if (!uuid_is_nil(row->consent)) body.consent = pb_uuid(arena, row->consent);
     return pb_pack(arena, &body.base);
 }

@@ -63,6 +63,7 @@ static size_t download_write(char *from, size_t size, size_t count, void *user)
 
 static struct curl_slist *headers_of(struct act *act)
 {
+    char request[UUID_TEXT + 1];
     const struct {
         const char *name;
         struct str value;
@@ -70,6 +71,9 @@ static struct curl_slist *headers_of(struct act *act)
         {"Authorization: Bearer ", act->sign_in.token},
         {"Telecura-Org: ", act->sign_in.org},
         {"Telecura-Role: ", act->sign_in.role},
+        {"X-Request-Id: ", uuid_is_nil(act->request)
+                               ? STR_NONE
+                               : str_of(uuid_format(act->request, request))},
     };
     struct curl_slist *list = NULL;
 

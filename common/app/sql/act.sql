@@ -57,9 +57,11 @@ WITH told AS (
     WHERE :key IS NOT NULL
 )
 INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role, acr, remote, purpose, labels,
-                          patient, resource, resource_id, resource_version, relation, consent)
+                          request, token, sign_in, patient, resource, resource_id, resource_version,
+                          relation, consent)
 VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::text, :who?::uuid,
-        :role::text, :acr::int4, :remote?::text, :purpose::text, :labels?::text, :patient_id?::uuid, :resource::text,
+        :role::text, :acr::int4, :remote?::text, :purpose::text, :labels?::text, :request?::uuid,
+        :token?::uuid, :sign_in?::uuid, :patient_id?::uuid, :resource::text,
         :resource_id?::uuid, :resource_version::int8,
         nullif(current_setting('telecura.relation', true), ''),
         nullif(current_setting('telecura.consent', true), '')::uuid);
@@ -67,9 +69,11 @@ VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::tex
 -- audit_insert  :exec  like act_end
 -- The audit row alone: of a read, of a refusal, of each further patient.
 INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role, acr, remote, purpose, labels,
-                          patient, resource, resource_id, resource_version, relation, consent)
+                          request, token, sign_in, patient, resource, resource_id, resource_version,
+                          relation, consent)
 VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::text, :who?::uuid,
-        :role::text, :acr::int4, :remote?::text, :purpose::text, :labels?::text, :patient_id?::uuid, :resource::text,
+        :role::text, :acr::int4, :remote?::text, :purpose::text, :labels?::text, :request?::uuid,
+        :token?::uuid, :sign_in?::uuid, :patient_id?::uuid, :resource::text,
         :resource_id?::uuid, :resource_version::int8,
         nullif(current_setting('telecura.relation', true), ''),
         nullif(current_setting('telecura.consent', true), '')::uuid);

@@ -1,7 +1,7 @@
 -- What the relay reads and forgets. It works for all organisations at once, under its lease.
 
 -- row outbox_event (org uuid, id uuid, topic text, key uuid, kind int4, version int8, at timestamptz, act uuid, payload bytea)
--- row audit_entry (org uuid, id uuid, act uuid, at timestamptz, action text, outcome text, error text, actor uuid, role text, acr int4, remote text, purpose text, labels text, patient uuid, resource text, resource_id uuid, resource_version int8, relation text, consent uuid)
+-- row audit_entry (org uuid, id uuid, act uuid, at timestamptz, action text, outcome text, error text, actor uuid, role text, acr int4, remote text, purpose text, labels text, request uuid, token uuid, sign_in uuid, patient uuid, resource text, resource_id uuid, resource_version int8, relation text, consent uuid)
 -- row audit_numbered (org uuid, id uuid, act uuid, at timestamptz, epoch int8, seq int8, prev_mac bytea, leaf bytea, mac bytea, mac_key uuid)
 -- row audit_tail (org uuid, seq int8, mac bytea)
 -- row audit_backlog (rows int8)
@@ -27,8 +27,8 @@ WHERE o.org = gone.org AND o.id = gone.id;
 -- (the installation's own keys, who tried a sign-in code) goes to the suite's own log, of org nil.
 -- Organisations whose key cannot be had just now wait without holding up the rest.
 -- all orgs: as above
-SELECT org, id, act, at, action, outcome, error, actor, role, acr, remote, purpose, labels, patient,
-       resource, resource_id, resource_version, relation, consent
+SELECT org, id, act, at, action, outcome, error, actor, role, acr, remote, purpose, labels, request, token,
+       sign_in, patient, resource, resource_id, resource_version, relation, consent
 FROM audit_outbox WHERE seq IS NULL AND org <> ALL (:barred::uuid[])
 ORDER BY at, id LIMIT 200;
 
