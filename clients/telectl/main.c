@@ -38,8 +38,8 @@ static const struct command commands[] = {
      "what went to whom outside the practice: --from --to"},
     {"access-review", NULL, NULL, list_show, &review_listing,
      "who has which role, to how many patients, and when they last did anything"},
-    {"breach", "scope", NULL, list_show, &breach_listing,
-     "whose data did a --person, --address or --key reach, --from --to"},
+    {"breach", "scope", NULL, breach_scope, &breach_listing,
+     "whose data did a --person, --token, --sign-in, --address or --key reach, --from --to"},
 
     {"controls", "evidence", NULL, controls_evidence, NULL,
      "runs the tests of docs/compliance/controls.def; a signed bundle in --out, by --sign"},

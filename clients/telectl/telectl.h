@@ -58,6 +58,7 @@ int audit_export(const struct call *call);
 int audit_prove(const struct call *call);
 int controls_evidence(const struct call *call);
 int list_show(const struct call *call);
+int breach_scope(const struct call *call);
 
 extern const struct listing tail_listing, search_listing, access_listing, disclosures_listing,
     review_listing, breach_listing, holds_listing, destructions_listing;

@@ -50,7 +50,7 @@ struct search_query {
 };
 
 struct breach_query {
-    struct uuid person, key;
+    struct uuid person, key, token, sign_in;
     struct str address, cursor;
     int64_t limit, from_us, to_us;
 };
@@ -95,7 +95,7 @@ struct published_shard {
 };
 
 struct audit_event {
-    struct uuid id, act, actor, patient, resource_id, consent;
+    struct uuid id, act, actor, patient, resource_id, consent, request, token, sign_in;
     struct str service, action, outcome, error, role, resource, remote, relation, recipient,
         purpose, shard;
     int64_t index, at_us, resource_version, acr;
@@ -137,11 +137,14 @@ struct note_key log_key_of(const char *origin);
 /* Opens a leaf under its organisation's key. ERR_NOT_FOUND: the key was destroyed. */
 struct leaf;
 err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__AuditPhi **ret);
-/* Under which word the index knows a person, patient, address or thing; nil for nothing. */
+/* Under which word the index knows a person, patient, address, thing, token or sign-in; nil for
+ * nothing. */
 #define OF_PERSON "person"
 #define OF_PATIENT_ID "patient"
 #define OF_ADDRESS "address"
 #define OF_THING "thing"
+#define OF_TOKEN "token"
+#define OF_SIGN_IN "sign-in"
 err_t pseudonym_of(struct act *act, const char *what, struct str value, struct uuid *ret);
 err_t pseudonym_of_id(struct act *act, const char *what, struct uuid id, struct uuid *ret);
 /* What the index says of an event. */

@@ -73,6 +73,9 @@ void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
     event->patient = pb_to_uuid(body->patient);
     event->resource_id = pb_to_uuid(body->resource_id);
     event->consent = pb_to_uuid(body->consent);
+    event->request = pb_to_uuid(body->request);
+    event->token = pb_to_uuid(body->token);
+    event->sign_in = pb_to_uuid(body->sign_in);
     event->service = str_of(body->service);
     event->action = str_of(body->action);
     event->outcome = str_of(body->outcome);

@@ -38,5 +38,7 @@ err_t index_row_of(struct act *act, const struct audit_event *event,
     TRY(pseudonym_of_id(act, OF_PERSON, event->actor, &ret->person));
     TRY(pseudonym_of_id(act, OF_PATIENT_ID, event->patient, &ret->patient));
     TRY(pseudonym_of_id(act, OF_THING, event->resource_id, &ret->thing));
+    TRY(pseudonym_of_id(act, OF_TOKEN, event->token, &ret->token));
+    TRY(pseudonym_of_id(act, OF_SIGN_IN, event->sign_in, &ret->sign_in));
     return pseudonym_of(act, OF_ADDRESS, event->remote, &ret->address);
 }

@@ -87,9 +87,22 @@ static err_t events_search(struct act *act, const struct events_of_patient *quer
 static err_t patients_touched(struct act *act, const struct patients_of_thing *query,
                               struct touched_patient_rows *ret)
 {
-    if (!uuid_is_nil(query->thing)) return patients_of_thing(act, query, ret);
-    if (!uuid_is_nil(query->person)) return patients_of_person(act, query, ret);
-    return patients_of_address(act, query, ret);
+    const struct {
+        struct uuid key;
+        err_t (*search)(struct act *, const struct patients_of_thing *,
+                        struct touched_patient_rows *);
+    } by[] = {
+        {query->thing, patients_of_thing},
+        {query->person, patients_of_person},
+        {query->token, patients_of_token},
+        {query->sign_in, patients_of_sign_in},
+        {query->address, patients_of_address},
+    };
+
+    for (size_t i = 0; i < sizeof by / sizeof *by; i++) {
+        if (!uuid_is_nil(by[i].key)) return by[i].search(act, query, ret);
+    }
+    return ERR_BAD_QUERY; /* about nothing is not about everything */
 }
 
 /* What @in asks for about @patient (nil: anybody). The permission is the caller's affair. */
@@ -227,8 +240,9 @@ err_t access_review(struct act *act)
     return act_reply_list(act, &reviewed_shape, reviewed, rows.n, next);
 }
 
-/* GET /v1/audit/breach: whose data a person, an address or a key has reached. The log has only
- * pseudonyms; each is resolved by opening one of its events, and is then on record. */
+/* GET /v1/audit/breach: whose data a person, a token, a sign-in, an address or a key has reached.
+ * The index has only pseudonyms; each is resolved by opening one of its events, and is then on
+ * record. */
 err_t breach_scope(struct act *act)
 {
     const struct breach_query *const in = act->in;
@@ -242,12 +256,13 @@ err_t breach_scope(struct act *act)
     struct str next = STR_NONE;
 
     TRY(act_allow_none(act));
-    if (uuid_is_nil(in->person) && uuid_is_nil(in->key) && !in->address.n) return ERR_BAD_QUERY;
     act_resource(act, uuid_is_nil(in->person) ? in->key : in->person, 0);
     TRY(act_cursor_open(act, in->cursor, &after));
     query.after = after.id;
     TRY(pseudonym_of_id(act, OF_PERSON, in->person, &query.person));
     TRY(pseudonym_of_id(act, OF_THING, in->key, &query.thing));
+    TRY(pseudonym_of_id(act, OF_TOKEN, in->token, &query.token));
+    TRY(pseudonym_of_id(act, OF_SIGN_IN, in->sign_in, &query.sign_in));
     TRY(pseudonym_of(act, OF_ADDRESS, in->address, &query.address));
     TRY(patients_touched(act, &query, &rows));
 

@@ -5,7 +5,7 @@
 -- row reviewed_member (id uuid, person uuid, role text, state text, relations int8)
 -- row used (at timestamptz)
 -- row found_event (event_id uuid, at timestamptz, leaf_index int8)
--- row index_row (leaf_index int8, at timestamptz, action text, outcome text, person uuid, patient uuid, address uuid, thing uuid)
+-- row index_row (leaf_index int8, at timestamptz, action text, outcome text, person uuid, patient uuid, address uuid, thing uuid, token uuid, sign_in uuid)
 -- row index_end (next int8)
 -- row touched_patient (pseudonym uuid, leaf_index int8, event_id uuid, events int8, first_at timestamptz, last_at timestamptz)
 
@@ -26,9 +26,10 @@ WHERE org = :org AND leaf_index >= :next::int8 AND leaf_index < :size::int8
 ORDER BY leaf_index;
 
 -- event_index_insert  :exec
-INSERT INTO event_index (org, event_id, at, action, outcome, person, patient, address, thing)
+INSERT INTO event_index (org, event_id, at, action, outcome, person, patient, address, thing, token,
+                         sign_in)
 VALUES (:org, :event_id::uuid, :at::timestamptz, :action::text, :outcome::text, :person::uuid,
-        :patient::uuid, :address::uuid, :thing::uuid)
+        :patient::uuid, :address::uuid, :thing::uuid, :token::uuid, :sign_in::uuid)
 ON CONFLICT DO NOTHING;
 
 -- event_index_reach  :exec
@@ -43,7 +44,8 @@ UPDATE event_index_end SET next = :index::int8 WHERE org = :org AND next > :inde
 SELECT coalesce(max(next), 0) AS next FROM event_index_end WHERE org = :org;
 
 -- indexed_between  :many index_row
-SELECT e.leaf_index, i.at, i.action, i.outcome, i.person, i.patient, i.address, i.thing
+SELECT e.leaf_index, i.at, i.action, i.outcome, i.person, i.patient, i.address, i.thing, i.token,
+       i.sign_in
 FROM entry AS e JOIN event_index AS i ON i.org = e.org AND i.event_id = e.event_id
 WHERE e.org = :org AND e.leaf_index >= :first::int8 AND e.leaf_index < :end::int8 ORDER BY e.leaf_index;
 
@@ -134,6 +136,8 @@ WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND pati
   AND thing = :thing::uuid
   AND (:person?::uuid IS NULL OR person = :person)
   AND (:address?::uuid IS NULL OR address = :address)
+  AND (:token?::uuid IS NULL OR token = :token)
+  AND (:sign_in?::uuid IS NULL OR sign_in = :sign_in)
 GROUP BY patient ORDER BY patient LIMIT :limit::int8;
 
 -- patients_of_person  :many touched_patient  like patients_of_thing
@@ -147,6 +151,8 @@ WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND pati
   AND outcome <> 'refused'
   AND person = :person::uuid
   AND (:address?::uuid IS NULL OR address = :address)
+  AND (:token?::uuid IS NULL OR token = :token)
+  AND (:sign_in?::uuid IS NULL OR sign_in = :sign_in)
 GROUP BY patient ORDER BY patient LIMIT :limit::int8;
 
 -- patients_of_address  :many touched_patient  like patients_of_thing
@@ -159,6 +165,33 @@ FROM event_index AS i
 WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND patient > :after::uuid
   AND outcome <> 'refused'
   AND address = :address::uuid
+GROUP BY patient ORDER BY patient LIMIT :limit::int8;
+
+-- patients_of_token  :many touched_patient  like patients_of_thing
+SELECT patient AS pseudonym,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = (array_agg(i.event_id))[1]) AS leaf_index,
+       (array_agg(event_id))[1] AS event_id, count(*) AS events,
+       min(at) AS first_at, max(at) AS last_at
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND patient > :after::uuid
+  AND outcome <> 'refused'
+  AND token = :token::uuid
+  AND (:address?::uuid IS NULL OR address = :address)
+  AND (:sign_in?::uuid IS NULL OR sign_in = :sign_in)
+GROUP BY patient ORDER BY patient LIMIT :limit::int8;
+
+-- patients_of_sign_in  :many touched_patient  like patients_of_thing
+SELECT patient AS pseudonym,
+       (SELECT min(e.leaf_index) FROM entry AS e
+        WHERE e.org = :org AND e.event_id = (array_agg(i.event_id))[1]) AS leaf_index,
+       (array_agg(event_id))[1] AS event_id, count(*) AS events,
+       min(at) AS first_at, max(at) AS last_at
+FROM event_index AS i
+WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND patient > :after::uuid
+  AND outcome <> 'refused'
+  AND sign_in = :sign_in::uuid
+  AND (:address?::uuid IS NULL OR address = :address)
 GROUP BY patient ORDER BY patient LIMIT :limit::int8;
 
 -- members_review  :many reviewed_member

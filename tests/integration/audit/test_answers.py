@@ -93,11 +93,11 @@ def fresh(feed, role="privacy"):
 DAY = {"from": rfc3339(time.time() - 86400), "to": rfc3339(time.time() + 86400)}
 
 
-@pytest.mark.parametrize("by", ["person", "address", "key"])
+@pytest.mark.parametrize("by", ["person", "address", "key", "token", "sign_in"])
 def test_whose_data_did_this_touch(feed, by):
     ada, bea, cem = (feed.suite.patient().patient for _ in range(3))
-    value = {"person": person(), "address": f"203.0.113.{uuid.uuid4().int % 250}", "key": person()}[by]
-    column = {"person": "actor", "address": "remote", "key": "resource_id"}[by]
+    value = f"203.0.113.{uuid.uuid4().int % 250}" if by == "address" else person()
+    column = {"person": "actor", "address": "remote", "key": "resource_id"}.get(by, by)
     feed.act(3, patient=ada, **{column: value})
     feed.act(1, patient=bea, **{column: value})
     feed.act(2, **{column: value})                                          # about nobody

@@ -115,3 +115,25 @@ def test_what_goes_wrong_is_said_with_what_mends_it(feed):
             (("audit",), None, 2, "usage"), (("audit", "tail", "--nonsense"), None, 2, "usage")):
         done = telectl(feed, *words, who=who)
         assert done.returncode == code and said in done.stderr, (words, done)
+
+
+def test_breach_by_a_token_and_by_a_sign_in(feed, tmp_path):
+    """The suite is told a hash; whoever has the token, or another of the same sign-in, finds what they did."""
+    ada, bea = feed.suite.patient(), feed.suite.patient()
+    tokens = [feed.suite.idp.token(ada.subject, jti=str(uuid.uuid4())) for _ in range(2)]
+    for who, patient in ((tokens[0], ada), (tokens[1], ada), (bea, bea)):
+        assert feed.api.get(f"/v1/audit/patients/{patient.patient}/events", who=who).status == 200
+    feed.indexed()
+    privacy, file = feed.suite.person("privacy"), tmp_path / "token"
+    privacy.token = feed.suite.idp.token(privacy.subject, acr=2)
+    period = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
+    file.write_text(tokens[0] + "\n")
+    for words, events in ((("--token", file), 1), (("--sign-in", file), 2), (("--token", file, "--sign-in", file), 1)):
+        rows = lines(telectl(feed, "breach", "scope", *words, *period, "--json", who=privacy))
+        assert [(row["patient_id"], row["events"]) for row in rows] == [(ada.patient, events)], words
+    file.write_text(feed.suite.idp.token(ada.subject, jti=str(uuid.uuid4())))     # was never used
+    assert lines(telectl(feed, "breach", "scope", "--token", file, *period, "--json", who=privacy)) == []
+    for text, why in (("no token", "holds no access token"), (bea.token, "names no token")):
+        file.write_text(text)
+        done = telectl(feed, "breach", "scope", "--token", file, *period, who=privacy)
+        assert done.returncode == 1 and why in done.stderr
