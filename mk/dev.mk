@@ -7,6 +7,7 @@ help:
 	@echo 'make up        build, start every real part, run the main job, leave it running'
 	@echo 'make down      stop it           make reset    stop it and delete its state'
 	@echo 'make doctor    what is wrong     make logs     what it says'
+	@echo 'make reconcile does all that was done stand in the log?'
 	@echo 'make test      style, unit, integration and end-to-end tests, beside a running suite'
 	@echo 'make test-all  and browsers, TSan, fuzz, faults, hostile'
 	@echo 'make seed DIR=…  audit-export DIR=…  audit-verify DIR=…  bench BENCH=…'

@@ -8,7 +8,7 @@ up:
 	@$(UP) --run $(RUN) packages
 	@$(MAKE) --no-print-directory -j2 MODE=release all openapi
 	@$(UP) --run $(RUN) --bin build/release/bin up
-down reset doctor logs:
+down reset doctor logs reconcile:
 	@$(UP) --run $(RUN) $@
 openapi: all ; @/usr/bin/python3 tools/openapi.py $B/bin $B
 
@@ -28,4 +28,4 @@ $(SUITES:%/=%.pytest): %.pytest: ; @echo '$*:' && $(PYTEST) $(wildcard $*/test_*
 # The suite on ports and in a folder of its own; one that runs is left alone.
 e2e: ; @TELECURA_TEST_PORTS=$(PORTS_TEST) $(PYTEST) tests/e2e
 
-.PHONY: up down reset doctor logs openapi test packages tests pytest $(SUITES:%/=%.pytest) e2e
+.PHONY: up down reset doctor logs reconcile openapi test packages tests pytest $(SUITES:%/=%.pytest) e2e

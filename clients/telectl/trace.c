@@ -1,5 +1,5 @@
-/* By which token, or which sign-in: the log knows both under a hash of the identity provider's ids. The
- * token is read here from its file; the suite is only asked about the hash. */
+/* By which token, or which sign-in: the log knows both under a hash of the identity provider's ids.
+ * The token is read here from its file; the suite is only asked about the hash. */
 #include "clients/telectl/telectl.h"
 
 #include "common/app/auth.h"
@@ -61,7 +61,8 @@ static bool trace_put(struct call *call, const struct trace *trace, char hash[UU
 
     if (!given || uuid_parse(str_of(given), &known)) return true; /* a hash already */
     if (!token_read(call->arena, given, &ids)) {
-        trouble("%s holds no access token", "name a file with the token (a JWT), or its hash", given);
+        trouble("%s holds no access token", "name a file with the token (a JWT), or its hash",
+                given);
         return false;
     }
     memcpy(&id, (const char *)&ids + trace->id, sizeof id);

@@ -2,7 +2,7 @@
 
 <svc>_owner owns the database and runs the migrations; <svc> may only connect: what it may touch,
 the migrations grant. No role may connect to another's database. audit has a third role, by which
-it moves the head of a log and does nothing else.
+it moves the head of a log and does nothing else. `reconcile` reads all of them and writes nowhere.
 """
 import os
 import shutil
@@ -12,6 +12,7 @@ from place import WITH_DATABASE
 
 MAJOR = "15"
 MORE_ROLES = {"audit_head": "audit"}    # role: database
+READER = "reconcile"                    # of what the services hold, sealed as it is
 PROGRAMS = f"/usr/lib/postgresql/{MAJOR}/bin"
 
 
@@ -60,11 +61,13 @@ def make_all(place):
     have = {row[0] for row in psql(place, "SELECT 'role ' || rolname FROM pg_roles UNION ALL "
                                           "SELECT 'database ' || datname FROM pg_database")}
     sql = [f"CREATE ROLE {role} LOGIN PASSWORD '{place.secret('db-' + role)}';"
-           for role in sorted({*owners.values(), *WITH_DATABASE, *MORE_ROLES}) if f"role {role}" not in have]
+           for role in sorted({*owners.values(), *WITH_DATABASE, *MORE_ROLES, READER}) if f"role {role}" not in have]
     for database, owner in owners.items():
         if f"database {database}" not in have:
             sql.append(f"CREATE DATABASE {database} OWNER {owner};")
         sql.append(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;")
         sql.append(f"GRANT CONNECT ON DATABASE {database} TO {database};")
     sql += [f"GRANT CONNECT ON DATABASE {database} TO {role};" for role, database in MORE_ROLES.items()]
+    sql += [f"GRANT CONNECT ON DATABASE {name} TO {READER};" for name in WITH_DATABASE]
+    sql.append(f"GRANT pg_read_all_data TO {READER};")
     psql(place, "\n".join(sql))

@@ -9,6 +9,7 @@
   up.py doctor            ask every part whether it is well
   up.py keys              fetch the identity provider's keys again (after a rotation)
   up.py packages [test]   install (root) or name what Debian has to provide, compilers included
+  up.py reconcile [TIME]  compare the gateway's requests, acts, rows and the published log (since then)
   up.py selftest          sign in as each kind of person through the gateway
 
 Options stand before the command: --run FOLDER (.run), --ports BASE (18000), --bin FOLDER,
@@ -35,6 +36,7 @@ import keys
 import packages
 import preflight
 import realm
+import reconciler
 import suite
 import supervisor
 from place import PORTS, TREE, Place
@@ -277,6 +279,12 @@ def command_packages(place, names):
         step(packages.line(absent))
         packages.install(absent, place.run / "log/apt.log")
     return 0
+
+
+def command_reconcile(place, names):
+    done = reconciler.run(place, *names[:1])
+    print(done.stdout + done.stderr, end="")
+    return done.returncode
 
 
 def command_selftest(place, _):

@@ -68,7 +68,8 @@ static err_t index_check(struct act *act, const struct rows_part *part, const st
     if (!row || (row->at_us == want.at_us && str_equal(row->action, want.action) &&
                  str_equal(row->outcome, want.outcome) && uuid_equal(row->person, want.person) &&
                  uuid_equal(row->patient, want.patient) &&
-                 uuid_equal(row->address, want.address) && uuid_equal(row->thing, want.thing)))
+                 uuid_equal(row->address, want.address) && uuid_equal(row->thing, want.thing) &&
+                 uuid_equal(row->token, want.token) && uuid_equal(row->sign_in, want.sign_in)))
         return ERR_OK;
     inspect_found(part->in, "",
                   "table event_index: leaf %" PRIu64 " has another row: its owner empties "

@@ -73,7 +73,8 @@ class World:
     def grant(self):
         now, visit = self.suite.now_s(), str(uuid.uuid4())
         self.suite.service("access").execute(
-            f"INSERT INTO visit VALUES ('{ORG}', '{visit}', '{self.patient}', '{self.doctor.id}', 'arrived', "
+            "INSERT INTO visit (org, id, act_id, patient_id, provider_id, state, starts_at, ends_at, version, epoch) "
+            f"VALUES ('{ORG}', '{visit}', '{visit}', '{self.patient}', '{self.doctor.id}', 'arrived', "
             f"'{rfc3339(now)}', '{rfc3339(now + 1800)}', 3, 0)")
         return self.post("access", "/v1/grants", {"visit_id": visit}, self.who)
 
@@ -81,8 +82,8 @@ class World:
     def prescription(self):
         visit = str(uuid.uuid4())
         self.suite.service("prescriptions").execute(
-            "INSERT INTO visit_heard (org, id, patient_id, version, epoch) "
-            f"VALUES ('{ORG}', '{visit}', '{self.patient}', 1, 0)")
+            "INSERT INTO visit_heard (org, id, act_id, patient_id, version, epoch) "
+            f"VALUES ('{ORG}', '{visit}', '{visit}', '{self.patient}', 1, 0)")
         return self.post("prescriptions", "/v1/prescriptions", {
             "patient_id": self.patient, "visit_id": visit, "drug": "amoxicillin", "dose_micrograms": 500000,
             "doses_per_day": 3, "quantity": 21, "refills": 0, "directions": "one capsule with water"}, self.doctor)
@@ -93,9 +94,9 @@ class World:
         self.suite.service("billing").execute(f"""
             INSERT INTO charge VALUES ('{ORG}', '{charge}', gen_random_uuid(), '{self.patient}', 'consultation',
                                        now(), now(), 9000, 'USD', gen_random_uuid());
-            INSERT INTO invoice (org, id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
+            INSERT INTO invoice (org, id, act_id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
                                  currency, issued_at)
-            SELECT org, '{made}', id, visit_id, visit_type, patient_id, 'issued', amount_minor, currency, now()
+            SELECT org, '{made}', act_id, id, visit_id, visit_type, patient_id, 'issued', amount_minor, currency, now()
             FROM charge WHERE id = '{charge}'""")
         return made
 

@@ -25,6 +25,7 @@ ANYWHERE = {
 IN = {
     "access": {
         "organisation": CONFIGURED, "site": CONFIGURED, "consent_document": CONFIGURED,
+        "majority": CONFIGURED,
         "sign_in_code": "a hash, used once; the acts person.code and self.bind name whose it was",
         "visit_channel": "one random id for another, made with the first grant and never changed",
     },
@@ -36,7 +37,8 @@ IN = {
         ("producer", "entry", "event_index", "event_index_end", "incident", "heads.log", "heads.tree"),
         "made from the log, which is the record"),
     "billing": {"tariff": CONFIGURED},
-    "keyd": {"dek": "wrapped keys; making and destroying one is an act with the key as its resource"},
+    "keyd": {"kek": "versions of the installation's own key: about no patient",
+             "dek": "wrapped keys; making and destroying one is an act with the key as its resource"},
     "messaging": {"presence": NOW},
     "prescriptions": {"formulary": CONFIGURED, "allergen": CONFIGURED},
     "signaling": {"seat": NOW},

@@ -82,8 +82,9 @@ def visit(suite, access, staff):
         row = Visit(str(uuid.uuid4()), patient, clinician, state)
         now = suite.now_s()
         access.execute(
-            f"INSERT INTO visit VALUES ('{ORG}', '{row.id}', '{patient.patient}', '{clinician.id}', "
-            f"'{state}', '{rfc3339(now)}', '{rfc3339(now + 1800)}', 3, 0, '{NO_ACT}')")
+            "INSERT INTO visit (org, id, act_id, patient_id, provider_id, state, starts_at, ends_at, version, epoch) "
+            f"VALUES ('{ORG}', '{row.id}', '{NO_ACT}', '{patient.patient}', '{clinician.id}', "
+            f"'{state}', '{rfc3339(now)}', '{rfc3339(now + 1800)}', 3, 0)")
         suite.relation(clinician, patient.patient, "booked")
         return row
     return make

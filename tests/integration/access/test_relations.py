@@ -108,7 +108,7 @@ def test_a_guest_comes_to_the_one_visit_and_goes_with_it(suite, access, staff, v
     it, guest = visit("in_progress"), suite.person("guest")
     another = str(uuid.uuid4())
     access.execute(f"INSERT INTO visit SELECT org, '{another}', patient_id, provider_id, state, starts_at, ends_at, "
-                   f"version, epoch, labels FROM visit WHERE id = '{it.id}'")
+                   f"version, epoch, labels, act_id FROM visit WHERE id = '{it.id}'")
     patient = it.patient.patient
     assert opened(access, staff, patient, "guest", "invitation", guest).code == "unprocessable"
     stranger = opened(access, staff, suite.patient().patient, "guest", "invitation", guest, visit_id=it.id)

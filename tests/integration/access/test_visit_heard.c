@@ -135,8 +135,8 @@ static void guests_go_when_their_visit_is_over(void **state)
 {
     (void)state;
     given_event((struct told){.version = 1, .state = "in_progress"});
-    run_sql("INSERT INTO relation (org, id, person, patient_id, kind, starts_at, ends_at, "
-            "visit_id) SELECT org, gen_random_uuid(), gen_random_uuid(), patient_id, 'guest', "
+    run_sql("INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at, "
+            "visit_id) SELECT org, gen_random_uuid(), act_id, gen_random_uuid(), patient_id, 'guest', "
             "now(), ends_at, v FROM visit, unnest(ARRAY[id, gen_random_uuid()]) AS v");
     given_event((struct told){.version = 2, .state = "completed"});
     assert_value("SELECT string_agg((visit_id = '01000000-0000-0000-0000-000000000000') || ' ' || "

@@ -8,7 +8,7 @@ import pytest
 
 from policy import Case, Oracle, telectl
 from sealed import message, seal
-from telecura import ORG
+from telecura import NO_ACT, ORG
 
 CASES, SEED = 100_000, 20261122
 VISIT, NOTE, SUMMARY = (1, "visit"), (2, "visit"), (3, "visit")   # kinds.def
@@ -114,21 +114,21 @@ def day_of(suite, labels, consents):
                 '[2026-01-01Z, 2026-01-01 00:15Z)', '2026-01-01Z', '2026-01-01 00:15Z',
                 '2026-01-01T00:00:00',
                 {blob(VISIT, ids['visit'], (1, COUGH))}, {mask});
-        INSERT INTO note (org, id, appointment_id, kind, version, author, written_at, sealed) VALUES
-            ('{ORG}', '{ids['note']}', '{ids['visit']}', 'note', 1, '{doctor.id}', now(),
+        INSERT INTO note (org, id, act_id, appointment_id, kind, version, author, written_at, sealed) VALUES
+            ('{ORG}', '{ids['note']}', '{NO_ACT}', '{ids['visit']}', 'note', 1, '{doctor.id}', now(),
              {blob(NOTE, ids['note'], (1, COUGH))}),
-            ('{ORG}', '{ids['summary']}', '{ids['visit']}', 'summary', 1, '{doctor.id}', now(),
+            ('{ORG}', '{ids['summary']}', '{NO_ACT}', '{ids['visit']}', 'summary', 1, '{doctor.id}', now(),
              {blob(SUMMARY, ids['summary'], (1, COUGH))})""")
     suite.service("billing").execute(f"""
         INSERT INTO charge VALUES ('{ORG}', '{ids['charge']}', '{ids['visit']}', '{patient.patient}',
                                    'consultation', now(), now(), 9000, 'USD', gen_random_uuid());
-        INSERT INTO invoice (org, id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
+        INSERT INTO invoice (org, id, act_id, charge_id, visit_id, visit_type, patient_id, state, amount_minor,
                              currency, issued_at, labels)
-        VALUES ('{ORG}', '{ids['invoice']}', '{ids['charge']}', '{ids['visit']}', 'consultation',
+        VALUES ('{ORG}', '{ids['invoice']}', '{NO_ACT}', '{ids['charge']}', '{ids['visit']}', 'consultation',
                 '{patient.patient}', 'issued', 9000, 'USD', now(), {mask})""")
     rx = suite.service("prescriptions")
-    rx.execute("INSERT INTO visit_heard (org, id, patient_id, version, epoch, labels) "
-               f"VALUES ('{ORG}', '{ids['visit']}', '{patient.patient}', 1, 0, {mask})")
+    rx.execute("INSERT INTO visit_heard (org, id, act_id, patient_id, version, epoch, labels) "
+               f"VALUES ('{ORG}', '{ids['visit']}', '{NO_ACT}', '{patient.patient}', 1, 0, {mask})")
     draft = {"patient_id": patient.patient, "visit_id": ids["visit"], "drug": "amoxicillin", "refills": 0,
              "dose_micrograms": 500000, "doses_per_day": 3, "quantity": 21, "directions": "once"}
     made = rx.post("/v1/prescriptions", draft, who=doctor)
