@@ -1,5 +1,5 @@
 """Family 19: who guesses. What is guessed at is long, one wrong guess looks like any other, and each is on record.
-Passwords and their lockout are the identity provider's."""
+Passwords and their lockout are the identity provider's: real/test_signing_in.py."""
 import secrets
 import uuid
 
