@@ -68,11 +68,15 @@ SELECT coalesce((SELECT CASE WHEN state <> 'asked' THEN 'bad_state'
                              WHEN asked_by = :actor THEN 'second_person_required' ELSE 'on_hold' END
                  FROM destruction WHERE org = :org AND id = :id::uuid), 'not_found') AS code;
 
--- destruction_withdraw  :one destruction  else ERR_BAD_STATE
+-- destruction_withdraw  :one destruction  else destruction_not_withdrawn
 UPDATE destruction SET state = 'withdrawn', act_id = :act, version = version + 1
 WHERE org = :org AND id = :id::uuid AND state IN ('asked', 'approved')
 RETURNING id, shard, state, asked_by, asked_at, approved_by, approved_at, destroyed_at, keys, statement,
           version;
+
+-- destruction_not_withdrawn  :one refused
+SELECT CASE WHEN EXISTS (SELECT FROM destruction WHERE org = :org AND id = :id::uuid)
+            THEN 'bad_state' ELSE 'not_found' END AS code;
 
 -- destructions_approved  :many due_destruction
 -- all orgs: one timer
