@@ -411,14 +411,14 @@ def test_rows_are_made_again_from_the_log(feed, go_reader):
     feed.receipted()
     feed.settle()
     assert feed.producer.stop() == 0 and feed.api.stop() == 0
-    columns = "org, producer, seq, event_id, subject, leaf_index"
+    columns = "org, producer, seq, event_id, leaf_index"
     of_these = f"event_id IN ({', '.join(map(quote, ids))})"
     rows = f"SELECT {columns} FROM entry ORDER BY org, leaf_index"
     before = feed.api.rows(rows)
     prev, again = feed.api.rows(f"SELECT seq, encode(mac, 'hex') AS mac, leaf_index FROM entry WHERE org = "
                                 f"{quote(ORG)} AND producer = 'appointments' ORDER BY seq DESC LIMIT 2")[::-1]
     feed.api.execute(f"DELETE FROM entry WHERE {of_these} AND leaf_index % 2 = 0; "
-                     f"UPDATE entry SET subject = NULL WHERE {of_these}")
+                     f"UPDATE entry SET event_id = gen_random_uuid() WHERE {of_these}")
     code, said = feed.fsck()
     assert code == 1 and sum("table entry: leaf" in line for line in said) == 5, said
     assert feed.api.rows(rows) != before
@@ -453,7 +453,7 @@ def test_a_repeated_record_whose_row_is_gone_is_a_conflict(feed):
     forge(feed, again["seq"], leaf, bytes.fromhex(prev["mac"]), bytes.fromhex(again["mac"]),
           mac_key_of(feed.suite, "appointments")[0])
     feed.api.wait_for(f"SELECT count(*) = 1 FROM incident WHERE kind = 'conflict' AND seq = {again['seq']}", 20)
-    feed.api.execute("INSERT INTO entry OVERRIDING SYSTEM VALUE SELECT org, producer, seq, event_id, mac, subject, "
+    feed.api.execute("INSERT INTO entry OVERRIDING SYSTEM VALUE SELECT org, producer, seq, event_id, mac, "
                      "arrived, leaf, leaf_index FROM gone; DROP TABLE gone")
     feed.act(1)
     feed.receipted()
