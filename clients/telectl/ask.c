@@ -2,6 +2,7 @@
  */
 #include "clients/telectl/files.h"
 #include "clients/telectl/telectl.h"
+#include "common/base/uuid.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -39,6 +40,10 @@ static const struct {
 #undef OPTION
 };
 /* clang-format on */
+
+struct asked {
+    struct str path, json;
+};
 
 struct download {
     char *buf;
@@ -104,8 +109,8 @@ static void refused(const struct call *call, long status, struct bytes body)
             STR_ARG(problem.title));
 }
 
-static CURLcode perform(const struct call *call, const struct gateway *gateway, struct str path,
-                        struct download *download, long *ret_status)
+static CURLcode perform(const struct call *call, const struct gateway *gateway,
+                        const struct asked *asked, struct download *download, long *ret_status)
 {
     const char *const token = getenv("TELECURA_TOKEN");
     CURL *const curl = curl_easy_init();
@@ -113,9 +118,17 @@ static CURLcode perform(const struct call *call, const struct gateway *gateway, 
 
     if (!curl) abort();
     if (token) header = arena_printf(call->arena, "Authorization: Bearer %s", token);
-    struct curl_slist *const headers = curl_slist_append(NULL, arena_cstr(call->arena, header));
+    struct curl_slist *headers = curl_slist_append(NULL, arena_cstr(call->arena, header));
+    if (asked->json.p) {
+        const struct str key =
+            arena_printf(call->arena, "Idempotency-Key: %s", UUID_ARG(uuid_v4()));
+        headers = curl_slist_append(headers, arena_cstr(call->arena, key));
+        headers = curl_slist_append(headers, "Content-Type: application/json");
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)asked->json.n);
+        curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, asked->json.p);
+    }
     const struct str url = arena_printf(call->arena, STR_FMT STR_FMT, STR_ARG(gateway->gateway),
-                                        STR_ARG(path));
+                                        STR_ARG(asked->path));
     if (!str_starts(url, "http://127.0.0.1:")) /* nowhere else goes a token in clear */
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
     curl_easy_setopt(curl, CURLOPT_URL, arena_cstr(call->arena, url));
@@ -133,19 +146,29 @@ static CURLcode perform(const struct call *call, const struct gateway *gateway, 
     return code;
 }
 
-bool ask(const struct call *call, struct str path, struct bytes *ret)
+static bool ask_any(const struct call *call, const struct asked *asked, struct bytes *ret)
 {
     struct download download = {arena_alloc(call->arena, ANSWER_BYTES_MAX), 0};
     struct gateway gateway;
     long status = 0;
 
     if (!gateway_find(call, &gateway)) return false;
-    const CURLcode code = perform(call, &gateway, path, &download, &status);
+    const CURLcode code = perform(call, &gateway, asked, &download, &status);
     *ret = bytes_of(download.buf, download.n);
     if (code != CURLE_OK)
         trouble("cannot ask " STR_FMT ": %s", "make up (or name the gateway: --url, --ca)",
                 STR_ARG(gateway.gateway), curl_easy_strerror(code));
-    else if (status != 200)
+    else if (status != 200 && status != 201)
         refused(call, status, *ret);
-    return code == CURLE_OK && status == 200;
+    return code == CURLE_OK && (status == 200 || status == 201);
+}
+
+bool ask(const struct call *call, struct str path, struct bytes *ret)
+{
+    return ask_any(call, &(struct asked){path, STR_NONE}, ret);
+}
+
+bool ask_to_do(const struct call *call, struct str path, struct str json, struct bytes *ret)
+{
+    return ask_any(call, &(struct asked){path, json}, ret);
 }

@@ -41,6 +41,18 @@ static const struct command commands[] = {
     {"breach", "scope", NULL, breach_scope, &breach_listing,
      "whose data did a --person, --token, --sign-in, --address or --key reach, --from --to"},
 
+    {"keys", "status", NULL, deed_do, NULL, "the provider of KEKs, their versions, what stands under each"},
+    {"keys", "rotate", NULL, deed_do, NULL, "a new KEK; the old one goes when nothing stands under it"},
+    {"keys", "renew", "PATIENT", deed_do, NULL, "new data keys for a patient: --domain"},
+    {"hold", "list", NULL, deed_do, NULL, "legal holds"},
+    {"hold", "place", "PATIENT", deed_do, NULL, "a legal hold: nobody can erase them: --reason"},
+    {"hold", "release", "HOLD", deed_do, NULL, "ends a hold"},
+    {"erase", "list", NULL, deed_do, NULL, "who is to be erased and who was, with certificates"},
+    {"erase", "ask", "PATIENT", deed_do, NULL, "asks that a patient be erased: --reason"},
+    {"erase", "approve", "ERASURE", deed_do, NULL, "by somebody else than who asked; for ever"},
+    {"erase", "refuse", "ERASURE", deed_do, NULL, "it is not to happen"},
+    {"erase", "show", "ERASURE", deed_do, NULL, "one of them, with its certificate"},
+
     {"controls", "evidence", NULL, controls_evidence, NULL,
      "runs the tests of docs/compliance/controls.def; a signed bundle in --out, by --sign"},
 };

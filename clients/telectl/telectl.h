@@ -59,6 +59,7 @@ int audit_prove(const struct call *call);
 int controls_evidence(const struct call *call);
 int list_show(const struct call *call);
 int breach_scope(const struct call *call);
+int deed_do(const struct call *call);
 
 extern const struct listing tail_listing, search_listing, access_listing, disclosures_listing,
     review_listing, breach_listing, holds_listing, destructions_listing;
@@ -68,6 +69,8 @@ int program_run(struct arena *arena, const char *path, const char *const *words)
 
 /* GET @path (with its query) as the caller: the body of a 200; else false, and it was said. */
 bool ask(const struct call *call, struct str path, struct bytes *ret);
+/* POST @json to @path, once: the body of a 200 or 201. */
+bool ask_to_do(const struct call *call, struct str path, struct str json, struct bytes *ret);
 /* "?a=b&c=d" of the options that stand in queries, or "". */
 struct str ask_query(const struct call *call, struct str cursor);
 

@@ -110,6 +110,17 @@ struct unseal { /* what the row says it must be; the blob must agree */
  * nothing of a patient about whom no guard was asked. */
 err_t act_unseal(struct act *act, struct unseal *items, size_t count);
 
+/* A sealed row whose key has been renewed: in the list of a sealed_table (service.h). */
+struct sealed_row {
+    struct uuid id, patient;
+    int32_t kind;
+    int64_t sealed_version, version;
+    struct bytes sealed;
+};
+/* The same message under the current key, for @version. */
+err_t act_reseal(struct act *act, const struct sealed_row *row, int64_t version,
+                 struct bytes *ret_sealed);
+
 /* ---- tell ---- */
 
 /* Queues @message (kind in its field 1) for @topic under @key; the last one of an act goes with its

@@ -28,13 +28,11 @@ static struct bytes aad_of(struct arena *arena, const Telecura__V1__Sealed *seal
     return pb_pack(arena, &bare.base);
 }
 
-err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid row,
-               int64_t version, const ProtobufCMessage *message, struct bytes *ret_sealed)
+/* @plain under the current key of the patient. */
+static err_t seal(struct act *act, const struct sealed_row *row, struct bytes plain,
+                  int64_t version, struct bytes *ret_sealed)
 {
-    assert(kind < KINDS_MAX && kinds[kind].message == message->descriptor);
-
-    const struct key_name name = {act->org, patient, kinds[kind].domain};
-    const struct bytes plain = pb_pack(act->arena, message);
+    const struct key_name name = {act->org, row->patient, kinds[row->kind].domain};
     Telecura__V1__Sealed sealed = TELECURA__V1__SEALED__INIT;
     struct key key;
 
@@ -42,9 +40,9 @@ err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid
     if (!keys_cached(run_keys(), &name)) TRY(act_settle(act));
     TRY(keys_to_seal(run_keys(), &name, &key));
     sealed.org = pb_uuid(act->arena, act->org);
-    sealed.patient = pb_uuid(act->arena, patient);
-    sealed.kind = kind;
-    sealed.row = pb_uuid(act->arena, row);
+    sealed.patient = pb_uuid(act->arena, row->patient);
+    sealed.kind = (uint32_t)row->kind;
+    sealed.row = pb_uuid(act->arena, row->id);
     sealed.sealed_version = (uint64_t)version;
     sealed.dek_id = pb_uuid(act->arena, key.id);
     const struct bytes aad = aad_of(act->arena, &sealed);
@@ -58,6 +56,15 @@ err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid
     return ERR_OK;
 }
 
+err_t act_seal(struct act *act, struct uuid patient, enum kind kind, struct uuid row,
+               int64_t version, const ProtobufCMessage *message, struct bytes *ret_sealed)
+{
+    assert(kind < KINDS_MAX && kinds[kind].message == message->descriptor);
+
+    const struct sealed_row what = {.id = row, .patient = patient, .kind = (int32_t)kind};
+    return seal(act, &what, pb_pack(act->arena, message), version, ret_sealed);
+}
+
 /* The row says what the blob must be; one of another row, version, patient or kind is damage. */
 static bool belongs(const struct act *act, const struct unseal *item,
                     const Telecura__V1__Sealed *sealed)
@@ -69,7 +76,7 @@ static bool belongs(const struct act *act, const struct unseal *item,
            sealed->bytes.len >= AEAD_OVERHEAD_BYTES;
 }
 
-static err_t unseal_one(struct act *act, struct unseal *item)
+static err_t open_one(struct act *act, const struct unseal *item, struct bytes *ret_plain)
 {
     ProtobufCMessage *unpacked;
     struct key key;
@@ -92,7 +99,29 @@ static err_t unseal_one(struct act *act, struct unseal *item)
     if (err != ERR_OK)
         return err_raise(ERR_CORRUPT, "the blob of row %s does not open", UUID_ARG(item->row));
 
-    return pb_unpack(kinds[item->kind].message, bytes_of(plain, n), act->arena, &item->message);
+    *ret_plain = bytes_of(plain, n);
+    return ERR_OK;
+}
+
+static err_t unseal_one(struct act *act, struct unseal *item)
+{
+    struct bytes plain;
+
+    TRY(open_one(act, item, &plain));
+    return pb_unpack(kinds[item->kind].message, plain, act->arena, &item->message);
+}
+
+err_t act_reseal(struct act *act, const struct sealed_row *row, int64_t version,
+                 struct bytes *ret_sealed)
+{
+    const struct unseal item = {
+        .patient = row->patient, .row = row->id, .kind = (enum kind)row->kind,
+        .sealed = row->sealed, .version = row->sealed_version,
+    };
+    struct bytes plain;
+
+    TRY(open_one(act, &item, &plain));
+    return seal(act, row, plain, version, ret_sealed);
 }
 
 err_t act_unseal(struct act *act, struct unseal *items, size_t count)

@@ -5,6 +5,7 @@
 #include "common/app/hears.h"
 #include "common/app/ready.h"
 #include "common/app/request.h"
+#include "common/app/reseal.h"
 #include "common/app/run.h"
 #include "common/app/session.h"
 #include "common/app/sql.h"
@@ -79,6 +80,8 @@ static const struct setting common_settings[] = {
     {"audit_rows_max", SETTING_INT, AT(audit_rows_max), "1000000", 10, INT64_MAX / 100,
      "audit rows that may wait here for the log (about 1 KiB each): from 80 % on bulk reads are "
      "refused, from 95 % on all but urgent care"},
+    {"reseal_every_s", SETTING_INT, AT(reseal_every_s), "30", 1, 3600,
+     "how often keyd is asked whose keys were renewed"},
     {"http_plain_only", SETTING_BOOL, AT(http_plain_only), "false", 0, 0,
      "no TLS listener: benches only"},
     {.key = NULL},
@@ -286,6 +289,7 @@ static err_t start(void)
     bus_start(&tls);
     ready_start(self.loop, self.service->name, self.relay);
     timers_start(self.service, self.loop);
+    reseal_start(self.service, self.loop);
     loop_every(self.loop, 100, unpark_late, NULL);
     if (self.service->frames) loop_every(self.loop, 1000, session_tick, NULL);
     if (self.service->effects && pthread_create(&self.effects, NULL, effects_main, NULL) != 0)

@@ -77,6 +77,16 @@ struct frame {
     void (*now)(struct session *session, const void *body, struct arena *arena);
 };
 
+/* Rows that hold sealed blobs. When a patient's key is renewed, those under the former one are
+ * sealed anew, an act a row, in place by @put or as @again has it: what others keep a copy of is
+ * told once more. A projection has neither and waits for that. The former key goes when no table
+ * of any service names it (reseal.h). */
+struct sealed_table {
+    const struct stmt *under; /* :many; sealed_row's members in order, by (patient, key) */
+    const struct stmt *put;   /* :exec, by (sealed, id, sealed_version, patient) */
+    handler *again;           /* in = struct sealed_row */
+};
+
 struct states { const char *machine; const struct fsm_row *rows; };
 
 /* Something done by hand, without the running service: has settings, keys and service_act(). */
@@ -94,6 +104,7 @@ struct service {
     const struct timer *timers;
     const struct frame *frames;
     const struct states *states;
+    const struct sealed_table *sealed;
     const struct migration *migrations; /* NULL: no database */
     const struct stmt *const *stmts;
     bool owns_projections;            /* access: member, relation, consent are its own truth */
@@ -107,7 +118,7 @@ struct common_settings {
     const char *listen, *inner, *http_plain, *db, *db_owner, *kafka, *tls_ca, *tls_cert, *tls_key;
     const char *keyd, *idp_keys, *issuer, *audience, *profile, *run_dir;
     const char *access_public, *appointments_public; /* public keys of grants and passes */
-    int64_t workers, kafka_partitions, audit_rows_max;
+    int64_t workers, kafka_partitions, audit_rows_max, reseal_every_s;
     bool http_plain_only; /* tests and benches: no TLS listener */
 };
 

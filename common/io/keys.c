@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define CALL_US (200 * MS_US)
+#define MANAGE_US (10 * SECOND_US) /* Argon2 and a commit */
 #define CACHED_US (15 * MINUTE_US)
 #define WAYS 8 /* slots that a name may stand in */
 #define LINKS_MAX 8
@@ -260,7 +261,7 @@ static err_t answer_take(const struct key_name *name, struct uuid dek_id, struct
     struct answer answer;
     struct json_fault fault;
 
-    if (from->status == 404 && !uuid_is_nil(dek_id)) return ERR_NOT_FOUND;
+    if (from->status == 404) return ERR_NOT_FOUND;
     if (from->status == 403) {
         return err_raise(ERR_INTERNAL, "keyd does not let this service have %s keys", name->domain);
     }
@@ -289,6 +290,29 @@ static err_t fetch(struct keys *keys, const struct key_name *name, struct uuid d
     secret_wipe(&answer, sizeof answer);
     arena_free(arena);
     return err;
+}
+
+err_t keys_manage(struct keys *keys, const char *path, struct str json, struct arena *arena,
+                  struct bytes *ret_json)
+{
+    struct keys_answer answer = {.n = 0};
+
+    if (!ask(keys, path, json, clock_mono_us() + MANAGE_US, &answer))
+        return err_raise(ERR_KEY_UNAVAILABLE, "no answer from keyd");
+    const struct str body = arena_str(arena, answer.body);
+    *ret_json = str_bytes(body);
+    switch (answer.status) {
+    case 200:
+        return ERR_OK;
+    case 403:
+        return ERR_FORBIDDEN;
+    case 404:
+        return ERR_NOT_FOUND;
+    case 422:
+        return ERR_UNPROCESSABLE;
+    default:
+        return err_raise(ERR_KEY_UNAVAILABLE, "keyd answered with status %d", answer.status);
+    }
 }
 
 /* ---- one call in flight a key ---- */

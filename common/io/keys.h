@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/uuid.h"
 #include "common/crypto/aead.h"
@@ -30,11 +31,15 @@ struct keys *keys_new(const char *socket, const struct http_tls *tls, size_t cac
 struct keys *keys_free(struct keys *keys);
 /* Sealing would ask nobody. */
 bool keys_cached(struct keys *keys, const struct key_name *name);
-/* The current key to seal with; made if there is none. */
+/* The current key to seal with; made if there is none. ERR_NOT_FOUND for who was erased. */
 err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *ret_key);
 /* That key and no other; ERR_NOT_FOUND when it was destroyed. */
 err_t keys_to_open(struct keys *keys, const struct key_name *name, struct uuid dek_id,
                    struct key *ret_key);
 /* audit alone: every key of a half year of its log, for ever; how many are gone by now. */
 err_t keys_destroy_shard(struct keys *keys, struct uuid org, struct uuid shard, int64_t *ret_gone);
+/* What is no key: @json to @path, the answer's body in @arena. Takes 10 s at most. keyd's refusals
+ * are NOT_FOUND, FORBIDDEN and UNPROCESSABLE; all else is KEY_UNAVAILABLE. */
+err_t keys_manage(struct keys *keys, const char *path, struct str json, struct arena *arena,
+                  struct bytes *ret_json);
 void keys_drop(struct keys *keys, struct uuid patient); /* ERASED came by the revocation feed */

@@ -12,7 +12,7 @@
 
 #include <openssl/ssl.h>
 
-#define KEYS_ANSWER_BYTES_MAX 4096
+#define KEYS_ANSWER_BYTES_MAX 8192
 
 struct keys_link;
 

@@ -16,6 +16,7 @@
 struct access_settings {
     struct common_settings common;
     const char *signing_key, *portal_dir, *openapi, *bootstrap_file;
+    int64_t retention_days;
 };
 
 /* ---- people: person.c, me.c, sign_in_code.c ---- */
@@ -138,6 +139,40 @@ struct grant_view {
 handler grant_make, grant_read, grant_revoke, visit_heard;
 err_t grant_start(void); /* after settings */
 
+/* ---- holds and erasure: erasure.c ---- */
+
+struct patient_ask {
+    struct uuid patient_id;
+    struct str reason;
+};
+
+handler hold_place, hold_read, holds_read, hold_release_by_hand;
+handler erasure_ask, erasure_read, erasures_read, erasure_approve, erasure_refuse, erasure_do;
+
+/* ---- keys, for operators: keys.c ---- */
+
+struct kek_view {
+    int64_t version, made_at_us, keys, destroyed;
+    struct str state;
+};
+
+struct keys_view {
+    struct str provider;
+    bool healthy;
+    struct list keks; /* struct kek_view */
+};
+
+struct renew_ask {
+    struct uuid patient_id;
+    struct str domain;
+};
+
+struct renewed_view {
+    int64_t renewed;
+};
+
+handler keys_read, keys_rotate, keys_renew;
+
 /* ---- what others hear: tell.c ---- */
 
 err_t tell_member(struct act *act, const struct member *row);
@@ -148,6 +183,7 @@ err_t tell_member_changed(struct act *act, const struct member *row);
 err_t tell_consent_revoked(struct act *act, const struct consent_row *row);
 err_t tell_grant_revoked(struct act *act, struct uuid grant, int64_t version);
 err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version);
+err_t tell_erased(struct act *act, struct uuid patient, int64_t version);
 
 /* ---- files, first people, start ---- */
 
@@ -163,11 +199,14 @@ extern const struct shape enrolment_shape, people_query_shape, person_shape, bin
     code_shape, relation_ask_shape, relations_query_shape, relation_shape, decision_query_shape,
     decision_shape, consent_ask_shape,
     consents_query_shape, consent_shape, documents_query_shape, document_shape, grant_ask_shape,
-    grant_shape, grant_end_shape, site_shape;
+    grant_shape, grant_end_shape, site_shape, hold_ask_shape, hold_shape, holds_query_shape,
+    erasure_ask_shape, erasure_shape, erasures_query_shape, keys_shape, renew_ask_shape,
+    renewed_view_shape;
 extern const struct setting access_setting_rows[];
 extern const struct route access_routes[];
+extern const struct sealed_table access_sealed[];
 extern const struct hears access_hears[];
 extern const struct timer access_timers[];
 extern const struct states access_states[];
-extern const struct fsm_row consent_states[];
+extern const struct fsm_row consent_states[], erasure_states[];
 

@@ -8,6 +8,7 @@ static const struct service access_service = {
     .hears = access_hears,
     .timers = access_timers,
     .states = access_states,
+    .sealed = access_sealed,
     .migrations = access_migrations,
     .stmts = access_stmts,
     .owns_projections = true,

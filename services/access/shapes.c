@@ -271,3 +271,111 @@ static const struct field grant_end_fields[] = {
     {0},
 };
 const struct shape grant_end_shape = {"GrantRevoked", sizeof(struct visit_grant), grant_end_fields};
+
+/* ---- holds and erasure ---- */
+
+static const char *const hold_reasons[] = {
+    "litigation", "investigation", "complaint", "audit", NULL,
+};
+static const char *const erasure_reasons[] = {"request", "retention_over", "mistake", NULL};
+
+static const struct field hold_ask_fields[] = {
+    {"patient_id", UUID, IN(patient_ask, patient_id), REQUIRED},
+    {"reason", TEXT, IN(patient_ask, reason), REQUIRED, .words = hold_reasons},
+    {0},
+};
+const struct shape hold_ask_shape = {"HoldPost", sizeof(struct patient_ask), hold_ask_fields};
+
+static const struct field hold_fields[] = {
+    {"id", UUID, IN(hold, id), REQUIRED},
+    {"hold_id", UUID, IN(hold, id), REQUIRED},
+    {"patient_id", UUID, IN(hold, patient_id), REQUIRED | PATIENT},
+    {"reason", TEXT, IN(hold, reason), REQUIRED, .words = hold_reasons},
+    {"placed_by", UUID, IN(hold, placed_by), REQUIRED},
+    {"placed_at", TIME, IN(hold, placed_at_us), REQUIRED},
+    {"released_by", UUID, IN(hold, released_by), 0},
+    {"released_at", TIME, IN(hold, released_at_us), 0},
+    {"version", INT, IN(hold, version), REQUIRED},
+    {0},
+};
+const struct shape hold_shape = {"Hold", sizeof(struct hold), hold_fields};
+
+static const struct field holds_query_fields[] = {
+    {"patient_id", UUID, IN(page, patient_id), 0},
+    {"limit", INT, IN(page, limit), 0, 1, 200, .usual = 50},
+    {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
+    {0},
+};
+const struct shape holds_query_shape = {"HoldsQuery", sizeof(struct page), holds_query_fields};
+
+static const struct field erasure_ask_fields[] = {
+    {"patient_id", UUID, IN(patient_ask, patient_id), REQUIRED},
+    {"reason", TEXT, IN(patient_ask, reason), REQUIRED, .words = erasure_reasons},
+    {0},
+};
+const struct shape erasure_ask_shape = {
+    "ErasurePost", sizeof(struct patient_ask), erasure_ask_fields,
+};
+
+/* The id of who was erased leads to nobody; the routes that name one ask act_allow(). */
+static const struct field erasure_fields[] = {
+    {"id", UUID, IN(erasure, id), REQUIRED},
+    {"erasure_id", UUID, IN(erasure, id), REQUIRED},
+    {"patient_id", UUID, IN(erasure, patient_id), REQUIRED},
+    {"reason", TEXT, IN(erasure, reason), REQUIRED, .words = erasure_reasons},
+    {"state", TEXT, IN(erasure, state), REQUIRED, 1, 16},
+    {"asked_by", UUID, IN(erasure, asked_by), REQUIRED},
+    {"asked_at", TIME, IN(erasure, asked_at_us), REQUIRED},
+    {"decided_by", UUID, IN(erasure, decided_by), 0},
+    {"decided_at", TIME, IN(erasure, decided_at_us), 0},
+    {"erased_at", TIME, IN(erasure, erased_at_us), 0},
+    {"certificate", TEXT, IN(erasure, certificate), 0, 1, 8192},
+    {"public_key", TEXT, IN(erasure, public_key), 0, 1, 64},
+    {"version", INT, IN(erasure, version), REQUIRED},
+    {0},
+};
+const struct shape erasure_shape = {"Erasure", sizeof(struct erasure), erasure_fields};
+
+static const struct field erasures_query_fields[] = {
+    {"limit", INT, IN(page, limit), 0, 1, 200, .usual = 50},
+    {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
+    {0},
+};
+const struct shape erasures_query_shape = {
+    "ErasuresQuery", sizeof(struct page), erasures_query_fields,
+};
+
+/* ---- keys ---- */
+
+static const struct field kek_fields[] = {
+    {"version", INT, IN(kek_view, version), REQUIRED, 1, INT32_MAX},
+    {"state", TEXT, IN(kek_view, state), REQUIRED, 1, 16},
+    {"made_at", TIME, IN(kek_view, made_at_us), 0},
+    {"keys", INT, IN(kek_view, keys), REQUIRED, 0, INT64_MAX},
+    {"destroyed", INT, IN(kek_view, destroyed), REQUIRED, 0, INT64_MAX},
+    {0},
+};
+static const struct shape kek_shape = {"Kek", sizeof(struct kek_view), kek_fields};
+
+static const struct field keys_fields[] = {
+    {"provider", TEXT, IN(keys_view, provider), REQUIRED, 1, 16},
+    {"healthy", BOOL, IN(keys_view, healthy), REQUIRED},
+    {"keks", LIST, IN(keys_view, keks), REQUIRED, 0, 64, &kek_shape},
+    {0},
+};
+const struct shape keys_shape = {"KeysStatus", sizeof(struct keys_view), keys_fields};
+
+static const struct field renew_ask_fields[] = {
+    {"patient_id", UUID, IN(renew_ask, patient_id), 0},
+    {"domain", TEXT, IN(renew_ask, domain), 0, 1, 32},
+    {0},
+};
+const struct shape renew_ask_shape = {"KeysRenewPost", sizeof(struct renew_ask), renew_ask_fields};
+
+static const struct field renewed_view_fields[] = {
+    {"renewed", INT, IN(renewed_view, renewed), REQUIRED, 0, INT64_MAX},
+    {0},
+};
+const struct shape renewed_view_shape = {
+    "KeysRenewed", sizeof(struct renewed_view), renewed_view_fields,
+};

@@ -10,6 +10,8 @@ const struct setting access_setting_rows[] = {
     {"openapi", SETTING_PATH, AT(openapi), "", 0, 0, "File that GET /v1/openapi.json answers."},
     {"bootstrap_file", SETTING_PATH, AT(bootstrap_file), "", 0, 0,
      "JSON list of the first organisations and people; who is there already is left alone."},
+    {"retention_days", SETTING_INT, AT(retention_days), "3650", 0, 36500,
+     "How long a record is kept after the last visit: nobody is erased before."},
     {0},
 };
 /* clang-format on */

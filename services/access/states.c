@@ -3,12 +3,18 @@
  *   (birth) ──────▶ active ───────────▶ revoked
  *                     │ expire: its end has come, or a newer wording took its place
  *                     └──────────────▶ expired
+ *
+ *            ask           approve, by another person         erase: keyd has certified it
+ *   (birth) ─────▶ asked ──────────────────────────▶ approved ──────────────────────────▶ erased
+ *                    │ refuse
+ *                    └────────▶ refused
  */
 #include "services/access/access.h"
 
 enum { /* the patient's side, and staff who ask at the desk or in the room */
     WHO = 1u << ROLE_PATIENT | 1u << ROLE_PROXY | 1u << ROLE_FRONT_DESK | 1u << ROLE_NURSE |
           1u << ROLE_CLINICIAN,
+    ERASERS = 1u << ROLE_PRIVACY | 1u << ROLE_ADMIN,
 };
 
 /* clang-format off */
@@ -19,8 +25,17 @@ const struct fsm_row consent_states[] = {
     {0},
 };
 
+const struct fsm_row erasure_states[] = {
+    {"ask",     NULL,       "asked",    ERASERS},
+    {"approve", "asked",    "approved", ERASERS},
+    {"refuse",  "asked",    "refused",  ERASERS},
+    {"erase",   "approved", "erased",   0},
+    {0},
+};
+
 const struct states access_states[] = {
     {"consent", consent_states},
+    {"erasure", erasure_states},
     {0},
 };
 /* clang-format on */

@@ -102,3 +102,12 @@ err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version)
     event.visit = pb_uuid(act->arena, visit);
     return act_emit(act, TOPIC_REVOCATIONS, visit, version, &event.base);
 }
+
+err_t tell_erased(struct act *act, struct uuid patient, int64_t version)
+{
+    Telecura__V1__RevocationEvent event = TELECURA__V1__REVOCATION_EVENT__INIT;
+
+    event.kind = KIND_OF(REVOCATION, ERASED);
+    event.patient = pb_uuid(act->arena, patient);
+    return act_emit(act, TOPIC_REVOCATIONS, patient, version, &event.base);
+}

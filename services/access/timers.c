@@ -3,6 +3,7 @@
 /* clang-format off */
 const struct timer access_timers[] = {
     {"expire_consents", 60 * 1000, &consents_due_stmt, consent_expire, AUDIT_CONSENT_EXPIRED},
+    {"erase", 1000, &erasures_due_stmt, erasure_do, AUDIT_PATIENT_ERASED},
     {0},
 };
 /* clang-format on */

@@ -95,6 +95,7 @@ extern const struct shape offer_shape, offer_reply_shape, slot_query_shape, slot
 /* ---- tables ---- */
 
 extern const struct route appointments_routes[];
+extern const struct sealed_table appointments_sealed[];
 extern const struct hears appointments_hears[];
 extern const struct timer appointments_timers[];
 extern const struct states appointments_states[];

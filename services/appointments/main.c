@@ -16,6 +16,7 @@ static const struct service appointments_service = {
     .hears = appointments_hears,
     .timers = appointments_timers,
     .states = appointments_states,
+    .sealed = appointments_sealed,
     .migrations = appointments_migrations,
     .stmts = appointments_stmts,
     .start = pass_start,

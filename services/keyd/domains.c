@@ -12,8 +12,9 @@ static const struct domain {
     const char *name;
     enum whose whose;
     const char *may[2]; /* by enum use */
+    const char *rests;
 } domains[] = {
-#define DOMAIN(name, whose, seal, open) {name, whose, {seal, open}},
+#define DOMAIN(name, whose, seal, open, rests) {name, whose, {seal, open}, rests},
 #include "services/keyd/domains.def"
 #undef DOMAIN
 };
@@ -41,6 +42,25 @@ static bool is_half_year(struct uuid id)
         if (uuid_equal(id, leaf_shard_id(str_of(shard)))) return true;
     }
     return false;
+}
+
+struct strs domains_renewable(struct arena *arena)
+{
+    const size_t count = sizeof domains / sizeof *domains;
+    struct str *names = ARENA_ARRAY(arena, struct str, count);
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (*domains[i].rests) names[n++] = str_of(domains[i].name);
+    }
+    return (struct strs){names, n};
+}
+
+struct str domain_rests(struct str domain)
+{
+    const struct domain *row = domain_find(domain);
+
+    return str_of(row ? row->rests : "");
 }
 
 static bool is_theirs(const struct domain *domain, const char *service, struct uuid patient)

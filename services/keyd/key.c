@@ -2,8 +2,7 @@
 #include "services/keyd/keyd.h"
 #include "services/keyd/sql.h"
 
-/* The act happens in the organisation that the body names, about the patient that it names. */
-static err_t key_about(struct act *act, struct uuid org, struct uuid patient)
+err_t key_about(struct act *act, struct uuid org, struct uuid patient)
 {
     act_enter(act, org);
     return uuid_is_nil(patient) ? act_allow_none(act) : act_allow(act, patient);
@@ -19,14 +18,14 @@ static err_t key_answer(struct act *act, const struct dek_name *name, const stru
     return act_reply(act, 200, &key_shape, &answer);
 }
 
-static err_t key_make(struct act *act, const struct seal_ask *in, struct dek_row *ret)
+static err_t key_make(struct act *act, struct uuid patient, struct str domain, struct dek_row *ret)
 {
     const struct uuid id = uuid_v4();
-    const struct dek_name name = {in->org, in->patient, id, in->domain};
-    const struct dek_lock lock = {in->patient};
-    const struct dek_made_by_another other = {in->patient, in->domain};
+    const struct dek_name name = {act->org, patient, id, domain};
+    const struct dek_lock lock = {patient};
+    const struct dek_made_by_another other = {patient, domain};
     uint8_t *key = arena_alloc(act->arena, AEAD_KEY_BYTES);
-    struct dek_insert new = {.patient = in->patient, .domain = in->domain, .id = id};
+    struct dek_insert new = {.patient = patient, .domain = domain, .id = id};
     struct kek_version current;
     bool made = false;
 
@@ -39,18 +38,24 @@ static err_t key_make(struct act *act, const struct seal_ask *in, struct dek_row
     return made ? ERR_OK : dek_made_by_another(act, &other, ret);
 }
 
+err_t key_current(struct act *act, struct uuid patient, struct str domain, struct dek_row *ret)
+{
+    const struct dek_to_seal current = {patient, domain};
+    bool found = false;
+
+    TRY(dek_to_seal(act, &current, ret, &found));
+    return found ? ERR_OK : key_make(act, patient, domain, ret);
+}
+
 /* POST /v1/keys/seal: the current key of (org, patient, domain); made if there is none. */
 err_t key_seal(struct act *act)
 {
     const struct seal_ask *in = act->in;
-    const struct dek_to_seal current = {in->patient, in->domain};
     struct dek_row dek;
-    bool found = false;
 
     TRY(key_about(act, in->org, in->patient));
     TRY(domain_may(act->who.service, USE_SEAL, in->domain, in->patient));
-    TRY(dek_to_seal(act, &current, &dek, &found));
-    if (!found) TRY(key_make(act, in, &dek));
+    TRY(key_current(act, in->patient, in->domain, &dek));
     const struct dek_name name = {in->org, in->patient, dek.id, in->domain};
     return key_answer(act, &name, &dek);
 }
@@ -76,23 +81,6 @@ err_t keys_manager(const struct act *act)
     return service && strcmp(service, "access") == 0 ? ERR_OK : ERR_FORBIDDEN;
 }
 
-/* POST /v1/keys/destroy: erasure of a patient, by access alone. */
-err_t key_destroy(struct act *act)
-{
-    const struct destroy_ask *in = act->in;
-    const struct dek_lock lock = {in->patient};
-    const struct dek_destroy gone = {in->patient};
-    struct dek_count count;
-
-    TRY(key_about(act, in->org, in->patient));
-    TRY(keys_manager(act));
-    if (uuid_is_nil(in->patient)) return ERR_UNPROCESSABLE;
-    dek_lock(act, &lock);
-    TRY(dek_destroy(act, &gone, &count));
-    const struct destroy_answer answer = {count.n};
-    return act_reply(act, 200, &destroyed_shape, &answer);
-}
-
 /* POST /v1/keys/destroy_shard: what audit has had approved; again is fine. */
 err_t key_destroy_shard(struct act *act)
 {
@@ -105,6 +93,6 @@ err_t key_destroy_shard(struct act *act)
     if (uuid_is_nil(in->shard)) return ERR_UNPROCESSABLE;
     dek_lock(act, &(struct dek_lock){in->shard});
     TRY(dek_shard_destroy(act, &(struct dek_shard_destroy){in->shard}, &count));
-    const struct destroy_answer answer = {count.n};
+    const struct destroy_answer answer = {.destroyed = count.n};
     return act_reply(act, 200, &destroyed_shape, &answer);
 }

@@ -18,6 +18,13 @@ const struct route keyd_routes[] = {
     {POST, "/v1/keys/rotate", SERVICE_ONLY, AUDIT_KEK_ROTATED, &empty_shape, 15000, kek_rotate,
      .reply = &status_shape,
      .about = "A new KEK; every data key is rewrapped, then the old one goes."},
+    {POST, "/v1/keys/renew", SERVICE_ONLY, AUDIT_DEK_RENEWED, &renew_shape, 5000, dek_renew,
+     .reply = &renew_answer_shape,
+     .about = "New data keys for a patient; the former ones go when no row names them."},
+    {POST, "/v1/keys/renewed", SERVICE_ONLY, AUDIT_NONE, &empty_shape, 2000, deks_renewed,
+     .reply = &renewed_shape, .about = "Renewed keys that the caller's rows may still name."},
+    {POST, "/v1/keys/clean", SERVICE_ONLY, AUDIT_DEK_RETIRED, &open_shape, 2000, dek_clean,
+     .reply = &clean_shape, .about = "No row of the caller names that key."},
     {0},
 };
 /* clang-format on */

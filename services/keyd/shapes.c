@@ -24,6 +24,9 @@ const struct shape open_shape = {"KeyToOpen", sizeof(struct open_ask), open_fiel
 static const struct field destroy_fields[] = {
     {"org", UUID, IN(destroy_ask, org), REQUIRED, 0, 0},
     {"patient", UUID, IN(destroy_ask, patient), REQUIRED, 0, 0},
+    {"erasure", UUID, IN(destroy_ask, erasure), REQUIRED, 0, 0},
+    {"asked_by", UUID, IN(destroy_ask, asked_by), REQUIRED, 0, 0},
+    {"approved_by", UUID, IN(destroy_ask, approved_by), REQUIRED, 0, 0},
     {0},
 };
 const struct shape destroy_shape = {"KeysToDestroy", sizeof(struct destroy_ask), destroy_fields};
@@ -46,6 +49,8 @@ const struct shape key_shape = {"Key", sizeof(struct key_answer), key_fields};
 
 static const struct field destroyed_fields[] = {
     {"destroyed", INT, IN(destroy_answer, destroyed), REQUIRED, 0, INT64_MAX},
+    {"certificate", TEXT, IN(destroy_answer, certificate), 0, 1, 8192},
+    {"public_key", TEXT, IN(destroy_answer, public_key), 0, 1, 64},
     {0},
 };
 const struct shape destroyed_shape = {
@@ -75,3 +80,41 @@ static const struct field status_fields[] = {
     {0},
 };
 const struct shape status_shape = {"KeysStatus", sizeof(struct keys_status), status_fields};
+
+static const struct field renew_fields[] = {
+    {"org", UUID, IN(renew_ask, org), REQUIRED, 0, 0},
+    {"patient", UUID, IN(renew_ask, patient), 0, 0, 0},
+    {"domain", TEXT, IN(renew_ask, domain), 0, 1, 32},
+    {0},
+};
+const struct shape renew_shape = {"KeysToRenew", sizeof(struct renew_ask), renew_fields};
+
+static const struct field renew_answer_fields[] = {
+    {"renewed", INT, IN(renew_answer, renewed), REQUIRED, 0, INT64_MAX},
+    {0},
+};
+const struct shape renew_answer_shape = {
+    "KeysRenewed", sizeof(struct renew_answer), renew_answer_fields,
+};
+
+static const struct field renewed_key_fields[] = {
+    {"org", UUID, IN(dek_renewed, org), REQUIRED, 0, 0},
+    {"patient", UUID, IN(dek_renewed, patient), 0, 0, 0},
+    {"domain", TEXT, IN(dek_renewed, domain), REQUIRED, 1, 32},
+    {"dek_id", UUID, IN(dek_renewed, dek_id), REQUIRED, 0, 0},
+    {0},
+};
+static const struct shape renewed_key_shape = {
+    "RenewedKey", sizeof(struct dek_renewed), renewed_key_fields,
+};
+static const struct field renewed_fields[] = {
+    {"keys", LIST, IN(renewed_answer, keys), REQUIRED, 0, 16, &renewed_key_shape},
+    {0},
+};
+const struct shape renewed_shape = {"RenewedKeys", sizeof(struct renewed_answer), renewed_fields};
+
+static const struct field clean_fields[] = {
+    {"clean", BOOL, IN(clean_answer, clean), REQUIRED},
+    {0},
+};
+const struct shape clean_shape = {"KeyClean", sizeof(struct clean_answer), clean_fields};

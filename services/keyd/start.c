@@ -2,6 +2,20 @@
 #include "services/keyd/keyd.h"
 #include "services/keyd/sql.h"
 
+#define AT(member) offsetof(struct keyd_settings, member)
+
+/* clang-format off */
+const struct setting keyd_setting_rows[] = {
+    {"kek_file", SETTING_TEXT, AT(kek_file), NULL, 0, 0,
+     "The sealed key-encryption key; made at the first start. Back it up apart from the database."},
+    {"kek_passphrase_file", SETTING_SECRET, AT(kek_passphrase), NULL, 0, 0,
+     "The file whose first line opens kek_file."},
+    {"dek_grace_s", SETTING_INT, AT(dek_grace_s), "960", 1, 86400,
+     "How long a renewed key is kept at least; longer than services cache one (15 minutes)."},
+    {0},
+};
+/* clang-format on */
+
 #define START_US (5 * SECOND_US)
 
 struct known {

@@ -14,6 +14,7 @@ static const struct service messaging_service = {
     .routes = messaging_routes,
     .frames = messaging_frames,
     .hears = messaging_hears,
+    .sealed = messaging_sealed,
     .migrations = messaging_migrations,
     .stmts = messaging_stmts,
     .effects = fan_run,

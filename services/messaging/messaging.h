@@ -82,6 +82,7 @@ extern const struct shape connect_shape, opened_shape, sending_shape, sent_shape
 /* ---- tables ---- */
 
 extern const struct route messaging_routes[];
+extern const struct sealed_table messaging_sealed[];
 extern const struct frame messaging_frames[];
 extern const struct hears messaging_hears[];
 

@@ -3,6 +3,8 @@
 static const struct service patients_service = {
     .name = "patients",
     .routes = patients_routes,
+    .hears = patients_hears,
+    .sealed = patients_sealed,
     .migrations = patients_migrations,
     .stmts = patients_stmts,
 };

@@ -72,7 +72,9 @@ err_t index_make(struct act *act, const struct search *given, struct indexes *re
 /* ---- tables and handlers ---- */
 
 extern const struct route patients_routes[];
+extern const struct hears patients_hears[];
+extern const struct sealed_table patients_sealed[];
 
 handler patient_register, patient_read, patient_list, patient_change, patient_search;
 handler allergy_add, condition_add, medicine_add, allergy_list, condition_list, medicine_list;
-handler record_read, record_change, record_remove;
+handler record_read, record_change, record_remove, record_reseal;

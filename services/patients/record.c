@@ -107,6 +107,20 @@ static err_t record_add(struct act *act, enum kind kind)
     return act_reply(act, 201, &record_shape, &reply);
 }
 
+/* Under the patient's new key, and told so. */
+err_t record_reseal(struct act *act)
+{
+    const struct sealed_row *in = act->in;
+    struct record_again again = {.id = in->id, .read_version = in->version};
+    struct record row;
+
+    TRY(act_allow(act, in->patient));
+    TRY(act_reseal(act, in, in->version + 1, &again.sealed));
+    TRY(record_again(act, &again, &row));
+    return record_tell(act, str_is(row.state, "removed") ? KIND_OF(RECORD, REMOVED)
+                                                         : kinds[row.kind].event, &row);
+}
+
 /* POST /v1/patients/{id}/allergies, conditions, medicines */
 err_t allergy_add(struct act *act)
 {

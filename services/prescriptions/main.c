@@ -17,6 +17,7 @@ static const struct service prescriptions_service = {
     .routes = prescriptions_routes,
     .hears = prescriptions_hears,
     .states = prescriptions_states,
+    .sealed = prescriptions_sealed,
     .migrations = prescriptions_migrations,
     .stmts = prescriptions_stmts,
     .start = signature_start,

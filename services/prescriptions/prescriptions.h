@@ -57,6 +57,7 @@ extern const struct shape draft_shape, signing_shape, prescription_query_shape, 
 /* ---- tables ---- */
 
 extern const struct route prescriptions_routes[];
+extern const struct sealed_table prescriptions_sealed[];
 extern const struct hears prescriptions_hears[];
 extern const struct states prescriptions_states[];
 extern const struct fsm_row rx_states[];

@@ -2,6 +2,7 @@
 
 -- row member_row (org uuid, id uuid, person uuid, role text, state text, patient_id uuid)
 -- row idempotency_row (body_hash bytea, row_id uuid)
+-- row key_naming (n int8)
 
 -- member_sign_in  :many member_row
 -- all orgs: the token says who, not where; the row says where
@@ -132,3 +133,10 @@ ON CONFLICT (org, id) DO UPDATE SET
     document_version = excluded.document_version, act_id = excluded.act_id,
     version = excluded.version, epoch = excluded.epoch
 WHERE (consent.epoch, consent.version) < (excluded.epoch, excluded.version);
+
+-- key_named  :one key_naming
+-- Where a data key is named by what is not the service's own: projections, and what was or is to be
+-- told. A parked event has no organisation yet.
+SELECT (SELECT count(*) FROM member WHERE org = :org AND position(uuid_send(:key::uuid) IN sealed) > 0)
+     + (SELECT count(*) FROM outbox WHERE org = :org AND position(uuid_send(:key) IN payload) > 0)
+     + (SELECT count(*) FROM parked WHERE position(uuid_send(:key) IN payload) > 0) AS n;

@@ -51,11 +51,14 @@ WHERE org = :org AND visit_id = :visit_id::uuid AND ends_at > :now
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relation_booked  :maybe relation
--- A clinician's by a visit, from its booking until 30 days after its end. Nothing when known.
+-- A clinician's by a visit, from its booking until 30 days after its end. Nothing when known, nor of
+-- who was erased: a late word of a visit brings nobody back.
 INSERT INTO relation (org, id, act_id, person, patient_id, kind, proof, starts_at, ends_at, version,
                       epoch)
-VALUES (:org, :id::uuid, :act, :person::uuid, :patient_id::uuid, 'booked', 'visit', :now,
-        :visit_ends_at::timestamptz + interval '30 days', :version::int8, :epoch::int8)
+SELECT :org, :id::uuid, :act, :person::uuid, :patient_id::uuid, 'booked', 'visit', :now,
+       :visit_ends_at::timestamptz + interval '30 days', :version::int8, :epoch::int8
+WHERE NOT EXISTS (SELECT FROM erasure AS e
+                  WHERE e.org = :org AND e.patient_id = :patient_id AND e.state = 'erased')
 ON CONFLICT (org, id) DO UPDATE SET
     person = excluded.person, patient_id = excluded.patient_id, ends_at = excluded.ends_at,
     act_id = excluded.act_id, version = excluded.version, epoch = excluded.epoch

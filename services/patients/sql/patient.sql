@@ -39,3 +39,7 @@ RETURNING patient_id, version, created_at, sealed;
 
 -- patient_not_updated  :one refusal
 SELECT 'stale' AS code FROM patient WHERE org = :org AND patient_id = :patient_id::uuid;
+
+-- patient_unindex  :exec
+UPDATE patient SET name_index = NULL, mrn_index = NULL, phone_index = NULL, email_index = NULL
+WHERE org = :org AND patient_id = :patient_id::uuid;

@@ -29,6 +29,13 @@ def patient():
     return str(uuid.uuid4())
 
 
+def destroy(peer, patient, org=ORG):
+    """As two people had it decided."""
+    erasure, asked, approved = (str(uuid.uuid4()) for _ in range(3))
+    return peer.post("/v1/keys/destroy", org=org, patient=patient, erasure=erasure, asked_by=asked,
+                     approved_by=approved)
+
+
 def producer(name):
     return str(uuid.UUID(bytes=hashlib.sha256(b"producer:" + name.encode()).digest()[:16]))
 
@@ -152,9 +159,9 @@ def test_what_is_destroyed_is_gone_for_ever(suite, keyd, peer, patient):
     chart = peer("patients").seal("chart", patient).json["dek_id"]
     other = peer("patients").seal("chart", patient, OTHER_ORG).json["dek_id"]
 
-    assert peer("patients").post("/v1/keys/destroy", org=ORG, patient=patient).status == 403
-    gone = peer("access").post("/v1/keys/destroy", org=ORG, patient=patient)
-    assert (gone.status, gone.json) == (200, {"destroyed": 2})
+    assert destroy(peer("patients"), patient).status == 403
+    gone = destroy(peer("access"), patient)
+    assert (gone.status, gone.json["destroyed"]) == (200, 2)
     assert peer("appointments").open("visit", visit, patient).status == 404
     assert peer("patients").open("chart", chart, patient).status == 404
     assert peer("patients").seal("chart", patient).status == 404, "an erased patient gets no new key"
@@ -164,11 +171,21 @@ def test_what_is_destroyed_is_gone_for_ever(suite, keyd, peer, patient):
     assert suite.audit("keyd", patient=patient, action="key.destroy")[-1]["outcome"] == "done"
 
 
+def test_who_never_had_a_key_gets_none_after_an_erasure(peer, patient):
+    assert destroy(peer("access"), patient).json["destroyed"] == 0
+    assert peer("patients").seal("chart", patient).status == 404
+
+
+def test_the_key_that_certifies_is_nobodys(peer):
+    for name in ("access", "audit", "keyd", "patients"):
+        assert peer(name).seal("certificate").status == 403
+
+
 @pytest.mark.family(23)
 def test_the_audit_trails_keys_survive_an_erasure(peer):
     mine = producer("fhir")
     sealed = peer("fhir").seal("mac", mine).json
-    assert peer("access").post("/v1/keys/destroy", org=ZEROS, patient=mine).status == 200
+    assert destroy(peer("access"), mine, ZEROS).status == 200
     assert peer("fhir").seal("mac", mine).json == sealed
 
 

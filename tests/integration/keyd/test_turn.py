@@ -95,7 +95,8 @@ def test_a_turn_under_load_killed_at_any_point_leaves_nothing_on_the_old_key(sui
         time.sleep(random.uniform(0, 0.7))  # at any point; no event to await
         keyd.kill()
         keyd.start()
-    access.post("/v1/keys/destroy", org=ORG, patient=erased)
+    assert access.post("/v1/keys/destroy", org=ORG, patient=erased, erasure=gone, asked_by=gone,
+                       approved_by=erased).status == 200
     turned(suite, keyd, 1)
     keys.update(load.stop())
 

@@ -1,0 +1,69 @@
+/* What is done by one request: its answer is printed as it came, one JSON document. */
+#include "clients/telectl/telectl.h"
+
+#include <stdio.h>
+
+/* Of the operand: in the path where it says %s, else in the body by the name that `operand` has. */
+static const struct deed {
+    const char *noun, *verb, *path, *operand;
+    bool reads;
+} deeds[] = {
+    {"keys", "status", "/v1/keys", NULL, true},
+    {"keys", "rotate", "/v1/keys/rotate", NULL, false},
+    {"keys", "renew", "/v1/keys/renew", "patient_id", false},
+    {"hold", "list", "/v1/holds?limit=200", NULL, true},
+    {"hold", "place", "/v1/holds", "patient_id", false},
+    {"hold", "release", "/v1/holds/%s/release", NULL, false},
+    {"erase", "list", "/v1/erasures?limit=200", NULL, true},
+    {"erase", "ask", "/v1/erasures", "patient_id", false},
+    {"erase", "approve", "/v1/erasures/%s/approve", NULL, false},
+    {"erase", "refuse", "/v1/erasures/%s/refuse", NULL, false},
+    {"erase", "show", "/v1/erasures/%s", NULL, true},
+};
+
+static const struct deed *deed_of(const struct command *command)
+{
+    for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
+        if (strcmp(deeds[i].noun, command->noun) == 0 && strcmp(deeds[i].verb, command->verb) == 0)
+            return &deeds[i];
+    }
+    return NULL;
+}
+
+/* `"name":"value",` or nothing. */
+static struct str member_of(const struct call *call, const char *name, const char *value)
+{
+    if (!name || !value) return STR("");
+    const struct str quoted = json_quote(call->arena, str_of(value));
+    return arena_printf(call->arena, "\"%s\":" STR_FMT ",", name, STR_ARG(quoted));
+}
+
+static struct str body_of(const struct call *call, const struct deed *deed)
+{
+    const struct str operand = member_of(call, deed->operand, call->operand),
+                     reason = member_of(call, "reason", call->with[WITH_REASON]),
+                     domain = member_of(call, "domain", call->with[WITH_DOMAIN]);
+    struct str members = arena_printf(call->arena, STR_FMT STR_FMT STR_FMT, STR_ARG(operand),
+                                      STR_ARG(reason), STR_ARG(domain));
+
+    if (!deed->operand) return STR("");
+    members.n -= members.n > 0; /* the last comma */
+    return arena_printf(call->arena, "{" STR_FMT "}", STR_ARG(members));
+}
+
+int deed_do(const struct call *call)
+{
+    const struct deed *const deed = deed_of(call->command);
+    const char *const between = strstr(deed->path, "%s");
+    struct str path = str_of(deed->path);
+    struct bytes answer;
+
+    if (between)
+        path = arena_printf(call->arena, "%.*s%s%s", (int)(between - deed->path), deed->path,
+                            call->operand, between + 2);
+    if (!(deed->reads ? ask(call, path, &answer)
+                      : ask_to_do(call, path, body_of(call, deed), &answer)))
+        return UNWELL;
+    printf("%.*s\n", (int)answer.n, (const char *)answer.p);
+    return WELL;
+}

@@ -1,0 +1,2 @@
+-- A note is never changed; which key it is sealed under may be.
+GRANT UPDATE (sealed) ON note TO "@service@";

@@ -1,0 +1,2 @@
+-- A message is never changed; which key it is sealed under may be.
+GRANT UPDATE (sealed) ON message TO "@service@";
