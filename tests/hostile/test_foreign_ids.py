@@ -19,6 +19,7 @@ IDS_OF = {
     "/v1/providers/": "provider", "/v1/appointments/": "visit", "/v1/patients/": "patient", "/v1/records/": "record",
     "/v1/channels/": "channel", "/v1/prescriptions/": "prescription", "/v1/invoices/": "invoice",
     "/v1/audit/holds/": "audit_row", "/v1/audit/destructions/": "audit_row",     # of these none is made here
+    "/v1/holds/": "audit_row", "/v1/erasures/": "audit_row",                     # nor of these
     "/v1/audit/events/": "audit_row", "/v1/audit/patients/": "patient", "/v1/audit/{id}/": "organisation",
     "/fhir/R4/Patient/": "patient", "/fhir/R4/Appointment/": "visit",
 }
@@ -102,6 +103,9 @@ UNSHOWN = {
     **{f"{how} /v1/audit/{path}": "tests/integration/audit makes them" for how, path in (
         ("GET", "holds/{id}"), ("POST", "holds/{id}/lift"), ("GET", "destructions/{id}"),
         ("POST", "destructions/{id}/approve"), ("POST", "destructions/{id}/withdraw"))},
+    **{f"{how} /v1/{path}": "tests/integration/keys makes them" for how, path in (
+        ("GET", "holds/{id}"), ("POST", "holds/{id}/release"), ("GET", "erasures/{id}"),
+        ("POST", "erasures/{id}/approve"), ("POST", "erasures/{id}/refuse"))},
 }
 OWNED = [route for route in ROUTES if route.guarded and not route.by_claims and "{id}" in route.path]
 
