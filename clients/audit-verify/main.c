@@ -92,15 +92,6 @@ static bool read_file(struct verifier *v, const char *path, uint8_t *to, size_t 
     return true;
 }
 
-struct note_key key_for(struct str text, const struct note_key *key)
-{
-    struct checkpoint claimed;
-
-    if (!checkpoint_read_unsigned(text, &claimed) || !shard_same_log(claimed.origin, key->name))
-        return *key;
-    return note_key(claimed.origin, key->key);
-}
-
 static bool check_checkpoint(struct verifier *v, const struct note_key *given)
 {
     uint8_t *text = arena_alloc(v->arena, NOTE_BYTES_MAX);

@@ -11,6 +11,7 @@
 #include "clients/audit-verify/verify.h"
 #include "services/audit/checkpoint.h"
 #include "services/audit/merkle.h"
+#include "services/audit/shard.h"
 #include "services/audit/tiles.h"
 
 #include <inttypes.h>
@@ -79,6 +80,15 @@ static bool proof_read(struct str rest, struct arena *arena, struct proof *ret)
     }
     ret->note = rest;
     return rest.n > 0;
+}
+
+struct note_key key_for(struct str text, const struct note_key *key)
+{
+    struct checkpoint claimed;
+
+    if (!checkpoint_read_unsigned(text, &claimed) || !shard_same_log(claimed.origin, key->name))
+        return *key;
+    return note_key(claimed.origin, key->key);
 }
 
 /* NULL when it holds. */

@@ -15,10 +15,8 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
-import time
 
 import booking_work as work
 import rig
@@ -175,7 +173,7 @@ class Bench:
                 **os.environ, "SEED_DSN": dsn, "SEED_SECRET": work.SEED_SECRET,
                 "SEED_ORM": str(int(orm)), "PYTHONDONTWRITEBYTECODE": "1"})
         try:
-            wait_port(port, server)
+            rig.wait_port(port, server)
             self.load(port, "seed-warm", 3)
 
             def run():
@@ -187,18 +185,6 @@ class Bench:
             server.wait(20)
         rig.note(f"seed, {'ORM' if orm else 'asyncpg'}, {workers} workers: {figures}")
         return figures
-
-
-def wait_port(port, process):
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise RuntimeError(f"the seed's server ended with {process.returncode}")
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError("the seed's server does not listen")
 
 
 def seed_python():

@@ -8,48 +8,20 @@ when each transaction committed (track_commit_timestamp). Every booking must hav
 """
 import http.client
 import json
-import pathlib
-import shutil
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 import booking_work as work
 import rig
-import place
 import telecura
+from broker_work import Kafka
 from identity import ISSUER
 
 RATE, CLIENTS = 200, 8
 WARM_S = 3
 BARS = {"ms_p50": ("≤", 10), "ms_p99": ("≤", 50)}
-PORTS = "32000"
 COMMITS = "SELECT id, extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000 AS at_ms FROM"
-
-
-class Kafka:
-    """The suite's own broker with its topics and rights, in a folder of its own."""
-
-    def __init__(self):
-        self.run = pathlib.Path(tempfile.mkdtemp(prefix="tc-", dir="/tmp"))
-        self.run.chmod(0o755)  # parts run under numbers of their own
-        self.up("up", "kafka", "topics")
-        self.port = place.Place(self.run).port("kafka")
-
-    def up(self, *words):
-        rig.run(sys.executable, rig.ROOT / "deploy/local/up.py", "--run", self.run, "--ports", PORTS,
-                "--bin", telecura.bin_folder(), *words, timeout=240)
-
-    def settings(self, service):
-        tls = self.run / "tls"
-        return {"kafka": f"127.0.0.1:{self.port}", "tls_ca": tls / "ca.crt",
-                "tls_cert": tls / f"{service}.crt", "tls_key": tls / f"{service}.key"}
-
-    def close(self):
-        self.up("down")
-        shutil.rmtree(self.run)
 
 
 def requests(tokens, count):

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,16 @@ def cpu_s(pid):
     return sum(stat[p][1] for p in mine if p in stat)
 
 
+def threads_cpu_s(pid, name):
+    """CPU seconds of those of its threads whose names begin so."""
+    total = 0
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+        its_name, fields = path.read_text().split("(", 1)[1].rsplit(")", 1)
+        if its_name.startswith(name):
+            total += sum(map(int, fields.split()[11:13]))
+    return total / TICKS
+
+
 def pss_kb(pid):
     with open(f"/proc/{pid}/smaps_rollup") as f:
         return next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
@@ -96,6 +107,18 @@ def run(*command, **kw):
         raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n"
                            f"{done.stdout[-1000:]}{done.stderr[-2000:]}")
     return done.stdout
+
+
+def wait_port(port, process):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args[0]} ended with {process.returncode}")
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"{process.args[0]} does not listen")
 
 
 def percentile(sorted_values, q):
