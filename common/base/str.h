@@ -23,6 +23,11 @@ struct bytes {
     size_t n;
 };
 
+struct blobs { /* several; for SQL arrays */
+    const struct bytes *p;
+    size_t n;
+};
+
 struct strs { /* several; for SQL arrays and lists of words */
     const struct str *p;
     size_t n;

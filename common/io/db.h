@@ -41,6 +41,7 @@ enum sql_type {
     SQL_DATE,        /* struct str YYYY-MM-DD */
     SQL_UUIDS,       /* struct uuids, uuid[] */
     SQL_TEXTS,       /* struct strs, text[] */
+    SQL_BYTEAS,      /* struct blobs, bytea[]; a parameter only */
 };
 
 enum sql_source { SQL_ARGS, SQL_ORG, SQL_NOW, SQL_ACT, SQL_ACTOR }; /* :org :now :act :actor */

@@ -23,6 +23,7 @@ static const struct {
     [SQL_DATE] = {1082, "date", 4},
     [SQL_UUIDS] = {2951, "uuid[]", -1},
     [SQL_TEXTS] = {1009, "text[]", -1},
+    [SQL_BYTEAS] = {1001, "bytea[]", -1},
 };
 
 uint32_t db_oid(enum sql_type type)
@@ -92,20 +93,29 @@ static const char *copy_uuids(struct arena *arena, const struct uuids *ids, int 
     return (char *)head;
 }
 
-static const char *copy_texts(struct arena *arena, const struct strs *texts, int *ret_bytes)
+static const char *copy_blobs(struct arena *arena, enum sql_type element,
+                              const struct blobs *blobs, int *ret_bytes)
 {
     size_t bytes = 0;
 
-    for (size_t i = 0; i < texts->n; i++) bytes += 4 + texts->p[i].n;
-    uint8_t *head = array_head(arena, texts->n, bytes, SQL_TEXT), *at = head + ARRAY_HEAD_BYTES;
-    for (size_t i = 0; i < texts->n; i++) {
-        const struct str text = texts->p[i];
-        put32(at, text.p ? (uint32_t)text.n : UINT32_MAX);
-        if (text.n > 0) memcpy(at + 4, text.p, text.n);
-        at += 4 + text.n;
+    for (size_t i = 0; i < blobs->n; i++) bytes += 4 + blobs->p[i].n;
+    uint8_t *head = array_head(arena, blobs->n, bytes, element), *at = head + ARRAY_HEAD_BYTES;
+    for (size_t i = 0; i < blobs->n; i++) {
+        const struct bytes blob = blobs->p[i];
+        put32(at, blob.p ? (uint32_t)blob.n : UINT32_MAX);
+        if (blob.n > 0) memcpy(at + 4, blob.p, blob.n);
+        at += 4 + blob.n;
     }
-    *ret_bytes = (int)(texts->n > 0 ? at - head : 12);
+    *ret_bytes = (int)(blobs->n > 0 ? at - head : 12);
     return (char *)head;
+}
+
+static const char *copy_texts(struct arena *arena, const struct strs *texts, int *ret_bytes)
+{
+    struct bytes *const blobs = ARENA_ARRAY(arena, struct bytes, texts->n);
+
+    for (size_t i = 0; i < texts->n; i++) blobs[i] = str_bytes(texts->p[i]);
+    return copy_blobs(arena, SQL_TEXT, &(struct blobs){blobs, texts->n}, ret_bytes);
 }
 
 static const char *encode(struct arena *arena, const struct sql_slot *slot, const void *from,
@@ -143,6 +153,9 @@ static const char *encode(struct arena *arena, const struct sql_slot *slot, cons
     case SQL_TEXTS:
         if (nullable && !((const struct strs *)from)->p) return NULL;
         return copy_texts(arena, from, ret_bytes);
+    case SQL_BYTEAS:
+        if (nullable && !((const struct blobs *)from)->p) return NULL;
+        return copy_blobs(arena, SQL_BYTEA, from, ret_bytes);
     }
     return NULL;
 }
@@ -280,6 +293,7 @@ static bool decode(struct arena *arena, const struct sql_slot *slot, const char 
         if (!get_bytes(arena, from, n, &copy)) return false;
         *(struct bytes *)to = (struct bytes){copy, n};
         return true;
+    case SQL_BYTEAS: return false;
     }
     return false;
 }

@@ -21,6 +21,7 @@ static const struct type types[] = {
     {"date", "SQL_DATE", "struct str ", true},
     {"uuid[]", "SQL_UUIDS", "struct uuids ", true},
     {"text[]", "SQL_TEXTS", "struct strs ", true},
+    {"bytea[]", "SQL_BYTEAS", "struct blobs ", true},
 };
 
 static const struct { const char *name, *type, *source; } ambients[] = {
