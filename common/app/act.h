@@ -46,7 +46,8 @@ struct act {
     int64_t if_match;              /* version of If-Match; -1 when absent */
     struct sign_in sign_in;        /* as it came, for PASS_ON */
     struct uuid request;           /* the gateway's id of it; nil: it came another way */
-    const struct event *event;     /* events */
+    const struct event *event;     /* events; several where the row hears many */
+    size_t event_count;
     session_id session;            /* frames */
     const struct grant *grant;     /* frames: what the connection was opened with */
     struct arena *arena;

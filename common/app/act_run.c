@@ -208,6 +208,7 @@ static void act_fill(struct act *act, const struct run *run, const struct run_in
         .sign_in = input->sign_in,
         .request = input->request,
         .event = input->event,
+        .event_count = input->event_count,
         .session = input->session,
         .grant = input->grant,
         .arena = arena,

@@ -17,7 +17,7 @@ static const struct hears *const *all_hears(void)
 }
 
 static err_t event_run(const struct hears *row, struct tx *tx, struct arena *arena,
-                       const struct event *event)
+                       const struct event *event, size_t n)
 {
     const struct run run = {.may = PERMISSION_NONE,
                             .audit = row->audit,
@@ -27,6 +27,7 @@ static err_t event_run(const struct hears *row, struct tx *tx, struct arena *are
     const struct run_input input = {.org = event->org,
                                     .in = event->message,
                                     .event = event,
+                                    .event_count = n,
                                     .tx = tx,
                                     .path_id = event->key,
                                     .if_match = -1};
@@ -41,12 +42,14 @@ static bool row_hears(const struct hears *row, const struct event *event, enum h
            (row->what == 0 || row->what == event->kind);
 }
 
-static err_t on_effect(struct tx *tx, struct arena *arena, const struct event *event, void *unused)
+/* Several come only of a topic all of whose rows hear many, of whatever kind. */
+static err_t on_effect(struct tx *tx, struct arena *arena, const struct event *event, size_t n,
+                       void *unused)
 {
     (void)unused;
     for (const struct hears *const *table = all_hears(); *table; table++) {
         for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
-            if (row_hears(row, event, EFFECT)) TRY(event_run(row, tx, arena, event));
+            if (row_hears(row, event, EFFECT)) TRY(event_run(row, tx, arena, event, n));
         }
     }
     return ERR_OK;
@@ -81,8 +84,8 @@ static const struct consumer_topic *topics_heard(void)
             size_t i = 0;
 
             while (i < n && (topics[i].topic != row->topic || topics[i].mode != row->mode)) i++;
-            if (i == n) topics[n++] = (struct consumer_topic){row->topic, row->mode, false};
-            topics[i].repeats |= row->repeats;
+            if (i == n) topics[n++] = (struct consumer_topic){row->topic, row->mode, true};
+            topics[i].many &= row->many;
         }
     }
     return topics;

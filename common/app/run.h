@@ -80,6 +80,7 @@ struct run_input {
     struct str idempotency_key; /* p NULL: none */
     struct bytes body;          /* for its hash */
     const struct event *event;
+    size_t event_count;
     session_id session;
     const struct grant *grant;
     struct tx *tx;              /* events: the transaction to act in */

@@ -244,6 +244,7 @@ static err_t database_check(void)
 static void *effects_main(void *unused)
 {
     (void)unused;
+    pthread_setname_np(pthread_self(), "effects");
     self.service->effects();
     effects_arena = arena_free(effects_arena);
     return NULL;

@@ -53,7 +53,7 @@ struct hears {
     handler *run;                /* EFFECT: an act of the service; in = the message */
     void (*watch)(const struct event *event); /* WATCH: consumer thread, memory only */
     enum audit_action audit;     /* left out for projections: AUDIT_NONE */
-    bool repeats;                /* EFFECT: also what was heard before; the handler knows it */
+    bool many;                   /* EFFECT: act->event has event_count, heard before or not */
 };
 
 struct timer {

@@ -7,6 +7,7 @@
  *         tries again; an event that cannot be understood parks its key (later events of that key
  *         wait in `parked`) and goes to the table `dead_letter` with a reason code, never text.
  *         A cluster that was built anew is heard from its beginning.
+ *         A topic of many has no inbox rows, and one transaction for all that waits of one key.
  * WATCH   every replica reads all partitions into memory: revocations from their beginning, the
  *         rest from the end. No transaction; the handler runs on the consumer thread and posts to
  *         the loop.
@@ -41,7 +42,7 @@ enum hearing { EFFECT, WATCH };
 struct consumer_topic {
     enum topic topic;
     enum hearing mode;
-    bool repeats; /* EFFECT: also what the inbox has seen; the effect knows a repeat by itself */
+    bool many; /* EFFECT: all at once that wait, heard before or not; the effect knows a repeat */
 };
 
 struct consumer_config {
@@ -49,8 +50,11 @@ struct consumer_config {
     const struct http_tls *tls;
     const struct consumer_topic *topics; /* ends in TOPIC_NONE */
     /* EFFECT: inside the transaction, whose act is the event's id; a refusal parks, a fault
-     * repeats (one of ours, INTERNAL or CORRUPT, parks after some repeats). */
-    err_t (*effect)(struct tx *tx, struct arena *arena, const struct event *event, void *user);
+     * repeats (one of ours, INTERNAL or CORRUPT, parks after some repeats). Several events, of one
+     * key and organisation and in their order, only where the topic says many; if that fails, each
+     * comes by itself. */
+    err_t (*effect)(struct tx *tx, struct arena *arena, const struct event *events, size_t n,
+                    void *user);
     void (*committed)(const struct event *event, void *user); /* after COMMIT; or NULL */
     void (*watch)(const struct event *event, void *user);
     void *user;

@@ -1,4 +1,4 @@
-/* EFFECT: effect, inbox row and next offset in one transaction. */
+/* EFFECT: effect, inbox row and next offset in one transaction; of some topics, many at once. */
 #include "common/io/consumer_own.h"
 
 #include "common/base/clock.h"
@@ -14,6 +14,8 @@
 #define OUR_FAULTS_MAX 5 /* of one event, before its key is parked */
 #define PRUNE_US HOUR_US
 #define CLUSTER_MS 1000
+#define MANY_MAX 1000
+#define MANY_BYTES ((size_t)1 << 20)
 
 /* A record whose effect must wait, and those of its partition behind it. */
 struct held {
@@ -21,6 +23,13 @@ struct held {
     struct held *next;
     int64_t again_us;
     unsigned tries, our_faults;
+};
+
+/* Records of one partition, key and organisation, in their order. */
+struct many {
+    rd_kafka_message_t *records[MANY_MAX];
+    struct event events[MANY_MAX];
+    size_t n, bytes;
 };
 
 struct feed {
@@ -31,6 +40,7 @@ struct feed {
     struct tx_frame frame;
     char *cluster; /* librdkafka's */
     struct held *first, **last;
+    struct many *many;
     int64_t pruned_us;
 };
 
@@ -140,36 +150,53 @@ static enum outcome failed(struct feed *feed, const rd_kafka_message_t *record,
     return park(feed, record, event, err_info(err)->code);
 }
 
-static bool hears_repeats(const struct consumer_config *config, enum topic topic)
+static bool hears_many(const struct feed *feed, enum topic topic)
 {
-    for (const struct consumer_topic *t = config->topics; t->topic != TOPIC_NONE; t++) {
-        if (t->topic == topic && t->mode == EFFECT && t->repeats) return true;
+    for (const struct consumer_topic *t = feed->consumer->config.topics; t->topic != TOPIC_NONE;
+         t++) {
+        if (t->topic == topic && t->mode == EFFECT) return t->many;
     }
     return false;
+}
+
+/* Holds the partition; of what is not heard as many, enters the event into the inbox. */
+static err_t step(struct feed *feed, struct tx *tx, const struct event *event,
+                  struct feed_found *ret)
+{
+    const struct str topic = str_of(topic_info(event->topic)->name);
+    const struct bytes key = bytes_of(event->key.b, sizeof event->key.b);
+
+    if (hears_many(feed, event->topic))
+        return feed_hold(tx,
+                         &(struct feed_hold){.offset = event->offset,
+                                             .topic = topic,
+                                             .key = key,
+                                             .partition = event->partition,
+                                             .cluster = cluster_name(feed)},
+                         ret);
+    return feed_step(tx,
+                     &(struct feed_step){.offset = event->offset,
+                                         .topic = topic,
+                                         .key = key,
+                                         .partition = event->partition,
+                                         .cluster = cluster_name(feed),
+                                         .event_id = event->id},
+                     ret);
 }
 
 static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record,
                            const struct event *event, bool last_try)
 {
     const struct consumer_config *config = &feed->consumer->config;
-    const struct feed_step step = {
-        .offset = event->offset,
-        .topic = str_of(topic_info(event->topic)->name),
-        .key = bytes_of(event->key.b, sizeof event->key.b),
-        .partition = event->partition,
-        .cluster = cluster_name(feed),
-        .event_id = event->id,
-    };
     struct tx *tx = begin(feed, event->org, event->id);
     struct feed_found found = {0};
-    err_t err = feed_step(tx, &step, &found);
+    err_t err = step(feed, tx, event, &found);
 
     if (err == ERR_NOT_FOUND || (err == ERR_OK && (!found.ours || found.parked))) {
         tx_rollback(tx); /* not ours: another replica has the partition, or this one has heard it */
         return err == ERR_OK && found.ours ? park(feed, record, event, NULL) : DONE;
     }
-    const bool runs = found.fresh || hears_repeats(config, event->topic);
-    if (err == ERR_OK && runs) err = config->effect(tx, feed->arena, event, config->user);
+    if (err == ERR_OK && found.fresh) err = config->effect(tx, feed->arena, event, 1, config->user);
     const bool commits = err == ERR_OK;
     if (commits) {
         advance(tx, event);
@@ -179,7 +206,7 @@ static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record,
     if (!commits) tx_rollback(tx);
     if (retryable) return AGAIN;
     if (err != ERR_OK) return failed(feed, record, event, err, last_try);
-    if (runs && config->committed) config->committed(event, config->user);
+    if (found.fresh && config->committed) config->committed(event, config->user);
     return DONE;
 }
 
@@ -361,6 +388,79 @@ static void take(struct feed *feed, rd_kafka_message_t *record)
     }
 }
 
+/* ---- many at once ---- */
+
+static bool many_add(struct feed *feed, rd_kafka_message_t *record)
+{
+    struct many *const many = feed->many;
+    struct event *const event = &many->events[many->n];
+    const struct event *const first = &many->events[0];
+
+    if (record->err || !hears_many(feed, topic_find(str_of(rd_kafka_topic_name(record->rkt)))) ||
+        waits_before(feed, NULL, record) || consumer_read(record, feed->arena, event) ||
+        !event->message)
+        return false;
+    if (many->n > 0 && (!same_partition(record, many->records[0]) ||
+                        !uuid_equal(event->key, first->key) || !uuid_equal(event->org, first->org)))
+        return false;
+    many->records[many->n++] = record;
+    many->bytes += record->len;
+    return true;
+}
+
+/* False: nothing was done. */
+static bool many_effect(struct feed *feed)
+{
+    const struct consumer_config *const config = &feed->consumer->config;
+    const struct many *const many = feed->many;
+    const struct event *const first = &many->events[0];
+    struct tx *const tx = begin(feed, first->org, first->id);
+    struct feed_found found = {0};
+    err_t err = step(feed, tx, first, &found);
+    const bool runs = err == ERR_OK && found.ours && !found.parked;
+
+    if (runs) err = config->effect(tx, feed->arena, first, many->n, config->user);
+    if (!runs || err != ERR_OK) {
+        tx_rollback(tx);
+        return false;
+    }
+    advance(tx, &many->events[many->n - 1]);
+    if (tx_commit(tx) != ERR_OK) return false;
+    if (config->committed) config->committed(first, config->user);
+    return true;
+}
+
+/* All in one transaction; if that fails, each in its own, where it is known which one it was. */
+static void many_take(struct feed *feed)
+{
+    struct many *const many = feed->many;
+
+    if (many->n > 1 && many_effect(feed)) {
+        const rd_kafka_message_t *const last = many->records[many->n - 1];
+
+        rd_kafka_offset_store(last->rkt, last->partition, last->offset);
+        for (size_t i = 0; i < many->n; i++) rd_kafka_message_destroy(many->records[i]);
+    } else {
+        for (size_t i = 0; i < many->n; i++) take(feed, many->records[i]);
+    }
+    many->n = many->bytes = 0;
+}
+
+/* @record, and what is there already and belongs to it. */
+static void take_waiting(struct feed *feed, rd_kafka_message_t *record)
+{
+    const struct many *const many = feed->many;
+
+    arena_reset(feed->arena);
+    while (record && many_add(feed, record)) {
+        record = many->n < MANY_MAX && many->bytes < MANY_BYTES
+                     ? rd_kafka_consumer_poll(feed->rk, 0)
+                     : NULL;
+    }
+    many_take(feed);
+    if (record) take(feed, record);
+}
+
 static void feed_open(struct feed *feed)
 {
     /* Earliest: where retention has deleted what was not heard yet, go on with the oldest there is.
@@ -403,15 +503,18 @@ void *feed_run(void *user)
     struct consumer *consumer = user;
     struct feed feed = {.consumer = consumer, .last = &feed.first};
 
+    pthread_setname_np(pthread_self(), "feed"); /* top -H tells who works */
     feed.db = db_new(consumer->config.conninfo, "consumer");
     feed.arena = arena_new(CONSUMER_ARENA_BYTES_MAX);
+    feed.many = calloc(1, sizeof *feed.many);
+    if (!feed.many) abort();
     while (!consumer->stopping) {
         char why[256];
         rd_kafka_message_t *record;
         if (!feed.rk) feed_open(&feed);
         if (!feed.rk) break;
         record = rd_kafka_consumer_poll(feed.rk, CONSUMER_POLL_MS);
-        if (record) take(&feed, record);
+        if (record) take_waiting(&feed, record);
         held_retry(&feed);
         prune(&feed);
         if (rd_kafka_fatal_error(feed.rk, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -422,5 +525,6 @@ void *feed_run(void *user)
     feed_close(&feed);
     db_free(feed.db);
     arena_free(feed.arena);
+    free(feed.many);
     return NULL;
 }

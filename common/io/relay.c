@@ -32,7 +32,7 @@
 #define RECEIPTS_MAX 1024 /* what does not fit is sent again and receipted again */
 
 struct receipts {
-    struct uuid orgs[RECEIPTS_MAX], ids[RECEIPTS_MAX];
+    struct audit_receipted p[RECEIPTS_MAX];
     size_t n;
 };
 
@@ -224,8 +224,12 @@ static void on_receipt(const struct event *event, void *user)
     relay->disk_percent = receipt->disk_percent;
     if (own) relay->receipt_us = now_us;
     if (own && receipts->n < RECEIPTS_MAX) {
-        receipts->orgs[receipts->n] = event->org;
-        receipts->ids[receipts->n++] = pb_to_uuid(receipt->event);
+        receipts->p[receipts->n++] = (struct audit_receipted){
+            .log = event->org,
+            .first = receipt->first_seq ? receipt->first_seq : receipt->seq, /* an older audit's */
+            .seq = receipt->seq,
+            .id = pb_to_uuid(receipt->event),
+        };
     }
     lock_end(relay);
 }
@@ -242,8 +246,7 @@ static err_t receipts_turn(struct relay *relay)
     if (taken->n == 0) return ERR_OK;
     tx = begin(relay);
     commit_lazily(tx);
-    audit_receipted(tx, &(struct audit_receipted){.orgs = {taken->orgs, taken->n},
-                                                  .ids = {taken->ids, taken->n}});
+    for (size_t i = 0; i < taken->n; i++) audit_receipted(tx, &taken->p[i]);
     return tx_commit(tx);
 }
 

@@ -171,7 +171,8 @@ err_t entry_of(struct act *act, struct bundle *bundle, int64_t position, struct 
 err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t position,
                  struct audit_event *ret);
 void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body);
-err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size);
+/* For @leaf and those of its producer before it, from number @first on. */
+err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t first, int64_t size);
 
 /* Reads or makes the signing key, then checks every log against the database. */
 err_t sequencer_start(void);

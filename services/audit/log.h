@@ -25,7 +25,7 @@
 #define LOG_FOLDER_MAX 400
 #define LOG_DIR_MAX (LOG_FOLDER_MAX + SHARD_NAME_MAX)
 #define LOG_ORIGIN_MAX 80
-#define LOG_BATCH_MAX 256
+#define LOG_BATCH_MAX 4096
 #define LOG_STAGING "staging"
 
 struct head;

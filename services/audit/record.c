@@ -13,6 +13,15 @@
 
 #include "telecura/v1/audit.pb-c.h"
 
+/* What follows one another, to be staged in one statement. */
+struct batch {
+    struct str producer;
+    int64_t epoch, first; /* first: its number */
+    struct uuid *events;
+    struct bytes *macs, *leaves;
+    size_t n;
+};
+
 struct heard {
     const Telecura__V1__AuditRecord *record;
     struct str producer;
@@ -112,31 +121,40 @@ err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__Audi
     return ERR_OK;
 }
 
+static void batch_stage(struct act *act, struct batch *batch)
+{
+    if (batch->n == 0) return;
+    const size_t n = batch->n;
+    const int64_t last = batch->first + (int64_t)n - 1;
+    const struct entries_insert rows = {
+        .producer = batch->producer,
+        .first = batch->first,
+        .events = {batch->events, n},
+        .macs = {batch->macs, n},
+        .leaves = {batch->leaves, n},
+    };
+    const struct tail_set tail = {batch->producer, batch->epoch, last, batch->macs[n - 1]};
+
+    entries_insert(act, &rows);
+    tail_set(act, &tail);
+    gaps_close(act, &(struct gaps_close){batch->producer, batch->first, last});
+    batch->n = 0;
+}
+
 /* A leaf whose key is gone is still a leaf. */
-static err_t stage(struct act *act, const struct heard *heard)
+static err_t stage(struct act *act, const struct heard *heard, struct batch *batch)
 {
     const Telecura__V1__AuditPhi *body;
-    const struct bytes mac = bytes_of(heard->mac.b, HASH_BYTES);
-    const struct entry_insert row = {
-        .producer = heard->producer,
-        .seq = heard->seq,
-        .event_id = heard->event,
-        .mac = arena_bytes(act->arena, mac),
-        .leaf = heard->bytes,
-    };
     const err_t err = body_of(act, &heard->leaf, &body);
 
     if (err == ERR_UNPROCESSABLE) return incident(act, heard, "bad_leaf", heard->seq);
     if (err != ERR_OK && err != ERR_NOT_FOUND) return err;
-    const struct tail_set tail = {
-        .producer = row.producer,
-        .epoch = heard->epoch,
-        .seq = row.seq,
-        .mac = row.mac,
-    };
-    entry_insert(act, &row);
-    tail_set(act, &tail);
-    gap_close(act, &(struct gap_close){.producer = row.producer, .seq = row.seq});
+    if (batch->n == 0) batch->first = heard->seq;
+    batch->producer = heard->producer;
+    batch->epoch = heard->epoch;
+    batch->events[batch->n] = heard->event;
+    batch->macs[batch->n] = bytes_of(heard->mac.b, HASH_BYTES);
+    batch->leaves[batch->n++] = heard->bytes;
     return ERR_OK;
 }
 
@@ -162,7 +180,7 @@ static err_t repeated(struct act *act, const struct heard *heard)
     }
     if (!same || tail->reused)
         return incident(act, heard, "conflict", heard->seq);
-    return tail->receipted ? receipt_emit(act, &leaf, tail->size) : ERR_OK;
+    return tail->receipted ? receipt_emit(act, &leaf, leaf.seq, tail->size) : ERR_OK;
 }
 
 static bool follows(const struct heard *heard)
@@ -171,7 +189,7 @@ static bool follows(const struct heard *heard)
            memcmp(heard->tail.mac.p, heard->prev.b, HASH_BYTES) == 0;
 }
 
-static err_t event_hear(struct act *act, const struct heard *heard)
+static err_t event_hear(struct act *act, const struct heard *heard, struct batch *batch)
 {
     const int64_t next = heard->tail.seq + 1;
 
@@ -179,7 +197,7 @@ static err_t event_hear(struct act *act, const struct heard *heard)
     if (heard->seq > next) return incident(act, heard, "gap", next);
     if (!follows(heard)) return incident(act, heard, "fork", next);
     if (heard->tail.reused) return incident(act, heard, "reused", next);
-    return stage(act, heard);
+    return stage(act, heard, batch);
 }
 
 /* Where the producer says that it stands. Behind us, in an epoch that we know: its end was cut off.
@@ -195,7 +213,16 @@ static err_t heartbeat_hear(struct act *act, const struct heard *heard)
     return ERR_OK;
 }
 
-err_t record_heard(struct act *act)
+/* It follows the last of the batch, so nothing needs to be asked. An event that was there under
+ * another number does not get past its index: then each record is heard by itself. */
+static bool continues(const struct batch *batch, const struct heard *heard)
+{
+    return batch->n > 0 && heard->leaf.class == LEAF_EVENT &&
+           heard->seq == batch->first + (int64_t)batch->n &&
+           bytes_equal(batch->macs[batch->n - 1], bytes_of(heard->prev.b, HASH_BYTES));
+}
+
+static err_t record_hear(struct act *act, struct batch *batch)
 {
     struct heard *const heard = ARENA_NEW(act->arena, struct heard);
 
@@ -203,11 +230,34 @@ err_t record_heard(struct act *act)
     const err_t err = mac_check(heard);
     if (err_is_fault(err)) return err;
     if (err != ERR_OK) return incident(act, heard, "bad_mac", heard->seq);
+    if (continues(batch, heard)) return stage(act, heard, batch);
+    batch_stage(act, batch);
     const struct tail_find find = {
         .producer = heard->producer,
         .seq = heard->seq,
         .event_id = heard->event,
     };
     TRY(tail_find(act, &find, &heard->tail));
-    return heard->leaf.class == LEAF_EVENT ? event_hear(act, heard) : heartbeat_hear(act, heard);
+    return heard->leaf.class == LEAF_EVENT ? event_hear(act, heard, batch)
+                                           : heartbeat_hear(act, heard);
+}
+
+/* All are of one producer and one log, as one key and one organisation have come together. */
+err_t record_heard(struct act *act)
+{
+    const struct event *const events = act->event;
+    const size_t n = act->event_count;
+    struct batch batch = {
+        .events = ARENA_ARRAY(act->arena, struct uuid, n),
+        .macs = ARENA_ARRAY(act->arena, struct bytes, n),
+        .leaves = ARENA_ARRAY(act->arena, struct bytes, n),
+    };
+
+    for (size_t i = 0; i < n; i++) {
+        act->event = &events[i];
+        act->in = events[i].message;
+        TRY(record_hear(act, &batch));
+    }
+    batch_stage(act, &batch);
+    return ERR_OK;
 }

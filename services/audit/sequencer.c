@@ -321,7 +321,8 @@ static err_t pending_read(const struct log *log, struct pending_leaf_rows *ret)
     const struct tx_frame frame = writer_frame(log->org);
     struct tx *tx = tx_begin(writer.db, &frame);
     struct rows rows = {NULL, 0};
-    const err_t err = tx_many(tx, &pending_leaves_stmt, NULL, &rows);
+    const struct pending_leaves most = {LOG_BATCH_MAX};
+    const err_t err = tx_many(tx, &pending_leaves_stmt, &most, &rows);
 
     tx_rollback(tx);
     *ret = (struct pending_leaf_rows){rows.p, rows.n};
@@ -407,13 +408,14 @@ static err_t step_append(struct log *log, size_t *ret_n)
 
 /* ---- receipts ---- */
 
-err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size)
+err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t first, int64_t size)
 {
     Telecura__V1__AuditReceipt receipt = TELECURA__V1__AUDIT_RECEIPT__INIT;
 
     receipt.kind = TELECURA__V1__AUDIT_RECEIPT__KIND__INCLUDED;
     receipt.producer = pb_text(act->arena, leaf->producer);
     receipt.event = pb_uuid(act->arena, leaf->event_id);
+    receipt.first_seq = first;
     receipt.seq = leaf->seq;
     receipt.index = leaf->leaf_index;
     receipt.size = size;
@@ -422,15 +424,28 @@ err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t size
                     &receipt.base);
 }
 
+static bool follows(const struct placed_leaf *leaf, const struct placed_leaf *before)
+{
+    return str_equal(leaf->producer, before->producer) && leaf->seq == before->seq + 1;
+}
+
+/* One for each run of a producer's numbers. */
 static err_t receipts_give(struct act *act)
 {
     const struct log *const log = act->in;
     const int64_t size = log->base + (int64_t)log->frontier.size;
+    struct published_log published;
     struct placed_leaf_rows rows;
 
-    TRY(leaves_unreceipted(act, &(struct leaves_unreceipted){size}, &rows));
-    for (size_t i = 0; i < rows.n; i++) TRY(receipt_emit(act, &rows.p[i], size));
-    if (rows.n) leaves_receipted(act, &(struct leaves_receipted){rows.p[rows.n - 1].leaf_index});
+    TRY(published_size(act, &published));
+    TRY(leaves_unreceipted(act, &(struct leaves_unreceipted){published.size, size}, &rows));
+    for (size_t i = 0, first = 0; i < rows.n; i++) {
+        if (i + 1 < rows.n && follows(&rows.p[i + 1], &rows.p[i])) continue;
+        TRY(receipt_emit(act, &rows.p[i], rows.p[first].seq, size));
+        first = i + 1;
+    }
+    leaves_receipted(act, &(struct leaves_receipted){published.size, size});
+    published_reach(act, &(struct published_reach){size});
     return ERR_OK;
 }
 
@@ -472,7 +487,7 @@ static err_t turn(bool *ret_more)
     return worst;
 }
 
-/* A turn costs a dozen fsyncs, whether for one leaf or 256: what comes meanwhile waits. */
+/* A turn costs a dozen fsyncs, whether for one leaf or hundreds: what comes meanwhile waits. */
 static void pause_until(int64_t until_us)
 {
     int64_t left_us;

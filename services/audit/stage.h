@@ -13,7 +13,7 @@
 
 #include "common/base/arena.h"
 
-#define STAGE_FILES_MAX 24 /* bundles, two tiles of each of eight levels, the checkpoint */
+#define STAGE_FILES_MAX 64 /* of 4096 leaves: 17 bundles, 17 tiles, two of each level above */
 
 struct stage_file {
     struct str name;

@@ -29,6 +29,14 @@ WITH pos AS (
 )
 SELECT ours, EXISTS (SELECT FROM fresh) AS fresh, parked FROM pos;
 
+-- feed_hold  :one feed_found
+-- The same for an effect that knows a repeat by itself.
+-- all orgs: as above
+SELECT next_offset <= :offset::int8 AS ours, true AS fresh,
+       EXISTS (SELECT FROM parked WHERE topic = :topic::text AND key = :key::bytea) AS parked
+FROM feed_pos WHERE topic = :topic AND partition = :partition::int4 AND cluster_id = :cluster::text
+FOR UPDATE;
+
 -- feed_lock  :one feed_at
 -- all orgs: as above
 SELECT next_offset FROM feed_pos

@@ -60,9 +60,12 @@ UPDATE audit_outbox AS a SET sent_at = :now FROM unnest(:orgs::uuid[], :ids::uui
 WHERE a.org = sent.org AND a.id = sent.id;
 
 -- audit_receipted  :exec
+-- Its numbers up to that of event @id. A receipt that came for a database since restored names another.
 -- all orgs: as above
-DELETE FROM audit_outbox AS a USING unnest(:orgs::uuid[], :ids::uuid[]) AS kept (org, id)
-WHERE a.org = kept.org AND a.id = kept.id AND a.seq IS NOT NULL;
+DELETE FROM audit_outbox AS a
+WHERE a.org = :log::uuid AND a.seq >= :first::int8 AND a.seq <= :seq::int8
+  AND EXISTS (SELECT FROM audit_outbox AS last
+              WHERE last.org = :log AND last.seq = :seq AND last.id = :id::uuid);
 
 -- audit_waiting  :one audit_backlog
 -- How many rows have no receipt yet: to 20,000 they are counted, beyond that by one page in twenty.

@@ -12,13 +12,9 @@
 -- logs_unindexed  :many unindexed_log
 -- all orgs: one index for all logs
 -- Only what is published: a leaf whose receipt was given is in the files.
-SELECT org, org AS id, next, size FROM (
-    SELECT p.org, coalesce(i.next, 0) AS next,
-           coalesce((SELECT min(e.leaf_index) FROM entry AS e
-                     WHERE e.org = p.org AND e.leaf IS NOT NULL),
-                    (SELECT max(e.leaf_index) + 1 FROM entry AS e WHERE e.org = p.org), 0) AS size
-    FROM (SELECT DISTINCT org FROM producer) AS p LEFT JOIN event_index_end AS i USING (org)) AS known
-WHERE next < size ORDER BY org LIMIT 64;
+SELECT p.org, p.org AS id, coalesce(i.next, 0) AS next, p.size
+FROM published AS p LEFT JOIN event_index_end AS i USING (org)
+WHERE coalesce(i.next, 0) < p.size ORDER BY p.org LIMIT 64;
 
 -- leaves_new  :many new_leaf
 SELECT event_id, leaf_index FROM entry

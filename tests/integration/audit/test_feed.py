@@ -60,9 +60,9 @@ def leaf_of(seq, dek=None, sealed=None):
             + (dek or uuid.uuid4()).bytes + os.urandom(32) + struct.pack(">H", len(sealed)) + sealed)
 
 
-def forge(feed, seq, leaf, prev, mac, key_id):
+def forge(feed, seq, leaf, prev, mac, key_id, row=None):
     """A row that the relay sends as it stands."""
-    row = str(uuid.uuid4())
+    row = row or str(uuid.uuid4())
     feed.producer.execute(
         "INSERT INTO audit_outbox (org, id, act, at, action, outcome, role, acr, resource, "
         "resource_version, epoch, seq, prev_mac, leaf, mac, mac_key) VALUES "
@@ -326,6 +326,47 @@ def test_forged_records_are_incidents_and_no_leaves(feed, go_reader):
     feed.verified(go_reader)
     gap = feed.incidents("gap")[0]
     assert gap["seq"] == tail["seq"] + 1 and gap["closed_at"]
+
+
+def test_what_waited_is_heard_together(feed, go_reader):
+    """Records that wait come in one transaction. An event that is there twice, under two numbers, spoils
+    it for none but itself, nor does a forged one in the middle."""
+    feed.receipted()
+    feed.settle()
+    feed.api.stop()
+    key_id, key = mac_key_of(feed.suite, "appointments")
+    tail, ids = feed.tail(), []
+
+    def sent():
+        feed.producer.wait_for("SELECT count(*) = 0 FROM audit_outbox WHERE sent_at IS NULL", 30)
+
+    def signed(leaf, after):
+        return hmac.new(key, after + leaf, hashlib.sha256).digest()
+
+    leaf, twice, prev = leaf_of(tail["seq"] + 1), leaf_of(tail["seq"] + 2), bytes.fromhex(tail["mac"])
+    mac = signed(leaf, prev)
+    event = forge(feed, tail["seq"] + 1, leaf, prev, mac, key_id)
+    sent()
+    forget(feed, event)
+    feed.producer.execute(f"UPDATE audit_chain SET seq = seq + 1, mac = '\\x{mac.hex()}' WHERE org = {quote(ORG)}")
+    forge(feed, tail["seq"] + 2, twice, mac, signed(twice, mac), key_id, event)
+    sent()
+    forget(feed, event)
+    ids += feed.act(20)
+    sent()
+    row = forge(feed, tail["seq"] + 1000, leaf_of(tail["seq"] + 1000), prev, os.urandom(32), key_id)
+    sent()
+    forget(feed, row)
+    ids += feed.act(20)
+    sent()
+    feed.api.start()
+    feed.receipted()
+    listed = ", ".join(map(quote, [event, *ids]))
+    assert feed.api.value(f"SELECT count(*) FROM entry WHERE event_id IN ({listed})") == 41
+    kinds = {row["kind"] for row in feed.api.rows(f"SELECT kind FROM incident WHERE seq > {tail['seq']}")}
+    assert kinds == {"reused", "bad_mac"}
+    feed.settle()
+    feed.verified(go_reader)
 
 
 def test_auditors_see_the_incidents(feed):
