@@ -151,7 +151,11 @@ int main(int argc, char **argv)
         die("KAFKA KEYD CA CERT KEY ORG COUNT LEAVES");
     const struct http_tls tls = {argv[3], argv[4], argv[5]};
     const struct key_name mac_name = {.patient = leaf_producer_id(STR(SERVICE)), .domain = "mac"};
-    const struct key_name dek_name = {.org = load.org, .domain = "audit"};
+    struct key_name dek_name = {.org = load.org, .domain = "audit"};
+    char shard[LEAF_SHARD_MAX];
+
+    leaf_shard(clock_real_us(), shard);
+    dek_name.patient = leaf_shard_id(str_of(shard));
     struct keys *keys = keys_new(argv[2], &tls, 16);
     if (keys_to_seal(keys, &mac_name, &load.mac_key) != ERR_OK ||
         keys_to_seal(keys, &dek_name, &load.dek) != ERR_OK)
