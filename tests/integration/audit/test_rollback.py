@@ -33,12 +33,14 @@ class Kept:
         self.log.api.execute(f"""
             CREATE SCHEMA {when};
             CREATE TABLE {when}.entry AS SELECT * FROM entry;
+            CREATE TABLE {when}.published AS SELECT * FROM published;
             CREATE TABLE {when}.log AS SELECT * FROM heads.log;
             CREATE TABLE {when}.tree AS SELECT * FROM heads.tree""")
 
     def restore(self, **places):
         """Each place as it was when it says."""
-        for where, table in (("tables", "entry"), ("schema", "heads.log"), ("schema", "heads.tree")):
+        for where, table in (("tables", "entry"), ("tables", "published"), ("schema", "heads.log"),
+                             ("schema", "heads.tree")):
             kept = f"{places[where]}.{table.split('.')[-1]}"
             self.log.api.execute(f"TRUNCATE {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE "
                                  f"SELECT * FROM {kept}")
