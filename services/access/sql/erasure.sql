@@ -12,8 +12,8 @@
 SELECT pg_advisory_xact_lock(hashtextextended(:org::text || :patient_id::uuid::text, 0));
 
 -- hold_insert  :one hold  else hold_not_inserted
-INSERT INTO hold (org, id, patient_id, reason, placed_by, placed_at)
-SELECT :org, :id::uuid, :patient_id::uuid, :reason::text, :actor, :now
+INSERT INTO hold (org, id, act_id, patient_id, reason, placed_by, placed_at)
+SELECT :org, :id::uuid, :act, :patient_id::uuid, :reason::text, :actor, :now
 WHERE NOT EXISTS (SELECT FROM erasure AS e WHERE e.org = :org AND e.patient_id = :patient_id
                   AND e.state IN ('approved', 'erased'))
 RETURNING id, patient_id, reason, placed_by, placed_at, released_by, released_at, version;
@@ -33,13 +33,13 @@ WHERE org = :org AND h.id > :after_id::uuid AND (:patient_id?::uuid IS NULL OR p
 ORDER BY h.id LIMIT :limit::int8;
 
 -- hold_release  :one hold  else ERR_BAD_STATE
-UPDATE hold SET released_by = :actor, released_at = :now, version = version + 1
+UPDATE hold SET released_by = :actor, released_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND released_at IS NULL
 RETURNING id, patient_id, reason, placed_by, placed_at, released_by, released_at, version;
 
 -- erasure_insert  :one erasure  else erasure_barred  raises erasure_one ERR_CONFLICT
-INSERT INTO erasure (org, id, patient_id, reason, state, asked_by, asked_at)
-SELECT :org, :id::uuid, :patient_id::uuid, :reason::text, :state::text, :actor, :now
+INSERT INTO erasure (org, id, act_id, patient_id, reason, state, asked_by, asked_at)
+SELECT :org, :id::uuid, :act, :patient_id::uuid, :reason::text, :state::text, :actor, :now
 WHERE EXISTS (SELECT FROM relation AS r WHERE r.org = :org AND r.patient_id = :patient_id AND r.kind = 'self')
   AND NOT EXISTS (SELECT FROM hold AS h WHERE h.org = :org AND h.patient_id = :patient_id
                   AND h.released_at IS NULL)
@@ -67,7 +67,8 @@ FROM erasure WHERE org = :org AND id > :after_id::uuid ORDER BY id LIMIT :limit:
 
 -- erasure_decide  :one erasure  else erasure_not_decided
 -- Who asked cannot approve, in whichever of their roles.
-UPDATE erasure AS e SET state = :state::text, decided_by = :actor, decided_at = :now, version = version + 1
+UPDATE erasure AS e SET state = :state::text, decided_by = :actor, decided_at = :now, version = version + 1,
+    act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:state = 'refused' OR (
       NOT EXISTS (SELECT FROM member AS asked, member AS m
@@ -96,18 +97,18 @@ SELECT org, id FROM erasure WHERE state = 'approved' ORDER BY decided_at LIMIT 2
 
 -- erasure_done  :one erasure  else ERR_BAD_STATE
 UPDATE erasure SET state = :state::text, erased_at = :now, certificate = :certificate::text,
-    public_key = :public_key::text, version = version + 1
+    public_key = :public_key::text, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
 RETURNING id, patient_id, reason, state, asked_by, asked_at, decided_by, decided_at, erased_at, certificate,
     public_key, version;
 
 -- relations_end_of  :many relation
 -- Nobody is anything to them any more, not even they themselves.
-UPDATE relation SET ends_at = :now, version = version + 1
+UPDATE relation SET ends_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND patient_id = :patient_id::uuid AND (ends_at IS NULL OR ends_at > :now)
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- member_of_patient  :maybe member
-UPDATE member SET state = 'disabled', version = version + 1
+UPDATE member SET state = 'disabled', version = version + 1, act_id = :act
 WHERE org = :org AND patient = :patient_id::uuid AND state = 'active'
 RETURNING org, id, person, role, state, patient AS patient_id, language, issuer, subject, sealed, version;

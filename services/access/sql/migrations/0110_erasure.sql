@@ -4,6 +4,7 @@
 CREATE TABLE hold (
     org         uuid NOT NULL,
     id          uuid NOT NULL,
+    act_id      uuid NOT NULL,
     patient_id  uuid NOT NULL,
     reason      text NOT NULL CHECK (reason IN ('litigation', 'investigation', 'complaint', 'audit')),
     placed_by   uuid NOT NULL,
@@ -18,6 +19,7 @@ CREATE INDEX hold_patient ON hold (org, patient_id) WHERE released_at IS NULL;
 CREATE TABLE erasure (
     org         uuid NOT NULL,
     id          uuid NOT NULL,
+    act_id      uuid NOT NULL,
     patient_id  uuid NOT NULL,
     reason      text NOT NULL CHECK (reason IN ('request', 'retention_over', 'mistake')),
     state       text NOT NULL CHECK (state IN ('asked', 'approved', 'refused', 'erased')),
