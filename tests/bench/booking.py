@@ -6,6 +6,7 @@ ratio      bookings/s through the service (8 workers, real keyd, plain HTTP on l
 one_cte    the same ratio to a whole booking as one statement in a plain schema, for comparison
 seed_orm   bookings/s over those of the seed's FastAPI design, the same driver and 10 % conflicts
 seed_best  the same over its best form: bare asyncpg, two workers
+           (the seed as its bars were measured: 10,000 patients, PostgreSQL by TCP)
 cpu_us     CPU of the service a booking, its share of the kernel's work included
 
 fsync is on everywhere, every run has a fresh copy of the same clinic with 50,000 bookings, and
@@ -31,7 +32,7 @@ ROUNDS = 2
 CONFLICTS = 0.1
 BARS = {"ratio": ("≥", 0.60), "seed_orm": ("≥", 7), "seed_best": ("≥", 3.5), "cpu_us": ("≤", 150)}
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min",
-            "jit": "off"}
+            "jit": "off", "listen_addresses": "127.0.0.1"}  # TCP: for the seed
 PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"  # as the service has it
 ANCHORS = rig.HERE / "anchors"
 HTTPLOAD = pathlib.Path(telecura.bin_folder()).parent / "tests/bench/httpload"
@@ -40,6 +41,7 @@ HTTPLOAD = pathlib.Path(telecura.bin_folder()).parent / "tests/bench/httpload"
 class Bench:
     def __init__(self, seconds):
         self.seconds = seconds
+        os.environ["PGPORT"] = str(telecura.free_port())  # names the socket, too
         self.suite = telecura.Suite(fsync=True, **POSTGRES)
         self.folder = pathlib.Path(self.suite.folder)
         self.postgres = self.suite.postgres
@@ -60,8 +62,8 @@ class Bench:
         work.write_requests(self.folder / "warm", tokens, 0, work.PATIENTS)
         work.write_requests(self.folder / "free", tokens, work.PATIENTS, REQUESTS)
         work.write_requests(self.folder / "mixed", tokens, work.PATIENTS, REQUESTS, CONFLICTS)
-        work.write_seed_requests(self.folder / "seed-warm", 0, 10 * work.PATIENTS, 0)
-        work.write_seed_requests(self.folder / "seed", 10 * work.PATIENTS, REQUESTS, CONFLICTS)
+        work.write_seed_requests(self.folder / "seed-warm", 0, work.SEED_PATIENTS, 0)
+        work.write_seed_requests(self.folder / "seed", work.SEED_PATIENTS, REQUESTS, CONFLICTS)
 
     def close(self):
         self.suite.close()
@@ -164,7 +166,7 @@ class Bench:
     def through_seed(self, orm, workers):
         self.fresh("seed")
         port = telecura.free_port()
-        dsn = f"postgresql://root_of_all@/bench?host={self.postgres.socket}"
+        dsn = f"postgresql://root_of_all@127.0.0.1:{os.environ['PGPORT']}/bench"
         command = [seed_python(), "-m", "uvicorn", "seed_app:app", "--app-dir", ANCHORS, "--host",
                    "127.0.0.1", "--port", port, "--workers", workers, "--loop", "uvloop", "--http",
                    "httptools", "--no-access-log", "--log-level", "warning"]

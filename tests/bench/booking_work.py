@@ -18,6 +18,7 @@ STRIDE, STRIDE_PROVIDERS = 7, 389  # of turns; no common factor with the numbers
 SLOT_S, SLOTS_A_DAY, DAYS = 1800, 16, 30
 PRELOADED_FROM_DAY = 20  # a booking run never comes so far
 ORG = "0a000000-0000-4000-8000-000000000001"
+SEED_PATIENTS = 10_000
 SEED_SECRET = "of-the-bench-alone-0123456789abcdef"
 REASON = ("Follow-up consultation after the visit of last week; the patient reports mild symptoms "
           "and asks for a video call in the morning.")
@@ -111,17 +112,17 @@ def _record(status, token, key, body):
     return f"{status} {len(request)}\n{request}"
 
 
-def _bookings(first, count, conflicts):
+def _bookings(first, count, conflicts, patients=PATIENTS):
     """(status, patient number, provider number, slot) of each."""
     chance = random.Random(1)
     recent = []
     for i in range(first, first + count):
         if conflicts and len(recent) > 600 and chance.random() < conflicts:
             taken, slot = recent[-chance.randrange(300, 600)]
-            yield 409, i * STRIDE % PATIENTS, taken, slot
+            yield 409, i * STRIDE % patients, taken, slot
         else:
             recent.append((i * STRIDE_PROVIDERS % PROVIDERS, i // PROVIDERS))
-            yield 201, i * STRIDE % PATIENTS, *recent[-1]
+            yield 201, i * STRIDE % patients, *recent[-1]
 
 
 def write_requests(path, tokens, first, count, conflicts=0.0):
@@ -148,9 +149,9 @@ def _seed_token(n):
 
 def write_seed_requests(path, first, count, conflicts):
     """The same bookings for the seed's design."""
-    tokens = [_seed_token(n) for n in range(PATIENTS)]
+    tokens = [_seed_token(n) for n in range(SEED_PATIENTS)]
     with open(path, "w") as f:
-        for status, who, whom, slot in _bookings(first, count, conflicts):
+        for status, who, whom, slot in _bookings(first, count, conflicts, SEED_PATIENTS):
             f.write(_record(status, tokens[who], uuid.uuid4(), {
                 "provider_id": f"00000000-0000-4000-9000-{whom:012x}",
                 "appointment_time": rfc3339(slot_s(slot)), "duration_minutes": 30,
