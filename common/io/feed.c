@@ -465,6 +465,7 @@ static void feed_open(struct feed *feed)
 {
     /* Earliest: where retention has deleted what was not heard yet, go on with the oldest there is.
      * EAGER: cooperative rebalancing of Debian's librdkafka has bugs that later ones fixed. */
+    /* Room for a backlog: Debian's librdkafka asks for more only a second after it had too many. */
     /* clang-format off */
     const char *const settings[] = {
         "group.id", feed->consumer->config.service,
@@ -474,8 +475,8 @@ static void feed_open(struct feed *feed)
         "auto.offset.reset", "earliest",
         "enable.auto.commit", "true",
         "enable.auto.offset.store", "false",
-        "queued.min.messages", "1000",
-        "queued.max.messages.kbytes", "4096",
+        "queued.min.messages", "50000",
+        "queued.max.messages.kbytes", "32768",
         "fetch.message.max.bytes", "1048576",
         NULL,
     };
