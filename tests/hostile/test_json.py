@@ -38,7 +38,7 @@ BODIES = {
     "null": whole(b"null"), "true": whole(b"true"), "a number": whole(b"1"), "a text": whole(b'"x"'), "a list": whole(b"[]"),
     "a list of it": lambda field, body: json.dumps([body]).encode(), "nothing": whole(b" "), "cut off": lambda f, b: json.dumps(b).encode()[:-1],
     "and more": lambda field, body: json.dumps(body).encode() + b"{}", "a comma too many": lambda f, b: json.dumps(b).encode()[:-1] + b",}",
-    "a comment": lambda field, body: b"/*x*/" + json.dumps(body).encode(), "single quotes": lambda f, b: json.dumps(b).encode().replace(b'"', b"'"),
+    "a comment": lambda field, body: b"/*x*/" + json.dumps(body).encode(), "single quotes": lambda f, b: f"{{'{f}': 1}}".encode(),
     "a form": whole(b"a=b&c=d"), "XML": whole(b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'),
     "YAML": whole(b"a: !!python/object/apply:os.system [id]"), "zeros": whole(bytes(1000)), "gzip": whole(b"\x1f\x8b\x08" + bytes(50)),
     "an object where a value stands": put('{"a":1}'), "a list where a value stands": put('["a"]'),

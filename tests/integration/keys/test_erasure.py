@@ -10,7 +10,7 @@ from conftest import when_keyd_is_back
 from peer import Peer
 from postgres import binary
 from sealed import message
-from telecura import ORG, rfc3339
+from telecura import NO_ACT, ORG, rfc3339
 
 SOON_S = 20
 
@@ -79,7 +79,8 @@ def test_a_hold_and_retention_stand_in_the_way(suite, services, people, record):
     access.post(f"/v1/holds/{again['id']}/release", who=people["privacy"])
 
     ended = rfc3339(suite.now_s() - 9 * 365 * 86400)  # within the ten years that are the rule
-    access.execute(f"INSERT INTO visit VALUES ('{ORG}', '{uuid.uuid4()}', '{patient.id}', '{uuid.uuid4()}', "
+    access.execute("INSERT INTO visit (org, id, act_id, patient_id, provider_id, state, starts_at, ends_at, version, "
+                   f"epoch) VALUES ('{ORG}', '{uuid.uuid4()}', '{NO_ACT}', '{patient.id}', '{uuid.uuid4()}', "
                    f"'completed', '{ended}', '{ended}', 3, 0)")
     assert decide(patient, asked, people["admin"]).code == "under_retention"
     other = record(Canary())
