@@ -1,13 +1,16 @@
 #include "services/audit/disk.h"
-#include "services/audit/log.h"
+#include "services/audit/tiles.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* The largest leaves there are (tlog-tiles), each with its length, staged and in bundles; beside
- * them the partial tiles of every level, checkpoint and heads. */
-#define STEP_BYTES_MAX (2ul * LOG_BATCH_MAX * (2 + UINT16_MAX) + 256 * 1024)
+/* Staged and in their files: a bundle of the largest leaves there are (tlog-tiles), which the step
+ * goes on with; what it adds (pending_leaves: 4 MiB and a leaf); and the tiles of every level,
+ * checkpoint and heads. */
+#define BUNDLE_BYTES_MAX (TILES_WIDTH * (2ul + UINT16_MAX))
+#define ADDED_BYTES_MAX (4ul * 1024 * 1024 + UINT16_MAX)
+#define STEP_BYTES_MAX (2 * (BUNDLE_BYTES_MAX + ADDED_BYTES_MAX + 256 * 1024))
 
 unsigned disk_used_percent(const char *folder)
 {

@@ -1,7 +1,7 @@
 /*
  * disk - how full the log's disk is.
  *
- * A step of a log needs room for its leaves twice (staged, then as tiles), at most 34 MB, and is
+ * A step of a log needs room for its leaves twice (staged, then as tiles), at most 43 MB, and is
  * not begun without: none is cut short by a full disk, and rows wait where they are. How full the
  * disk is goes out with every receipt, so that services refuse in time what can wait (backlog.h).
  *
