@@ -16,7 +16,7 @@ MIB = 1 << 20
 def feed(tmp_path_factory):
     kafka, suite, disk = Kafka(), telecura.Suite(), tmp_path_factory.mktemp("disk")
     os.symlink(disk, f"{suite.folder}/log")
-    with small_disk(disk, 768 * MIB):
+    with small_disk(disk, 1024 * MIB):
         made = Feed(suite, kafka)
         made.disk = disk
         yield made
