@@ -13,9 +13,10 @@
 #include "common/base/log.h"
 #include "common/io/keys.h"
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/x509.h>
+#include <openssl/params.h>
 
 #include <stdlib.h>
 #include <time.h>
@@ -123,10 +124,16 @@ static void token_prepare(const char *jwks_file)
     fclose(in);
     coordinate(jwks, "\"x\": \"", point + 1);
     coordinate(jwks, "\"y\": \"", point + 33);
-    EC_KEY *ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
-    must(ec && EC_KEY_oct2key(ec, point, sizeof point, NULL) == 1, "key");
-    token_key = EVP_PKEY_new();
-    EVP_PKEY_assign_EC_KEY(token_key, ec);
+    char group[] = "P-256";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    must(ctx && EVP_PKEY_fromdata_init(ctx) == 1 &&
+         EVP_PKEY_fromdata(ctx, &token_key, EVP_PKEY_PUBLIC_KEY, params) == 1, "key");
+    EVP_PKEY_CTX_free(ctx);
 
     const char *dot = memrchr(token.p, '.', token.n);
     token_signed_n = (size_t)(dot - token.p);
