@@ -34,7 +34,8 @@ IN = {
         "presence_heard": NOW,
     },
     "audit": dict.fromkeys(
-        ("producer", "entry", "event_index", "event_index_end", "incident", "heads.log", "heads.tree"),
+        ("producer", "entry", "event_index", "event_index_end", "incident", "published", "heads.log",
+         "heads.tree"),
         "made from the log, which is the record"),
     "billing": {"tariff": CONFIGURED},
     "keyd": {"kek": "versions of the installation's own key: about no patient",
