@@ -12,6 +12,7 @@ INDEX = {
     "events_of_person": "event_index_person", "events_of_address": "event_index_address",
     "events_between": "event_index_time", "patients_of_thing": "event_index_thing",
     "patients_of_person": "event_index_person", "patients_of_address": "event_index_address",
+    "patients_of_token": "event_index_token", "patients_of_sign_in": "event_index_sign_in",
 }
 
 
@@ -27,7 +28,7 @@ def filled(log):
     log.api.execute(f"""
         INSERT INTO event_index SELECT {quote(ORG)}, gen_random_uuid(), now() - n * interval '1 min', 'visit.read',
             'done', md5('p' || n % 200)::uuid, md5('q' || n % 2000)::uuid, md5('a' || n % 100)::uuid,
-            md5('t' || n % 3000)::uuid FROM generate_series(1, 20000) AS n;
+            md5('t' || n % 3000)::uuid, md5('k' || n % 1000)::uuid, md5('s' || n % 500)::uuid FROM generate_series(1, 20000) AS n;
         ANALYZE event_index""")
     return log
 
