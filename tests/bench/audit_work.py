@@ -14,6 +14,7 @@ import uuid
 import rig
 import place
 import telecura
+from golang import go
 from postgres import binary
 
 TESSERA = "github.com/transparency-dev/tessera/cmd/conformance/posix@v1.0.4"
@@ -75,9 +76,8 @@ def tessera_binary():
     built = place.cache_folder() / "bin/posix"
     if not built.exists():
         rig.note(f"installing Tessera's POSIX server into {built.parent}")
-        rig.run("go", "install", TESSERA, timeout=1800, env={
-            **os.environ, "PATH": os.environ["PATH"] + ":/usr/local/go/bin", "GOTOOLCHAIN": "local",
-            "GOBIN": str(built.parent), "GOFLAGS": "-trimpath"})
+        rig.run(go(), "install", TESSERA, timeout=1800, env={
+            **os.environ, "GOTOOLCHAIN": "local", "GOBIN": str(built.parent), "GOFLAGS": "-trimpath"})
     return built
 
 

@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 import telecura
+from golang import go
 from postgres import quote
 from telecura import ORG, ROOT, bin_folder, free_port
 
@@ -168,9 +169,8 @@ def log():
 def go_reader(tmp_path_factory):
     """golang.org/x/mod's own tlog, in 100 lines of Go."""
     binary = str(tmp_path_factory.mktemp("go") / "audit_go")
-    done = subprocess.run(["go", "build", "-o", binary, "."], cwd=f"{ROOT}/tests/integration/audit_go",
-                          capture_output=True, text=True, timeout=300,
-                          env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/local/go/bin"})
+    done = subprocess.run([go((1, 19)), "build", "-o", binary, "."], cwd=f"{ROOT}/tests/integration/audit_go",
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return binary
 
