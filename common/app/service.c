@@ -322,6 +322,8 @@ static int serve(void)
 
     term = evsignal_new(loop_base(self.loop), SIGTERM, on_signal, NULL);
     intr = evsignal_new(loop_base(self.loop), SIGINT, on_signal, NULL);
+    signal(SIGTERM, SIG_IGN);    // what event_free() brings back: a second ask, while we drain,
+    signal(SIGINT, SIG_IGN);     // must not end us halfway
     event_add(term, NULL);
     event_add(intr, NULL);
     log_line(LOG_INFO, "started", "listening on %s", self.settings->listen);
