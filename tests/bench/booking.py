@@ -57,7 +57,7 @@ class Bench:
         self.postgres.execute("postgres", "CREATE DATABASE seed")
         self.postgres.execute("seed", (ANCHORS / "seed.sql").read_text(), 600)
         idp = self.suite.idp
-        tokens = [idp.token(f"patient-{n}", ttl_s=7200) for n in range(work.PATIENTS)]
+        tokens = [idp.token(f"patient-{n}", ttl_s=7200, jti=f"jti-{n}") for n in range(work.PATIENTS)]
         # One booking a patient: every token is known and every key is there before it counts.
         work.write_requests(self.folder / "warm", tokens, 0, work.PATIENTS)
         work.write_requests(self.folder / "free", tokens, work.PATIENTS, REQUESTS)
@@ -126,8 +126,8 @@ class Bench:
         self.sample = {
             "visit": self.one("SELECT sealed FROM appointment WHERE local_start <> ''"),
             "event": self.one("SELECT topic, kind, payload FROM outbox"),
-            "audit": self.one("SELECT act, at, remote, action, resource, purpose FROM audit_outbox "
-                              "WHERE outcome = 'done'"),
+            "audit": self.one("SELECT act, at, remote, action, resource, purpose, request, token, "
+                              "sign_in FROM audit_outbox WHERE outcome = 'done'"),
             "key": self.one("SELECT body_hash FROM idempotency"),
         }
 

@@ -106,6 +106,7 @@ CHECKPOINT;
 def _record(status, token, key, body):
     text = json.dumps(body, separators=(",", ":"))
     request = ("POST /v1/appointments HTTP/1.1\r\nHost: bench.test\r\n"
+               f"X-Request-Id: {uuid.uuid4()}\r\n"
                f"Authorization: Bearer {token}\r\nIdempotency-Key: {key}\r\n"
                "Content-Type: application/json\r\nAccept: application/json\r\n"
                f"Content-Length: {len(text)}\r\n\r\n{text}")
@@ -207,6 +208,8 @@ def pgbench_script(statements, sample, clients):
         "remote": sample["audit"]["remote"] or "127.0.0.1",
         "action": sample["audit"]["action"], "resource": sample["audit"]["resource"],
         "purpose": sample["audit"]["purpose"],
+        "request": sample["audit"]["request"], "token": sample["audit"]["token"],
+        "sign_in": sample["audit"]["sign_in"],
         "topic": sample["event"]["topic"], "kind": sample["event"]["kind"],
         "ends": rfc3339(BASE_S + 200 * 86400),
     }
@@ -226,6 +229,7 @@ def pgbench_script(statements, sample, clients):
                     "key": of["id"] + "::text", "body_hash": ":hash", "row_id": of["id"],
                     "action": ":action", "outcome": "'done'", "error": "NULL", "who": of["patient"],
                     "role": "'patient'", "acr": "1", "remote": ":remote", "purpose": ":purpose",
+                    "request": ":request", "token": ":token", "sign_in": ":sign_in",
                     "labels": "NULL", "resource_id": of["id"], "resource_version": "1"},
     }
     lines = [
