@@ -41,6 +41,19 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
         topic_info(sending->topic)->name, rd_kafka_err2name(message->err), producer->service);
 }
 
+/* Has Kafka tell of every topic that this service writes. Otherwise the first event of each waits
+ * for it, a second and more, and that may be a revocation. */
+static void topics_ask(struct producer *producer)
+{
+    for (enum topic topic = TOPIC_NONE + 1; producer->rk && topic < TOPIC_MAX; topic++) {
+        const struct topic_info *info = topic_info(topic);
+
+        if (!topic_names(info->producers, producer->service)) continue;
+        rd_kafka_topic_t *known = rd_kafka_topic_new(producer->rk, info->name, NULL);
+        if (known) rd_kafka_topic_destroy(known); /* the client keeps what it knows of it */
+    }
+}
+
 static rd_kafka_t *client(struct producer *producer)
 {
     static const char *const settings[] = {
@@ -65,6 +78,7 @@ static rd_kafka_t *client(struct producer *producer)
     rd_kafka_conf_set_opaque(conf, producer);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     producer->rk = kafka_new(RD_KAFKA_PRODUCER, conf);
+    topics_ask(producer);
     return producer->rk;
 }
 
@@ -84,6 +98,7 @@ struct producer *producer_new(const char *service, const char *kafka, const stru
 
     if (!producer) abort();
     *producer = (struct producer){.service = service, .kafka = kafka, .tls = tls};
+    client(producer);
     return producer;
 }
 
