@@ -3,8 +3,8 @@
  *
  * Idempotent and acks=all. It connects and learns the topics that its service writes as soon as it
  * is made, so that the first event goes as fast as the next. A client that broke for good is
- * replaced; what it had not delivered is reported as not sent. After 5 s without any answer the rest
- * counts as refused, so that a topic of which Kafka says nothing holds up no other.
+ * replaced; what it had not delivered is reported as not sent. After 5 s without any answer the
+ * rest counts as refused, so that a topic of which Kafka says nothing holds up no other.
  *
  * Threads  one.
  */
