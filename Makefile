@@ -10,7 +10,7 @@ UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c))
 INTEGRATION := $(patsubst %.c,$B/%,$(wildcard tests/integration/test_*.c tests/integration/*/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 PROTOS   := $(wildcard proto/telecura/v1/*.proto)
-PKGS     := libevent_openssl libevent_pthreads libevent libpq hiredis rdkafka libprotobuf-c libssl libcrypto libargon2
+PKGS     := libevent_openssl libevent_pthreads libevent libpq hiredis rdkafka libprotobuf-c libssl libcrypto libargon2 libseccomp
 GENERATED := $(PROTOS:proto/%.proto=$G/%.pb-c.h) $G/common/io/sql.h $G/common/app/sql.h
 
 CC       := gcc

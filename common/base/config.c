@@ -169,6 +169,7 @@ static const char *value_store(struct load *load, const struct setting *row, str
         return *(bool *)member || str_is(value, "false") ? NULL : "write true or false";
     case SETTING_TEXT:
     case SETTING_PATH:
+    case SETTING_PLACE:
         *(const char **)member = arena_cstr(load->texts, value);
         return NULL;
     case SETTING_SECRET: return secret_store(load, value, member);

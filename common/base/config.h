@@ -5,6 +5,8 @@
  *   INT      int64_t        min..max
  *   BOOL     bool           true or false
  *   PATH     const char *   as it stands: a socket may appear later, so whoever opens it checks
+ *   PLACE    const char *   a path where the service itself writes: a folder, or a file that it
+ *                           replaces
  *   SECRET   const char *   never quoted, kept in locked pages; a value that begins with / names
  *                           the file whose first line is the secret
  *
@@ -23,7 +25,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum setting_type { SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_PATH, SETTING_SECRET };
+enum setting_type {
+    SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_PATH, SETTING_PLACE, SETTING_SECRET,
+};
 
 struct setting {
     const char *key;

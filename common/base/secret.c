@@ -103,6 +103,13 @@ void secret_harden(void)
     if (!DUMPABLE && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) die("prctl");
 }
 
+static _Atomic bool unlocked; /* some pages are not */
+
+bool secret_locked(void)
+{
+    return !unlocked;
+}
+
 static size_t page_bytes(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -121,8 +128,10 @@ void *secret_alloc(size_t n)
     if (outer == MAP_FAILED) die("mmap");
     if (mprotect(outer + page, inner, PROT_READ | PROT_WRITE) != 0) die("mprotect");
     /* Best effort: a small RLIMIT_MEMLOCK must not keep a service from starting. */
-    if (mlock(outer + page, inner) != 0 && errno != ENOMEM && errno != EPERM && errno != EAGAIN)
-        die("mlock");
+    if (mlock(outer + page, inner) != 0) {
+        if (errno != ENOMEM && errno != EPERM && errno != EAGAIN) die("mlock");
+        unlocked = true;
+    }
     if (madvise(outer + page, inner, MADV_DONTDUMP) != 0) die("madvise");
     return outer + page;
 }

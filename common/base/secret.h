@@ -20,4 +20,5 @@ void secret_harden(void); /* no core, not dumpable: call first in main */
 /* Zeroed pages between guard pages, not in core dumps, locked as far as RLIMIT_MEMLOCK allows;
  * aborts when there is no memory. */
 void *secret_alloc(size_t n);
+bool secret_locked(void);             /* all pages so far: none is ever in swap */
 void secret_free(void *p, size_t n); /* wipes; takes NULL */

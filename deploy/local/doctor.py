@@ -46,7 +46,8 @@ def examine(place, parts):
               f"    Fix: {mend(row, part.name)}")
         for line in supervisor.last_lines(place.run / f"log/{part.name}.log", 5):
             print(f"    | {line[:160]}")
-    for problem in [*clock_skew(place, state), *preflight.disk(place), *preflight.memory(place)]:
+    for problem in [*clock_skew(place, state), *preflight.disk(place), *preflight.memory(place),
+                    *preflight.kernel()]:
         sick += 1
         print(problem)
     print(f"{sick} of {len(parts)} parts need attention" if sick

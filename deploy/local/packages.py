@@ -11,11 +11,11 @@ import subprocess
 TO_RUN = ["postgresql-15", "redis-server", "haproxy", "coturn", "openjdk-17-jre-headless", "maven",
           "openssl", "python3-aiosmtpd", "librdkafka1", "libpq5", "libevent-2.1-7",
           "libevent-openssl-2.1-7", "libevent-pthreads-2.1-7", "libhiredis0.14", "libprotobuf-c1",
-          "libwslay1", "libargon2-1", "libcurl4"]
+          "libwslay1", "libargon2-1", "libcurl4", "libseccomp2"]
 TO_BUILD = ["build-essential", "pkg-config", "librdkafka-dev", "libpq-dev", "libevent-dev",
             "libssl-dev", "libprotobuf-c-dev", "protobuf-c-compiler", "protobuf-compiler",
             "libhiredis-dev", "libwslay-dev", "libargon2-dev", "libcmocka-dev",
-            "libcurl4-openssl-dev"]
+            "libcurl4-openssl-dev", "libseccomp-dev"]
 TO_TEST = ["python3-pytest", "python3-cryptography", "strace", "kcat", "clang", "docker-compose",
            "golang-go", "golang-golang-x-mod-dev", "python3-venv", "chromium", "chromium-driver",
            "python3-selenium", "git"]

@@ -2,6 +2,7 @@
 
 All problems are told at once, each with its cause and the command that mends it.
 """
+import ctypes
 import dataclasses
 import os
 import pathlib
@@ -50,6 +51,17 @@ def built(place):
     if absent:
         yield Problem(f"{', '.join(absent)} not built", f"{place.bin} does not have all programs",
                       "make up     (it builds them)")
+
+
+def kernel():
+    """What a service shuts itself in with (common/io/sandbox.h); it runs without, and says so."""
+    landlock = ctypes.CDLL(None).syscall(444, None, 0, 1)      # landlock_create_ruleset: its version
+    if landlock < 2:
+        yield Problem("this kernel has no Landlock", "what a service may read and write, the rights of files alone say",
+                      "boot Debian's kernel, or one with CONFIG_SECURITY_LANDLOCK and lsm=landlock")
+    if "Seccomp:" not in pathlib.Path("/proc/self/status").read_text():
+        yield Problem("this kernel has no seccomp", "a service that was taken over may call whatever it likes",
+                      "boot Debian's kernel, or one with CONFIG_SECCOMP_FILTER")
 
 
 def ports(place):

@@ -4,7 +4,7 @@
 
 /* clang-format off */
 const struct setting access_setting_rows[] = {
-    {"signing_key", SETTING_TEXT, AT(signing_key), NULL, 0, 0,
+    {"signing_key", SETTING_PLACE, AT(signing_key), NULL, 0, 0,
      "File of the key that signs grants; made at the first start."},
     {"portal_dir", SETTING_PATH, AT(portal_dir), "", 0, 0, "Folder of the portal's files; empty: none."},
     {"openapi", SETTING_PATH, AT(openapi), "", 0, 0, "File that GET /v1/openapi.json answers."},

@@ -3,7 +3,7 @@
 #define AT(member) offsetof(struct appointments_settings, member)
 
 static const struct setting settings[] = {
-    {"signing_key", SETTING_TEXT, AT(signing_key), NULL, 0, 0,
+    {"signing_key", SETTING_PLACE, AT(signing_key), NULL, 0, 0,
      "File of the key that signs visit passes; made at the first start."},
     {0},
 };

@@ -5,9 +5,9 @@
 const struct setting audit_setting_rows[] = {
     {"db_head", SETTING_SECRET, AT(db_head), NULL, 0, 0,
      "libpq connection of the role that alone moves the head of a log."},
-    {"log_dir", SETTING_PATH, AT(log_dir), NULL, 0, 0,
+    {"log_dir", SETTING_PLACE, AT(log_dir), NULL, 0, 0,
      "Folder of the logs, one below it for each organisation."},
-    {"log_key", SETTING_PATH, AT(log_key), NULL, 0, 0,
+    {"log_key", SETTING_PLACE, AT(log_key), NULL, 0, 0,
      "File of the key that signs checkpoints; made at the first start."},
     {"retention_years", SETTING_INT, AT(retention_years), "6", 6, 100,
      "For so many years after its half year a shard's bodies can be opened (45 CFR 164.316(b)(2)(i))."},

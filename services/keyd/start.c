@@ -6,7 +6,7 @@
 
 /* clang-format off */
 const struct setting keyd_setting_rows[] = {
-    {"kek_file", SETTING_TEXT, AT(kek_file), NULL, 0, 0,
+    {"kek_file", SETTING_PLACE, AT(kek_file), NULL, 0, 0,
      "The sealed key-encryption key; made at the first start. Back it up apart from the database."},
     {"kek_passphrase_file", SETTING_SECRET, AT(kek_passphrase), NULL, 0, 0,
      "The file whose first line opens kek_file."},

@@ -3,9 +3,9 @@
 #define AT(member) offsetof(struct prescriptions_settings, member)
 
 static const struct setting settings[] = {
-    {"signing_key", SETTING_TEXT, AT(signing_key), NULL, 0, 0,
+    {"signing_key", SETTING_PLACE, AT(signing_key), NULL, 0, 0,
      "File of the key that signs prescriptions; made at the first start."},
-    {"signing_public", SETTING_TEXT, AT(signing_public), NULL, 0, 0,
+    {"signing_public", SETTING_PLACE, AT(signing_public), NULL, 0, 0,
      "File for its public half, which is all that a verifier needs."},
     {0},
 };
