@@ -7,7 +7,8 @@ static const struct {
     unsigned reach;
     const char *word;
 } reaches[] = {{NO, "-"},      {OWN, "own"},   {PRX, "proxy"},    {GST, "guest"}, {CARE, "care"},
-               {SITE, "site"}, {ANY, "any"},   {MINE, "mine"},    {ASK, "asked"}};
+               {SITE, "site"}, {ANY, "any"},   {MINE, "mine"},    {ASK, "asked"},
+               {BTG, "glass"}, {URG, "care+glass"}};
 
 const char *reach_word(unsigned reach)
 {
@@ -73,16 +74,16 @@ static void fields_show(void)
 static void relations_show(void)
 {
     static const char *const ends[] = {
-        [END_STAYS] = "-", [END_DATED] = "at its date", [END_MAJORITY] = "patient of age",
-        [END_VISIT] = "with the visit"};
+        [END_STAYS] = "-", [END_DATED] = "at its date", [END_MINUTES] = "after minutes",
+        [END_MAJORITY] = "patient of age", [END_VISIT] = "with the visit"};
 
-    printf("\n%-20s%-12s%-18s%-18s%-6s%s\n", "relation", "opens", "serves", "ends", "days",
-           "proof");
+    printf("\n%-20s%-12s%-18s%-18s%-9s%s\n", "relation", "opens", "serves", "ends",
+           "at most", "proof");
     for (enum relation_kind kind = 0; kind < RELATIONS; kind++) {
         const struct relation_info *const info = relation_info(kind);
 
-        printf("%-20s%-12s%-18s%-18s%-6d%s\n", info->word, reach_word(info->reach), info->serves,
-               ends[info->end], info->days, info->proofs);
+        printf("%-20s%-12s%-18s%-18s%-9d%s\n", info->word, reach_word(info->reach), info->serves,
+               ends[info->end], info->at_most, info->proofs);
     }
 }
 

@@ -37,8 +37,8 @@ static const char *const consents[CONSENTS] = {
 };
 
 static const struct relation_info relations[RELATIONS] = {
-#define RELATION(name, word, reach, serves, proofs, end, days)                                     \
-    [RELATION_##name] = {word, reach, serves, proofs, END_##end, days},
+#define RELATION(name, word, reach, serves, proofs, end, at_most)                                  \
+    [RELATION_##name] = {word, reach, serves, proofs, END_##end, at_most},
 #include "common/app/relations.def"
 #undef RELATION
 };
@@ -212,8 +212,8 @@ unsigned policy_hidden(enum role role)
 /* A wide reach holds the narrower ones, so that what two cells share is what both have. */
 static unsigned widen(unsigned reach)
 {
-    if (reach & ANY) return ANY | SITE | CARE | GST | PRX | OWN;
-    return reach & SITE ? SITE | CARE : reach & (OWN | PRX | CARE | GST);
+    if (reach & ANY) return ANY | SITE | CARE | BTG | GST | PRX | OWN;
+    return reach & SITE ? SITE | CARE | BTG : reach & (OWN | PRX | CARE | BTG | GST);
 }
 
 static unsigned narrow(unsigned shared)

@@ -75,16 +75,17 @@ enum field_set {
 enum reach {
     NO = 0, OWN = 1, PRX = 2, CARE = 4, SITE = 8, ANY = 16, GST = 32,
     MINE = ANY | 64, ASK = ANY | 128, /* labels.def */
+    BTG = 256, URG = CARE | BTG,
 };
 enum factor { PLAIN, FRESH };
 enum shown { HIDE, SHOW };
-enum end { END_STAYS, END_DATED, END_MAJORITY, END_VISIT };
+enum end { END_STAYS, END_DATED, END_MINUTES, END_MAJORITY, END_VISIT };
 
 #define POLICY_BIT(n) (1u << (n)) /* of sets of the enums above */
 
 struct permission_info {
     const char *name;
-    uint8_t reach[ROLES];
+    uint16_t reach[ROLES];
     enum factor factor;
     enum purpose purpose;
     enum consent consent;
@@ -92,7 +93,7 @@ struct permission_info {
 
 struct label_info {
     const char *code;
-    uint8_t reach[ROLES];
+    uint16_t reach[ROLES];
     enum consent consent;
 };
 
@@ -101,7 +102,7 @@ struct relation_info {
     enum reach reach;
     const char *serves, *proofs; /* words with a space between them */
     enum end end;
-    int days;
+    int at_most; /* days; minutes where it ends by them */
 };
 
 const struct permission_info *permission_info(enum permission permission);

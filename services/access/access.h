@@ -16,7 +16,7 @@
 struct access_settings {
     struct common_settings common;
     const char *signing_key, *portal_dir, *openapi, *bootstrap_file;
-    int64_t retention_days;
+    int64_t retention_days, review_days;
 };
 
 /* ---- people: person.c, me.c, sign_in_code.c ---- */
@@ -149,6 +149,30 @@ struct patient_ask {
 handler hold_place, hold_read, holds_read, hold_release_by_hand;
 handler erasure_ask, erasure_read, erasures_read, erasure_approve, erasure_refuse, erasure_do;
 
+/* ---- broken glass: glass.c ---- */
+
+struct glass_ask {
+    struct uuid patient_id;
+    struct str reason, text;
+};
+
+struct glass_query {
+    struct uuid patient_id;
+    struct str state, cursor;
+    int64_t limit;
+};
+
+struct glass_finding {
+    struct str finding, text;
+};
+
+struct glass_view {
+    struct glass row;
+    struct str text, finding_text; /* absent in lists, and for whom it concerns */
+};
+
+handler glass_break, glass_read, glasses_read, glass_end, glass_review, glass_tell_again;
+
 /* ---- keys, for operators: keys.c ---- */
 
 struct kek_view {
@@ -184,6 +208,8 @@ err_t tell_consent_revoked(struct act *act, const struct consent_row *row);
 err_t tell_grant_revoked(struct act *act, struct uuid grant, int64_t version);
 err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version);
 err_t tell_erased(struct act *act, struct uuid patient, int64_t version);
+err_t tell_emergency(struct act *act, const struct glass *row,
+                     Telecura__V1__EmergencyEvent__Kind kind);
 
 /* ---- files, first people, start ---- */
 
@@ -200,7 +226,8 @@ extern const struct shape enrolment_shape, people_query_shape, person_shape, bin
     decision_shape, consent_ask_shape,
     consents_query_shape, consent_shape, documents_query_shape, document_shape, grant_ask_shape,
     grant_shape, grant_end_shape, site_shape, hold_ask_shape, hold_shape, holds_query_shape,
-    erasure_ask_shape, erasure_shape, erasures_query_shape, keys_shape, renew_ask_shape,
+    erasure_ask_shape, erasure_shape, erasures_query_shape, glass_ask_shape, glass_query_shape,
+    glass_finding_shape, glass_shape, keys_shape, renew_ask_shape,
     renewed_view_shape;
 extern const struct setting access_setting_rows[];
 extern const struct route access_routes[];
@@ -208,5 +235,5 @@ extern const struct sealed_table access_sealed[];
 extern const struct hears access_hears[];
 extern const struct timer access_timers[];
 extern const struct states access_states[];
-extern const struct fsm_row consent_states[], erasure_states[];
+extern const struct fsm_row consent_states[], erasure_states[], glass_states[];
 

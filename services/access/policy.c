@@ -65,7 +65,8 @@ static const char *cell_word(unsigned reach)
         unsigned reach;
         const char *word;
     } words[] = {{NO, "none"},    {OWN, "own"},   {PRX, "proxy"}, {GST, "guest"},
-                 {CARE, "care"}, {SITE, "site"}, {ANY, "any"}};
+                 {CARE, "care"}, {SITE, "site"}, {ANY, "any"},
+                 {BTG, "glass"}, {URG, "care+glass"}};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (words[i].reach == reach) return words[i].word;

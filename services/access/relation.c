@@ -22,7 +22,7 @@ static struct strs roles_of(struct arena *arena, const struct relation_info *kin
 static err_t end_of(const struct relation_info *kind, const struct relation_ask *in,
                     int64_t starts_at_us, int64_t *ret_ends_at_us)
 {
-    const int64_t last_us = starts_at_us + kind->days * DAY_US;
+    const int64_t last_us = starts_at_us + kind->at_most * DAY_US;
 
     if (!policy_lists(kind->proofs, in->proof)) return ERR_UNPROCESSABLE;
     if ((kind->end == END_MAJORITY) != (in->birth_date.p != NULL)) return ERR_UNPROCESSABLE;

@@ -345,6 +345,65 @@ const struct shape erasures_query_shape = {
     "ErasuresQuery", sizeof(struct page), erasures_query_fields,
 };
 
+/* ---- broken glass ---- */
+
+static const char *const glass_reasons[] = {
+    "life",         /* it is in danger */
+    "unresponsive", /* and cannot be asked */
+    "danger",       /* to the patient or to others */
+    "cover",        /* for who treats them and is not here */
+    NULL,
+};
+static const char *const glass_findings[] = {"justified", "mistaken", "unjustified", NULL};
+static const char *const glass_state_words[] = {"to_review", "reviewed", NULL};
+
+static const struct field glass_ask_fields[] = {
+    {"patient_id", UUID, IN(glass_ask, patient_id), REQUIRED},
+    {"reason", TEXT, IN(glass_ask, reason), REQUIRED, .words = glass_reasons},
+    {"text", TEXT, IN(glass_ask, text), REQUIRED | PHI, 10, 2000},
+    {0},
+};
+const struct shape glass_ask_shape = {"BreakGlassPost", sizeof(struct glass_ask), glass_ask_fields};
+
+static const struct field glass_query_fields[] = {
+    {"state", TEXT, IN(glass_query, state), 0, .words = glass_state_words},
+    {"patient_id", UUID, IN(glass_query, patient_id), 0},
+    {"limit", INT, IN(glass_query, limit), 0, 1, 200, .usual = 50},
+    {"cursor", TEXT, IN(glass_query, cursor), 0, 1, 256},
+    {0},
+};
+const struct shape glass_query_shape = {
+    "BreakGlassQuery", sizeof(struct glass_query), glass_query_fields,
+};
+
+static const struct field glass_finding_fields[] = {
+    {"finding", TEXT, IN(glass_finding, finding), REQUIRED, .words = glass_findings},
+    {"text", TEXT, IN(glass_finding, text), REQUIRED | PHI, 10, 2000},
+    {0},
+};
+const struct shape glass_finding_shape = {
+    "BreakGlassReview", sizeof(struct glass_finding), glass_finding_fields,
+};
+
+static const struct field glass_fields[] = {
+    {"id", UUID, IN(glass_view, row.id), REQUIRED},
+    {"patient_id", UUID, IN(glass_view, row.patient_id), REQUIRED | PATIENT},
+    {"person_id", UUID, IN(glass_view, row.person), REQUIRED},
+    {"reason", TEXT, IN(glass_view, row.reason), REQUIRED, .words = glass_reasons},
+    {"text", TEXT, IN(glass_view, text), PHI, 10, 2000},
+    {"opened_at", TIME, IN(glass_view, row.opened_at_us), REQUIRED},
+    {"ends_at", TIME, IN(glass_view, row.ends_at_us), REQUIRED},
+    {"state", TEXT, IN(glass_view, row.state), REQUIRED, .words = glass_state_words},
+    {"told", INT, IN(glass_view, row.told), REQUIRED, 1, INT32_MAX},
+    {"finding", TEXT, IN(glass_view, row.finding), 0, .words = glass_findings},
+    {"finding_text", TEXT, IN(glass_view, finding_text), PHI, 10, 2000},
+    {"reviewed_by", UUID, IN(glass_view, row.reviewed_by), 0},
+    {"reviewed_at", TIME, IN(glass_view, row.reviewed_at_us), 0},
+    {"version", INT, IN(glass_view, row.version), REQUIRED},
+    {0},
+};
+const struct shape glass_shape = {"BreakGlass", sizeof(struct glass_view), glass_fields};
+
 /* ---- keys ---- */
 
 static const struct field kek_fields[] = {

@@ -12,6 +12,8 @@ const struct setting access_setting_rows[] = {
      "JSON list of the first organisations and people; who is there already is left alone."},
     {"retention_days", SETTING_INT, AT(retention_days), "3650", 0, 36500,
      "How long a record is kept after the last visit: nobody is erased before."},
+    {"review_days", SETTING_INT, AT(review_days), "3", 1, 30,
+     "How long a privacy officer has to review broken glass before they are told again."},
     {0},
 };
 /* clang-format on */

@@ -8,6 +8,11 @@
  *   (birth) ─────▶ asked ──────────────────────────▶ approved ──────────────────────────▶ erased
  *                    │ refuse
  *                    └────────▶ refused
+ *
+ *            break               review: by somebody else, with a finding
+ *   (birth) ──────▶ to_review ─────────────────────▶ reviewed
+ *                     │     ▲ overdue: nobody has, and is told so again
+ *                     └─────┘
  */
 #include "services/access/access.h"
 
@@ -33,9 +38,17 @@ const struct fsm_row erasure_states[] = {
     {0},
 };
 
+const struct fsm_row glass_states[] = {
+    {"break",   NULL,        "to_review", 1u << ROLE_CLINICIAN},
+    {"review",  "to_review", "reviewed",  1u << ROLE_PRIVACY},
+    {"overdue", "to_review", "to_review", 0},
+    {0},
+};
+
 const struct states access_states[] = {
     {"consent", consent_states},
     {"erasure", erasure_states},
+    {"break_glass", glass_states},
     {0},
 };
 /* clang-format on */

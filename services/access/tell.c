@@ -53,6 +53,21 @@ err_t tell_consent(struct act *act, const struct consent_row *row)
     return act_emit(act, TOPIC_CONSENTS, row->id, row->version, &event.base);
 }
 
+err_t tell_emergency(struct act *act, const struct glass *row,
+                     Telecura__V1__EmergencyEvent__Kind kind)
+{
+    Telecura__V1__EmergencyEvent event = TELECURA__V1__EMERGENCY_EVENT__INIT;
+
+    event.kind = kind;
+    event.patient = pb_uuid(act->arena, row->patient_id);
+    event.person = pb_uuid(act->arena, row->person);
+    event.reason = pb_text(act->arena, row->reason);
+    event.state = pb_text(act->arena, row->state);
+    event.opened_at_us = row->opened_at_us;
+    event.ends_at_us = row->ends_at_us;
+    return act_emit(act, TOPIC_EMERGENCIES, row->id, row->version, &event.base);
+}
+
 /* ---- the feed that every replica holds in memory ---- */
 
 static err_t tell_person(struct act *act, const struct member *row,

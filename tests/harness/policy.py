@@ -8,8 +8,8 @@ from telecura import bin_folder
 
 # Whom each word of a cell stands for: by which relations one gets there.
 WHO = {"-": set(), "own": {"own"}, "proxy": {"proxy"}, "guest": {"guest"}, "care": {"care"},
-       "site": {"site", "care"}}
-EVERYBODY = {"any", "site", "care", "own", "proxy", "guest"}
+       "glass": {"glass"}, "care+glass": {"care", "glass"}, "site": {"site", "care", "glass"}}
+EVERYBODY = {"any", "site", "care", "glass", "own", "proxy", "guest"}
 
 
 def telectl(*words, text=None):

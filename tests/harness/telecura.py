@@ -15,6 +15,7 @@ test before you make its people; a module-wide fixture is the place.
 TELECURA_BIN names the folder of the binaries (default build/debug/bin).
 """
 import contextlib
+import copy
 import dataclasses
 import http.client
 import json
@@ -359,6 +360,12 @@ class Suite:
         who.token = self.idp.token(who.subject)
         self.everywhere(self._member(who, state))
         return who
+
+    def fresh(self, who):
+        """The same person, who has just shown their second factor."""
+        again = copy.copy(who)
+        again.token = self.idp.token(who.subject, acr=2)
+        return again
 
     def patient(self, org=ORG, consent=False):
         return self.patients(1, org, consent)[0]

@@ -25,6 +25,7 @@ from canary import Canary
 NO_TOKEN = {"PERMISSION_NONE", "SERVICE_ONLY"}
 BY_CLAIMS = {"PASS_ON", "BIND_SELF"}    # the token's word is enough: no role to be wrong
 OWN, PROXY, CARE, SITE, ANY = 1, 2, 4, 8, 16    # reaches of permissions.def; ANY: not about one patient
+GLASS, URGENT = 256, 256 | CARE
 ROLES = ("patient", "front_desk", "nurse", "clinician", "pharmacist", "biller", "auditor", "privacy", "admin")
 WORD_BYTES = 24
 PATIENCE_S = 5

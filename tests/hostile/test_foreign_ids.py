@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from routes import ANY, BY_CLAIMS, CARE, OWN, PROXY, ROUTES, Route, spread, walk
+from routes import ANY, BY_CLAIMS, CARE, GLASS, OWN, PROXY, ROUTES, URGENT, Route, spread, walk
 from telecura import ORG, OTHER_ORG
 from world import World
 
@@ -19,7 +19,7 @@ IDS_OF = {
     "/v1/providers/": "provider", "/v1/appointments/": "visit", "/v1/patients/": "patient", "/v1/records/": "record",
     "/v1/channels/": "channel", "/v1/prescriptions/": "prescription", "/v1/invoices/": "invoice",
     "/v1/audit/holds/": "audit_row", "/v1/audit/destructions/": "audit_row",     # of these none is made here
-    "/v1/holds/": "audit_row", "/v1/erasures/": "audit_row",                     # nor of these
+    "/v1/break-glass/": "glass", "/v1/holds/": "audit_row", "/v1/erasures/": "audit_row",                     # nor of these
     "/v1/audit/events/": "audit_row", "/v1/audit/patients/": "patient", "/v1/audit/{id}/": "organisation",
     "/fhir/R4/Patient/": "patient", "/fhir/R4/Appointment/": "visit",
 }
@@ -40,7 +40,7 @@ def slots():
 
 def attackers(route):
     """(role, organisation): who gets past the table of roles and stands in no relation."""
-    near = "patient" if route.by_claims else route.role(reach=(OWN, PROXY, CARE))
+    near = "patient" if route.by_claims else route.role(reach=(OWN, PROXY, CARE, GLASS, URGENT))
     if near:
         yield near, ORG
     yield "front_desk" if route.by_claims else route.role(reach=(ANY,)) or route.role(), OTHER_ORG

@@ -14,7 +14,7 @@ CODED = {"text": "Penicillin", "system": "http://snomed.info/sct", "code": "7641
 class World:
     """KINDS names what it has; each is a property."""
     KINDS = ("patient", "person", "provider", "relation", "consent", "record", "visit", "channel", "grant",
-             "prescription", "invoice", "audit_row", "organisation", "membership", "booked_relation")
+             "prescription", "invoice", "audit_row", "glass", "organisation", "membership", "booked_relation")
 
     def __init__(self, house):
         self.house, self.suite = house, house.suite
@@ -34,6 +34,11 @@ class World:
     def relation(self):
         body = {"person_id": self.house.person("nurse").id, "patient_id": self.patient, "kind": "care_team", "proof": "care_plan"}
         return self.post("access", "/v1/relations", body, self.desk)
+
+    @functools.cached_property
+    def glass(self):
+        body = {"patient_id": self.patient, "reason": "life", "text": "found on the floor of the ward"}
+        return self.post("access", "/v1/break-glass", body, self.house.another(self.doctor, acr=2))
 
     @functools.cached_property
     def consent(self):

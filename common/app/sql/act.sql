@@ -11,12 +11,12 @@ WHERE issuer = :issuer::text AND subject = :subject::text AND state = 'active';
 
 -- guard_allow  :exec
 -- Does the actor reach the patient? refuse() raises when not, so that nothing behind it in the same
--- flush happens. Leaves the relation that decided for the audit row.
+-- flush happens. Leaves the relation that decided, of several the first of :kinds, for the audit row.
 SELECT set_config('telecura.relation', coalesce(
     (SELECT kind FROM relation
      WHERE org = :org AND patient_id = :patient_id::uuid AND person = :actor
        AND kind = ANY (:kinds::text[]) AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
-     LIMIT 1),
+     ORDER BY array_position(:kinds, kind) LIMIT 1),
     (SELECT kind FROM relation
      WHERE :site::bool AND org = :org AND patient_id = :patient_id AND kind = 'self'
        AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
@@ -46,7 +46,7 @@ VALUES (:org, :id::uuid, :topic::text, :key::uuid, :kind::int4, :version::int8, 
 -- act_end  :exec  raises idempotency_pkey ERR_KEY_IN_FLIGHT
 -- What an act that changed something leaves: its last event, its key and its audit row. One statement,
 -- for each costs PostgreSQL as much around the row as for it. The relation and the consent that
--- decided were left by the guards of this transaction.
+-- decided were left by the guards of this transaction; what broken glass lets through is done for that.
 WITH told AS (
     INSERT INTO outbox (org, id, topic, key, kind, version, at, act, payload)
     SELECT :org, :event?::uuid, :topic?::text, :event_key?::uuid, :event_kind::int4, :event_version::int8,
@@ -61,8 +61,9 @@ INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role,
                           request, token, sign_in, patient, resource, resource_id, resource_version,
                           relation, consent)
 VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::text, :who?::uuid,
-        :role::text, :acr::int4, :remote?::text, :purpose::text, :labels?::text, :request?::uuid,
-        :token?::uuid, :sign_in?::uuid, :patient_id?::uuid, :resource::text,
+        :role::text, :acr::int4, :remote?::text,
+        CASE current_setting('telecura.relation', true) WHEN 'break_glass' THEN 'BTG' ELSE :purpose::text END,
+        :labels?::text, :request?::uuid, :token?::uuid, :sign_in?::uuid, :patient_id?::uuid, :resource::text,
         :resource_id?::uuid, :resource_version::int8,
         nullif(current_setting('telecura.relation', true), ''),
         nullif(current_setting('telecura.consent', true), '')::uuid);
@@ -73,8 +74,9 @@ INSERT INTO audit_outbox (org, id, act, at, action, outcome, error, actor, role,
                           request, token, sign_in, patient, resource, resource_id, resource_version,
                           relation, consent)
 VALUES (:org, :id::uuid, :act, :now, :action::text, :outcome::text, :error?::text, :who?::uuid,
-        :role::text, :acr::int4, :remote?::text, :purpose::text, :labels?::text, :request?::uuid,
-        :token?::uuid, :sign_in?::uuid, :patient_id?::uuid, :resource::text,
+        :role::text, :acr::int4, :remote?::text,
+        CASE current_setting('telecura.relation', true) WHEN 'break_glass' THEN 'BTG' ELSE :purpose::text END,
+        :labels?::text, :request?::uuid, :token?::uuid, :sign_in?::uuid, :patient_id?::uuid, :resource::text,
         :resource_id?::uuid, :resource_version::int8,
         nullif(current_setting('telecura.relation', true), ''),
         nullif(current_setting('telecura.consent', true), '')::uuid);

@@ -39,9 +39,21 @@ WHERE org = :org AND r.id > :after_id::uuid
 ORDER BY r.id LIMIT :limit::int8;
 
 -- relation_end  :one relation  else ERR_BAD_STATE
--- What a person is to themselves does not end.
+-- What a person is to themselves does not end, and broken glass is ended as such (glass_end_now).
 UPDATE relation SET ends_at = :now, version = version + 1, act_id = :act
-WHERE org = :org AND id = :id::uuid AND kind <> 'self' AND (ends_at IS NULL OR ends_at > :now)
+WHERE org = :org AND id = :id::uuid AND kind NOT IN ('self', 'break_glass') AND (ends_at IS NULL OR ends_at > :now)
+RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
+
+-- relation_of_glass  :one relation
+-- Of the break-glass whose id it has.
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, proof, starts_at, ends_at, opened_by)
+VALUES (:org, :id::uuid, :act, :actor, :patient_id::uuid, 'break_glass', 'emergency', :now,
+        :ends_at::timestamptz, :actor)
+RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
+
+-- relation_of_glass_end  :one relation
+UPDATE relation SET ends_at = :now, version = version + 1, act_id = :act
+WHERE org = :org AND id = :id::uuid AND kind = 'break_glass'
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relations_of_visit_end  :many relation

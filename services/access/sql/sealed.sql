@@ -15,3 +15,22 @@ LIMIT 32;
 UPDATE member SET sealed = :sealed::bytea, version = version + 1
 WHERE org = :org AND id = :id::uuid AND version = :read_version::int8
 RETURNING org, id, person, role, state, patient AS patient_id, language, issuer, subject, sealed, version;
+
+-- reasons_under  :many under_key
+SELECT id, patient_id AS patient, 21 AS kind, 1::int8 AS sealed_version, version, sealed FROM glass
+WHERE org = :org AND patient_id = :patient::uuid AND position(uuid_send(:key::uuid) IN sealed) > 0
+LIMIT 32;
+
+-- reason_reseal  :exec
+UPDATE glass SET sealed = :sealed::bytea
+WHERE org = :org AND id = :id::uuid AND :sealed_version::int8 = 1 AND patient_id = :patient::uuid;
+
+-- findings_under  :many under_key
+SELECT id, patient_id AS patient, 22 AS kind, 1::int8 AS sealed_version, version, finding_sealed AS sealed
+FROM glass
+WHERE org = :org AND patient_id = :patient::uuid AND position(uuid_send(:key::uuid) IN finding_sealed) > 0
+LIMIT 32;
+
+-- finding_reseal  :exec
+UPDATE glass SET finding_sealed = :sealed::bytea
+WHERE org = :org AND id = :id::uuid AND :sealed_version::int8 = 1 AND patient_id = :patient::uuid;

@@ -138,7 +138,7 @@ def test_a_decision_names_what_decided(suite, access, staff):
     child, guardian, doctor = suite.patient(consent=True), suite.person("proxy"), suite.person("clinician")
     for who in (staff["privacy"], staff["auditor"]):
         said = why(access, who, doctor, "READ_CHART", child.patient).json
-        assert (said["decision"], said["cell"], "relation" in said) == ("no_relation", "care", False)
+        assert (said["decision"], said["cell"], "relation" in said) == ("no_relation", "care+glass", False)
     made = opened(access, staff, child.patient, "treating", "referral", doctor).json
     said = why(access, staff["privacy"], doctor, "READ_CHART", child.patient).json
     assert (said["decision"], said["relation"], said["relation_id"], said["proof"], said["purpose"]) == (

@@ -71,6 +71,58 @@ static void addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent(void
     assert_int_equal(policy_unlisted(ROLE_PHARMACIST, READ_RX, true) & part2, part2);
 }
 
+static void broken_glass_shows_and_changes_nothing(void **state)
+{
+    static const enum permission shown[] = {
+        READ_PEOPLE, READ_DEMOGRAPHICS, READ_CHART, READ_VISIT, READ_NOTE, READ_SUMMARY, READ_RX,
+        READ_GLASS, END_GLASS};
+    const struct policy_facts broken = {
+        .kinds = POLICY_BIT(RELATION_BREAK_GLASS), .known = true, .fresh = true};
+
+    (void)state;
+    for (enum permission may = PASS_ON + 1; may < PERMISSIONS; may++) {
+        bool opens = permission_info(may)->reach[ROLE_CLINICIAN] & (ANY | SITE);
+
+        for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) opens |= may == shown[i];
+        const enum policy_word word = decided(ROLE_CLINICIAN, may, 0, broken);
+        assert_int_equal(word != POLICY_NO_ROLE && word != POLICY_NO_RELATION, opens);
+        for (enum role role = 0; role < ROLES; role++) {
+            const unsigned reach = permission_info(may)->reach[role];
+            if (role != ROLE_CLINICIAN) assert_false(reach & BTG);
+            if (may == BREAK_GLASS) assert_int_equal(reach, role == ROLE_CLINICIAN ? SITE : NO);
+        }
+    }
+}
+
+static void broken_glass_opens_addiction_but_no_psychotherapy(void **state)
+{
+    const struct policy_facts broken = {.kinds = POLICY_BIT(RELATION_BREAK_GLASS), .known = true};
+
+    (void)state;
+    assert_int_equal(decided(ROLE_CLINICIAN, READ_CHART, POLICY_BIT(LABEL_PART2), broken),
+                     POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_CLINICIAN, READ_VISIT, POLICY_BIT(LABEL_ADOL), broken),
+                     POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_CLINICIAN, READ_NOTE, POLICY_BIT(LABEL_PSYTHPN), broken),
+                     POLICY_NO_LABEL);
+}
+
+/* A list leaves out by label for all whom one reaches by a relation of one's own, so a label must
+ * not tell these relations apart where the action does not. */
+static void a_label_takes_broken_glass_with_care(void **state)
+{
+    (void)state;
+    for (enum permission may = PASS_ON + 1; may < PERMISSIONS; may++) {
+        for (enum label label = 0; label < LABELS; label++) {
+            const struct policy_ask ask = {ROLE_CLINICIAN, may, POLICY_BIT(label), true};
+            const unsigned plain = permission_info(may)->reach[ROLE_CLINICIAN],
+                           marked = policy_need(&ask).reach;
+
+            if (plain == URG) assert_true(marked == NO || marked == URG);
+        }
+    }
+}
+
 static void a_psychotherapist_s_note_is_its_writer_s(void **state)
 {
     const struct policy_facts booked = {.kinds = POLICY_BIT(RELATION_BOOKED), .known = true};
@@ -136,6 +188,9 @@ int main(void)
         cmocka_unit_test(a_relation_opens_its_cells_and_no_other),
         cmocka_unit_test(a_label_narrows_and_never_widens),
         cmocka_unit_test(addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent),
+        cmocka_unit_test(broken_glass_shows_and_changes_nothing),
+        cmocka_unit_test(broken_glass_opens_addiction_but_no_psychotherapy),
+        cmocka_unit_test(a_label_takes_broken_glass_with_care),
         cmocka_unit_test(a_psychotherapist_s_note_is_its_writer_s),
         cmocka_unit_test(an_administrator_has_nobody_s_data),
         cmocka_unit_test(a_purpose_is_the_role_s_but_for_acts_that_have_their_own),
