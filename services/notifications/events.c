@@ -13,6 +13,8 @@ const struct hears notifications_hears[] = {
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), visit_over},
     {TOPIC_PRESCRIPTIONS, EFFECT, KIND_OF(PRESCRIPTION, SENT), prescription_sent},
     {TOPIC_INVOICES, EFFECT, KIND_OF(INVOICE, ISSUED), invoice_issued},
+    {TOPIC_EMERGENCIES, EFFECT, KIND_OF(EMERGENCY, OPENED), glass_broken},
+    {TOPIC_EMERGENCIES, EFFECT, KIND_OF(EMERGENCY, OVERDUE), glass_overdue},
     {0},
 };
 /* clang-format on */
@@ -40,11 +42,32 @@ static void news_write(struct act *act, const struct news *news)
     delivery_insert(act, &row);
 }
 
+static bool is_news(const struct act *act)
+{
+    return act->event->at_us > act->now_us - NEWS_US;
+}
+
 static err_t news_heard(struct act *act, struct news news)
 {
     news.cause = act->event->id;
     news.told_by = act->id;
-    if (act->event->at_us > act->now_us - NEWS_US) news_write(act, &news);
+    if (is_news(act)) news_write(act, &news);
+    return ERR_OK;
+}
+
+/* Each of the privacy officers. */
+static err_t officers_tell(struct act *act, const char *template, struct uuid patient)
+{
+    struct officer_rows officers;
+
+    if (!is_news(act)) return ERR_OK;
+    TRY(officers_list(act, &officers));
+    for (size_t i = 0; i < officers.n; i++)
+        delivery_insert(act, &(struct delivery_insert){
+            .id = uuid_v7(act->now_us), .told_by = act->id, .cause = act->event->id,
+            .seat = STR("privacy"), .patient_id = patient, .person = officers.p[i].person,
+            .template = str_of(template),
+        });
     return ERR_OK;
 }
 
@@ -113,6 +136,22 @@ err_t invoice_issued(struct act *act)
         .template = "invoice_issued", .patient = pb_to_uuid(heard->patient),
         .visit = pb_to_uuid(heard->visit),
     });
+}
+
+err_t glass_broken(struct act *act)
+{
+    const Telecura__V1__EmergencyEvent *const heard = act->in;
+    const struct uuid patient = pb_to_uuid(heard->patient);
+
+    TRY(officers_tell(act, "review_waits", patient));
+    return news_heard(act, (struct news){.template = "record_seen", .patient = patient});
+}
+
+err_t glass_overdue(struct act *act)
+{
+    const Telecura__V1__EmergencyEvent *const heard = act->in;
+
+    return officers_tell(act, "review_overdue", pb_to_uuid(heard->patient));
 }
 
 /* Timer: a visit is a day away. */

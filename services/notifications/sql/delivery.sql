@@ -3,6 +3,7 @@
 -- row delivery (id uuid, version int8, template text, visit_id uuid, state text,
 --     created_at timestamptz, sent_at timestamptz)
 -- row delivery_due (org uuid, id uuid)
+-- row officer (person uuid)
 -- row delivery_found (id uuid, version int8, attempts int4, patient_id uuid, template text,
 --     person uuid, member_id uuid, member_patient uuid, language text, sealed bytea)
 -- row delivery_taken (version int8)
@@ -14,7 +15,11 @@ INSERT INTO delivery (org, id, act_id, cause, seat, patient_id, person, template
                       created_at)
 VALUES (:org, :id::uuid, :told_by::uuid, :cause::uuid, :seat::text, :patient_id::uuid, :person?::uuid,
         :template::text, :visit_id?::uuid, :now, :now)
-ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING;
+ON CONFLICT DO NOTHING;
+
+-- officers_list  :many officer
+-- Who reviews, as far as that has been heard.
+SELECT person FROM member WHERE org = :org AND role = 'privacy' AND state = 'active' ORDER BY person LIMIT 100;
 
 -- deliveries_due  :many delivery_due
 -- all orgs: the post office serves them all

@@ -12,6 +12,9 @@ static const char *const templates[] = {"visit_booked",
                                         "visit_reminder",
                                         "prescription_sent",
                                         "invoice_issued",
+                                        "record_seen",
+                                        "review_waits",
+                                        "review_overdue",
                                         ""};
 static const struct notifications_settings settings = {
     .smtp = "127.0.0.1:25",
