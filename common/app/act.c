@@ -91,10 +91,15 @@ static void guard_relation(struct act *act, struct uuid patient, const struct po
     if (!(need->reach & ANY)) guard_allow(act_tx(act), &guard);
 }
 
-static void guard_agreed(struct act *act, struct uuid patient, enum consent consent,
-                         const char *refusal)
+static void guard_agreed(struct act *act, enum permission permission, struct uuid patient,
+                         enum consent consent, const char *refusal)
 {
-    const struct guard_consent guard = {patient, str_of(consent_word(consent)), str_of(refusal)};
+    const struct guard_consent guard = {
+        .patient_id = patient,
+        .scope = str_of(consent_word(consent)),
+        .purpose = str_of(purpose_code(policy_purpose(act->who.role, permission))),
+        .refusal = str_of(refusal),
+    };
 
     guard_consent(act_tx(act), &guard);
 }
@@ -119,7 +124,8 @@ static err_t allow(struct act *act, enum permission permission, struct uuid pati
 
     guard_relation(act, patient, &need);
     for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++) {
-        if (need.consents & POLICY_BIT(consent)) guard_agreed(act, patient, consent, "TC001");
+        if (need.consents & POLICY_BIT(consent))
+            guard_agreed(act, permission, patient, consent, "TC001");
     }
     return ERR_OK;
 }
@@ -193,7 +199,7 @@ err_t act_allow_list(struct act *act)
 
 err_t consent_require(struct act *act, struct uuid patient, enum consent consent)
 {
-    guard_agreed(act, patient, consent, "TC002");
+    guard_agreed(act, act->own->run->may, patient, consent, "TC002");
     consent_held(act, consent);
     return ERR_OK;
 }

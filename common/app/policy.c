@@ -30,8 +30,11 @@ static const char *const purposes[PURPOSES] = {
 #undef PURPOSE
 };
 
-static const char *const consents[CONSENTS] = {
-#define CONSENT(name, word) [CONSENT_##name] = word,
+static const struct {
+    const char *word;
+    enum { WHOLE, PARTED } parts;
+} consents[CONSENTS] = {
+#define CONSENT(name, word, parts) [CONSENT_##name] = {word, parts},
 #include "common/app/consents.def"
 #undef CONSENT
 };
@@ -121,7 +124,12 @@ const char *purpose_code(enum purpose purpose)
 const char *consent_word(enum consent consent)
 {
     assert(consent < CONSENTS);
-    return consents[consent];
+    return consents[consent].word;
+}
+
+bool consent_is_parted(enum consent consent)
+{
+    return consents[consent].parts == PARTED;
 }
 
 bool role_parse(struct str word, enum role *ret_role)
@@ -161,7 +169,7 @@ bool relation_parse(struct str word, enum relation_kind *ret_kind)
 bool consent_parse(struct str word, enum consent *ret_consent)
 {
     for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++) {
-        if (!str_is(word, consents[consent])) continue;
+        if (!str_is(word, consents[consent].word)) continue;
 
         *ret_consent = consent;
         return true;

@@ -45,7 +45,7 @@ enum purpose {
 
 enum consent {
     CONSENT_NONE,
-#define CONSENT(name, word) CONSENT_##name,
+#define CONSENT(name, ...) CONSENT_##name,
 #include "common/app/consents.def"
 #undef CONSENT
     CONSENTS,
@@ -113,6 +113,8 @@ bool field_set_shown(enum field_set set, enum role role);
 const char *role_word(enum role role);
 const char *purpose_code(enum purpose purpose);
 const char *consent_word(enum consent consent);
+/* May be to one recipient or for one purpose alone. */
+bool consent_is_parted(enum consent consent);
 const char *field_set_word(enum field_set set);
 /* NULL-terminated, for shapes: labels as FLAGS, relations as TEXT. */
 extern const char *const label_words[], *const relation_words[];

@@ -60,6 +60,8 @@ static err_t consent_heard(struct act *act)
         .starts_at_us = ev->starts_at_us,
         .ends_at_us = ev->ends_at_us,
         .document_version = ev->document_version,
+        .recipient = pb_to_uuid(ev->recipient),
+        .purpose = text_or_none(ev->purpose),
         .version = act->event->version,
         .epoch = act->event->epoch,
     };

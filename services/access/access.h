@@ -108,7 +108,12 @@ handler policy_read;
 struct consent_ask {
     struct uuid patient_id;
     struct str scope, language;
+    struct uuid recipient_id; /* to them alone */
+    struct str purpose;       /* for this alone */
     int64_t document_version, ends_at_us;
+    struct str document_hash, method; /* of the text that was shown, and how */
+    int64_t shown_at_us;
+    struct uuid witness_id; /* spoken: who else heard it */
 };
 
 struct consent_view {

@@ -35,17 +35,65 @@ err_t documents_read(struct act *act)
     return act_reply_list(act, &document_shape, views, rows.n, STR_NONE);
 }
 
+/* Only what discloses has parts. */
+static err_t parts_check(struct act *act, const struct consent_ask *in)
+{
+    const bool parted = in->purpose.p || !uuid_is_nil(in->recipient_id);
+    enum consent scope = CONSENT_NONE;
+    struct tally known;
+
+    if (!parted) return ERR_OK;
+    if (!consent_parse(in->scope, &scope) || !consent_is_parted(scope)) return ERR_UNPROCESSABLE;
+    if (uuid_is_nil(in->recipient_id)) return ERR_OK;
+    return recipient_known(act, &(struct recipient_known){in->recipient_id}, &known);
+}
+
+/* The patient's side reads from its own screen. */
+static bool reads_alone(const struct act *act)
+{
+    return act->who.role == ROLE_PATIENT || act->who.role == ROLE_PROXY;
+}
+
+static struct str method_of(const struct act *act, struct str given)
+{
+    return given.p ? given : reads_alone(act) ? STR("screen") : STR("paper");
+}
+
+/* Staff say how they asked; what was only spoken was heard by somebody else too. */
+static err_t evidence_check(struct act *act, const struct consent_ask *in, struct str method)
+{
+    const bool spoken = str_is(method, "spoken"), witnessed = !uuid_is_nil(in->witness_id);
+    struct tally known;
+
+    if (reads_alone(act) && !str_is(method, "screen")) return ERR_UNPROCESSABLE;
+    if (in->shown_at_us > act->now_us || spoken != witnessed) return ERR_UNPROCESSABLE;
+    return spoken ? witness_known(act, &(struct witness_known){in->witness_id}, &known) : ERR_OK;
+}
+
 /* POST /v1/consents: a patient agrees, or staff record that they did. */
 err_t consent_give(struct act *act)
 {
     const struct consent_ask *in = act->in;
-    const struct consent_supersede former = {in->patient_id, in->scope, in->document_version};
+    const struct consent_supersede former = {
+        .patient_id = in->patient_id,
+        .scope = in->scope,
+        .recipient = in->recipient_id,
+        .purpose = in->purpose,
+        .document_version = in->document_version,
+    };
     const struct consent_insert new = {
         .id = uuid_v7(act->now_us),
         .patient_id = in->patient_id,
         .scope = in->scope,
+        .recipient = in->recipient_id,
+        .purpose = in->purpose,
         .document_version = in->document_version,
+        .document_hash = in->document_hash,
         .language = person_language(in->language),
+        .shown_at_us = in->shown_at_us ? in->shown_at_us : act->now_us,
+        .method = method_of(act, in->method),
+        .witness = in->witness_id,
+        .given_as = str_of(role_word(act->who.role)),
         .ends_at_us = in->ends_at_us,
     };
     struct fsm_step step;
@@ -55,6 +103,8 @@ err_t consent_give(struct act *act)
     TRY(act_step(act, consent_states, "give", &step));
     TRY(act_allow(act, in->patient_id));
     if (in->ends_at_us && in->ends_at_us <= act->now_us) return ERR_UNPROCESSABLE;
+    TRY(parts_check(act, in));
+    TRY(evidence_check(act, in, new.method));
     TRY(consent_supersede(act, &former, &old, &superseded));
     if (superseded) TRY(tell_consent(act, &old));
     TRY(consent_insert(act, &new, &row));

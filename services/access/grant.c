@@ -142,13 +142,21 @@ static err_t seat_of(const struct act *act, const struct visit *visit, struct st
 }
 
 /* Consent and relation, held until COMMIT. */
-static err_t ground_hold(struct act *act, struct uuid visit, struct uuid patient)
+static err_t ground_hold(struct act *act, struct uuid visit, struct uuid patient,
+                         struct ground *ret_ground)
 {
     const struct grant_ground ask = {.patient_id = patient, .visit_id = visit};
-    struct ground ground;
 
     consent_held(act, CONSENT_TELEHEALTH);
-    return grant_ground(act, &ask, &ground);
+    return grant_ground(act, &ask, ret_ground);
+}
+
+/* No grant outlives the consent that it rests on. */
+static int64_t ends_at_us(const struct act *act, const struct ground *ground)
+{
+    const int64_t usual_us = act->now_us + GRANT_TTL_US;
+
+    return ground->ends_at_us && ground->ends_at_us < usual_us ? ground->ends_at_us : usual_us;
 }
 
 /* POST /v1/grants: into a visit that is open, by consent and relation held until COMMIT. */
@@ -158,6 +166,7 @@ err_t grant_make(struct act *act)
     struct visit_get ask = {in->visit_id};
     struct visit visit;
     struct channel channel;
+    struct ground ground;
     struct str seat;
 
     if ((in->pass.p != NULL) != uuid_is_nil(in->visit_id))
@@ -168,7 +177,7 @@ err_t grant_make(struct act *act)
     TRY(act_settle(act));
     TRY(seat_of(act, &visit, &seat));
     if (!is_open(visit.state)) return ERR_BAD_STATE;
-    TRY(ground_hold(act, visit.id, visit.patient_id));
+    TRY(ground_hold(act, visit.id, visit.patient_id, &ground));
     TRY(channel_of(act, &(struct channel_of){visit.id, uuid_v4()}, &channel));
 
     const struct visit_grant row = {
@@ -180,7 +189,7 @@ err_t grant_make(struct act *act)
         .person = act->who.person,
         .seat = seat,
         .minted_at_us = act->now_us,
-        .ends_at_us = act->now_us + GRANT_TTL_US,
+        .ends_at_us = ends_at_us(act, &ground),
         .labels = visit.labels,
     };
     const struct grant_insert new = {
@@ -200,13 +209,14 @@ err_t grant_read(struct act *act)
 {
     const struct grant_get ask = {act->path_id};
     struct visit_grant row;
+    struct ground ground;
 
     TRY(grant_get(act, &ask, &row));
     TRY(act_allow_row(act, row.patient_id, (struct row_marks){.labels = row.labels}));
     TRY(act_settle(act));
     if (!uuid_equal(row.person, act->who.person)) return ERR_NOT_FOUND;
     if (row.revoked_at_us || row.ends_at_us <= act->now_us) return ERR_BAD_STATE;
-    TRY(ground_hold(act, row.visit_id, row.patient_id));
+    TRY(ground_hold(act, row.visit_id, row.patient_id, &ground));
     const struct grant_view view = grant_view(act, &row);
     return act_reply(act, 200, &grant_shape, &view);
 }

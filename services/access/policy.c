@@ -89,7 +89,8 @@ err_t policy_read(struct act *act)
     TRY(member_get(act, &(struct member_get){in->person_id}, &who));
     if (!role_parse(who.role, &ask.role)) return ERR_UNPROCESSABLE;
     TRY(standings_of(act, &stands, &standings));
-    TRY(agreed_by(act, &(struct agreed_by){in->patient_id}, &agreed));
+    const struct str purpose = str_of(purpose_code(policy_purpose(ask.role, ask.permission)));
+    TRY(agreed_by(act, &(struct agreed_by){in->patient_id, in->person_id, purpose}, &agreed));
 
     const bool active = str_is(who.state, "active");
     const struct policy_need need = policy_need(&ask);
@@ -104,7 +105,7 @@ err_t policy_read(struct act *act)
         .action = in->action,
         .cell = str_of(cell_word(need.reach)),
         .label = in->label,
-        .purpose = str_of(purpose_code(policy_purpose(ask.role, ask.permission))),
+        .purpose = purpose,
         .second_factor = need.factor == FRESH,
     };
     relation_show(&view, &standings, &verdict, need.kinds);

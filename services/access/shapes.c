@@ -10,11 +10,18 @@ static const char *const role_words[] = {
     NULL,
 };
 static const char *const scope_words[] = {
-#define CONSENT(name, word) word,
+#define CONSENT(name, word, parts) word,
 #include "common/app/consents.def"
 #undef CONSENT
     NULL,
 };
+static const char *const purpose_words[] = {
+#define PURPOSE(code, about) #code,
+#include "common/app/purposes.def"
+#undef PURPOSE
+    NULL,
+};
+static const char *const method_words[] = {"screen", "paper", "spoken", NULL};
 static const char *const opened_kinds[] = {
     "proxy", "guardian", "treating", "covering", "care_team", "guest", NULL,
 };
@@ -188,6 +195,12 @@ static const struct field consent_ask_fields[] = {
     {"scope", TEXT, IN(consent_ask, scope), REQUIRED, .words = scope_words},
     {"document_version", INT, IN(consent_ask, document_version), REQUIRED, 1, INT32_MAX},
     {"language", TEXT, IN(consent_ask, language), 0, 2, 35},
+    {"document_hash", TEXT, IN(consent_ask, document_hash), 0, 64, 64},
+    {"recipient_id", UUID, IN(consent_ask, recipient_id), 0},
+    {"purpose", TEXT, IN(consent_ask, purpose), 0, .words = purpose_words},
+    {"method", TEXT, IN(consent_ask, method), 0, .words = method_words},
+    {"shown_at", TIME, IN(consent_ask, shown_at_us), 0},
+    {"witness_id", UUID, IN(consent_ask, witness_id), 0},
     {"ends_at", TIME, IN(consent_ask, ends_at_us), 0},
     {0},
 };
@@ -210,13 +223,20 @@ static const struct field consent_fields[] = {
     {"id", UUID, IN(consent_view, row.id), REQUIRED},
     {"patient_id", UUID, IN(consent_view, row.patient_id), REQUIRED | PATIENT},
     {"scope", TEXT, IN(consent_view, row.scope), REQUIRED, .words = scope_words},
+    {"recipient_id", UUID, IN(consent_view, row.recipient), 0},
+    {"purpose", TEXT, IN(consent_view, row.purpose), 0, .words = purpose_words},
     {"state", TEXT, IN(consent_view, row.state), REQUIRED, 1, 16},
     {"starts_at", TIME, IN(consent_view, row.starts_at_us), REQUIRED},
     {"ends_at", TIME, IN(consent_view, row.ends_at_us), 0},
     {"document_version", INT, IN(consent_view, row.document_version), REQUIRED},
     {"document_hash", TEXT, IN(consent_view, document_hash), 0, 64, 64},
     {"language", TEXT, IN(consent_view, row.language), 0, 2, 35},
+    {"shown_at", TIME, IN(consent_view, row.shown_at_us), 0},
+    {"method", TEXT, IN(consent_view, row.method), 0, .words = method_words},
+    {"witness_id", UUID, IN(consent_view, row.witness), 0},
     {"given_by", UUID, IN(consent_view, row.given_by), 0},
+    {"given_as", TEXT, IN(consent_view, row.given_as), 0, .words = role_words},
+    {"revoked_by", UUID, IN(consent_view, row.revoked_by), 0},
     {"revoked_at", TIME, IN(consent_view, row.revoked_at_us), 0},
     {"version", INT, IN(consent_view, row.version), REQUIRED},
     {0},

@@ -50,6 +50,8 @@ err_t tell_consent(struct act *act, const struct consent_row *row)
     event.starts_at_us = row->starts_at_us;
     event.ends_at_us = row->ends_at_us;
     event.document_version = row->document_version;
+    if (!uuid_is_nil(row->recipient)) event.recipient = pb_uuid(act->arena, row->recipient);
+    event.purpose = pb_text(act->arena, row->purpose);
     return act_emit(act, TOPIC_CONSENTS, row->id, row->version, &event.base);
 }
 

@@ -388,8 +388,9 @@ class Suite:
         self.everywhere(text)
         return row
 
-    def consent(self, patient, scope="telehealth", org=ORG, state="active", ends=None):
-        row, text = self._consent(patient, org, scope, state, ends)
+    def consent(self, patient, scope="telehealth", org=ORG, state="active", ends=None, recipient=None,
+                purpose=None):
+        row, text = self._consent(patient, org, scope, state, ends, recipient, purpose)
         self.everywhere(text)
         return row
 
@@ -407,10 +408,11 @@ class Suite:
         return row, ("INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at) VALUES ("
                      + ", ".join(map(quote, (who.org, row, NO_ACT, who.id, patient, kind, "2020-01-01Z", ends))) + ")")
 
-    def _consent(self, patient, org, scope, state="active", ends=None):
+    def _consent(self, patient, org, scope, state="active", ends=None, recipient=None, purpose=None):
         row = str(uuid.uuid4())
-        return row, ("INSERT INTO consent (org, id, act_id, patient_id, scope, state, starts_at, ends_at) VALUES ("
-                     + ", ".join(map(quote, (org, row, NO_ACT, patient, scope, state, "2020-01-01Z", ends))) + ")")
+        return row, ("INSERT INTO consent (org, id, act_id, patient_id, scope, state, starts_at, ends_at, recipient, "
+                     "purpose) VALUES (" + ", ".join(map(quote, (
+                         org, row, NO_ACT, patient, scope, state, "2020-01-01Z", ends, recipient, purpose))) + ")")
 
     # What was left behind.
 

@@ -17,7 +17,10 @@ EVERYWHERE = (
 )
 # `sealed` alone may change: a renewed key seals what the former one had sealed.
 ONE = {
-    "access": ("DELETE FROM visit_grant", "UPDATE consent_document SET version = 9"),
+    "access": ("DELETE FROM visit_grant", "UPDATE consent_document SET version = 9",
+               "UPDATE consent SET document_hash = ''", "UPDATE consent SET ends_at = NULL",
+               "UPDATE consent SET given_by = id", "UPDATE consent_version SET state = 'active'",
+               "DELETE FROM consent_version", "DROP TRIGGER consent_keep ON consent"),
     "appointments": ("UPDATE appointment_history SET version = 9", "DELETE FROM appointment_history",
                      "UPDATE note SET version = 9", "DELETE FROM note", "DELETE FROM appointment"),
     "billing": ("UPDATE payment SET amount_minor = 0", "DELETE FROM posting", "DELETE FROM invoice",

@@ -24,12 +24,14 @@ SELECT set_config('telecura.relation', coalesce(
     refuse('TC001')), true);
 
 -- guard_consent  :exec
--- Has the patient consented, now? Leaves the consent for the audit row. What only a label asks for is
--- refused as TC001: without it there is no such row.
+-- Has the patient consented, now, to the actor or their organisation and for what they do? Leaves the
+-- consent for the audit row. What only a label asks for is refused as TC001: without it there is no such
+-- row.
 SELECT set_config('telecura.consent', coalesce(
     (SELECT id::text FROM consent
      WHERE org = :org AND patient_id = :patient_id::uuid AND scope = :scope::text AND state = 'active'
        AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
+       AND (recipient IS NULL OR recipient IN (:actor, :org)) AND (purpose IS NULL OR purpose = :purpose::text)
      LIMIT 1),
     refuse(:refusal::text)), true);
 
@@ -126,13 +128,15 @@ WHERE relation.version = 0 AND relation.ends_at < excluded.ends_at;
 
 -- consent_upsert  :exec
 INSERT INTO consent (org, id, act_id, patient_id, scope, state, starts_at, ends_at, document_version,
-                     version, epoch)
+                     recipient, purpose, version, epoch)
 VALUES (:org, :id::uuid, :act, :patient_id::uuid, :scope::text, :state::text,
-        :starts_at::timestamptz, :ends_at?::timestamptz, :document_version::int8, :version::int8, :epoch::int8)
+        :starts_at::timestamptz, :ends_at?::timestamptz, :document_version::int8, :recipient?::uuid,
+        :purpose?::text, :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     patient_id = excluded.patient_id, scope = excluded.scope, state = excluded.state,
     starts_at = excluded.starts_at, ends_at = excluded.ends_at,
-    document_version = excluded.document_version, act_id = excluded.act_id,
+    document_version = excluded.document_version, recipient = excluded.recipient,
+    purpose = excluded.purpose, act_id = excluded.act_id,
     version = excluded.version, epoch = excluded.epoch
 WHERE (consent.epoch, consent.version) < (excluded.epoch, excluded.version);
 

@@ -11,7 +11,9 @@ FROM relation WHERE org = :org AND person = :person::uuid AND patient_id = :pati
 ORDER BY live DESC, ends_at DESC NULLS FIRST, id LIMIT 100;
 
 -- agreed_by  :many agreed
+-- To what, where it is @person who does something for @purpose.
 SELECT id, scope FROM consent
 WHERE org = :org AND patient_id = :patient_id::uuid AND state = 'active' AND starts_at <= :now
   AND (ends_at IS NULL OR ends_at > :now)
+  AND (recipient IS NULL OR recipient IN (:person::uuid, :org)) AND (purpose IS NULL OR purpose = :purpose::text)
 ORDER BY scope LIMIT 100;

@@ -90,6 +90,70 @@ def test_a_consent_ends_by_itself(suite, access):
     assert access.get(f"/v1/consents/{row['id']}", who=ada).json["state"] == "expired"
 
 
+def test_it_is_on_record_what_was_shown_how_and_by_whom(suite, access, staff):
+    ada = suite.patient()
+    text = access.get("/v1/consents/documents?scope=research&language=en", who=ada).json["data"][0]["text"]
+    shown = rfc3339(suite.now_s() - 60)
+    proof = {"document_hash": hashlib.sha256(text.encode()).hexdigest(), "shown_at": shown}
+    row = give(access, ada, ada.patient, "research", **proof).json
+    assert (row["method"], row["shown_at"][:19], row["given_as"]) == ("screen", shown[:19], "patient")
+    other = {**proof, "document_hash": hashlib.sha256(b"a text that was never there").hexdigest()}
+    assert give(access, ada, ada.patient, "recording", **other).code == "conflict"
+    assert give(access, ada, ada.patient, "recording", shown_at=rfc3339(suite.now_s() + 60)).code == "unprocessable"
+    assert give(access, ada, ada.patient, "recording", method="paper").code == "unprocessable"
+
+    desk, nurse = staff["front_desk"], staff["nurse"]
+    assert give(access, desk, ada.patient, "recording").json["method"] == "paper"
+    spoken = {"method": "spoken"}
+    for witness in ({}, {"witness_id": desk.id}, {"witness_id": ada.id}, {"witness_id": str(uuid.uuid4())}):
+        assert give(access, desk, ada.patient, **spoken, **witness).code == "unprocessable"
+    row = give(access, desk, ada.patient, **spoken, witness_id=nurse.id).json
+    assert (row["method"], row["witness_id"], row["given_as"]) == ("spoken", nurse.id, "front_desk")
+
+
+def test_a_consent_may_be_to_one_recipient_and_for_one_purpose(suite, access, staff):
+    ada, one = suite.patient(), staff["pharmacist"].id
+    parts = [{}, {"recipient_id": one}, {"recipient_id": ORG}, {"purpose": "TREAT"},
+             {"recipient_id": one, "purpose": "TREAT"}]
+    for part in parts:
+        made = give(access, ada, ada.patient, "data_sharing", **part)
+        assert made.status == 201 and part.items() <= made.json.items()
+        assert give(access, ada, ada.patient, "data_sharing", **part).code == "conflict"
+    for part in parts[1:4]:
+        assert give(access, ada, ada.patient, "telehealth", **part).code == "unprocessable"
+    assert give(access, ada, ada.patient, "research", recipient_id=str(uuid.uuid4())).code == "unprocessable"
+    assert give(access, ada, ada.patient, "research", recipient_id=staff["stranger"].id).code == "unprocessable"
+    assert give(access, ada, ada.patient, "research", purpose="FUN").code == "bad_body"
+    told = suite.outbox("access", key=made.json["id"])[0]["payload"]
+    assert uuid.UUID(one).bytes.hex() in told and b"TREAT".hex() in told
+
+
+def test_what_a_guardian_agreed_to_ends_when_the_patient_comes_of_age(suite, access, staff):
+    child, guardian = suite.patient(), suite.person("proxy")
+    born = rfc3339(suite.now_s() - (18 * 365.25 - 30) * 86400)[:10]
+    opened = access.post("/v1/relations", {"person_id": guardian.id, "patient_id": child.patient, "kind": "guardian",
+                                           "proof": "birth_certificate", "birth_date": born}, who=staff["front_desk"])
+    row = give(access, guardian, child.patient).json
+    assert (row["given_by"], row["given_as"], row["ends_at"]) == (guardian.id, "proxy", opened.json["ends_at"])
+    sooner = rfc3339(suite.now_s() + 3600)
+    assert give(access, guardian, child.patient, "recording", ends_at=sooner).json["ends_at"][:19] == sooner[:19]
+    assert "ends_at" not in give(access, child, child.patient, "research").json
+
+
+def test_every_version_stays(suite, access):
+    ada = suite.patient()
+    row = give(access, ada, ada.patient).json
+    access.post(f"/v1/consents/{row['id']}/revoke", who=ada)
+    kept = access.rows(f"SELECT version, state, act_id, revoked_by FROM consent_version WHERE id = '{row['id']}' "
+                       "ORDER BY version")
+    assert [(v["version"], v["state"], v["revoked_by"]) for v in kept] == [(1, "active", None), (2, "revoked", ada.id)]
+    acts = [suite.audit("access", resource_id=row["id"], action=f"consent.{what}")[0]["act"]
+            for what in ("give", "revoke")]
+    assert [v["act_id"] for v in kept] == acts
+    with pytest.raises(RuntimeError, match="only ends"):
+        access.execute(f"UPDATE consent SET state = 'active', version = 3 WHERE id = '{row['id']}'")
+
+
 def test_staff_record_and_strangers_see_nothing(suite, access, staff):
     ada, bob = suite.patient(), suite.patient()
     row = give(access, staff["front_desk"], ada.patient)

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 import paseto
-from telecura import ORG, OTHER_ORG
+from telecura import ORG, OTHER_ORG, rfc3339
 
 
 def grant(access, who, **body):
@@ -149,12 +149,22 @@ def test_a_revocation_under_way_is_waited_for(access, visit):
     """Consent is read FOR SHARE: a no that is about to commit comes before the grant."""
     it = visit()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        ending = pool.submit(access.execute, "BEGIN; UPDATE consent SET state = 'revoked' WHERE patient_id = "
+        ending = pool.submit(access.execute, "BEGIN; UPDATE consent SET state = 'revoked', version = version + 1 WHERE patient_id = "
                              f"'{it.patient.patient}'; SELECT pg_sleep(1.5); COMMIT")
         while not access.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
             assert not ending.done()
         assert grant(access, it.patient, visit_id=it.id).code == "consent_required"
         ending.result()
+
+
+def test_a_grant_ends_with_the_consent_that_it_rests_on(suite, access, visit):
+    it = visit(consent=False)
+    until = rfc3339(suite.now_s() + 120)
+    given = access.post("/v1/consents", {"patient_id": it.patient.patient, "scope": "telehealth",
+                                         "document_version": 1, "ends_at": until}, who=it.patient)
+    assert given.status == 201
+    for who in (it.patient, it.clinician):
+        assert grant(access, who, visit_id=it.id).json["expires_at"][:19] == until[:19]
 
 
 def test_grants_and_a_revocation_at_once(access, visit):

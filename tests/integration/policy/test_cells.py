@@ -8,7 +8,7 @@ import pytest
 
 from policy import Case, Oracle, telectl
 from sealed import message, seal
-from telecura import NO_ACT, ORG
+from telecura import NO_ACT, ORG, OTHER_ORG
 
 CASES, SEED = 100_000, 20261122
 VISIT, NOTE, SUMMARY = (1, "visit"), (2, "visit"), (3, "visit")   # kinds.def
@@ -199,6 +199,30 @@ def test_a_row_that_is_not_for_somebody_is_no_row(suite, hospital):
         assert same[0] == same[1]
         rows = suite.audit(service, actor=proxy.id, patient=ids["patient"], outcome="refused")
         assert rows[-1]["labels"] == "ADOL" and rows[-1]["purpose"] == "FAMRQT", rows
+
+
+def test_a_consent_covers_whom_it_is_to_and_what_it_is_for(suite, hospital):
+    """A pharmacist reads what addiction asks for (label ETH) by the patient's consent to data sharing."""
+    days, _ = hospital
+    ids = next(ids for labels, consents, ids in days if labels == {"ETH"} and not consents)
+    one, other, privacy = (suite.person(role) for role in ("pharmacist", "pharmacist", "privacy"))
+
+    def seen_by(who):
+        reply = suite.service("prescriptions").get(f"/v1/prescriptions/{ids['rx']}", who=who)
+        said = suite.service("access").get(
+            f"/v1/policy/decision?person_id={who.id}&action=READ_RX&patient_id={ids['patient']}&label=ETH",
+            who=privacy).json["decision"]
+        assert (reply.status, said) in ((200, "allow"), (404, "no_consent"))
+        return reply.status == 200
+
+    for part, covered in (({"recipient": one.id}, (True, False)), ({"recipient": ORG}, (True, True)),
+                          ({"recipient": OTHER_ORG}, (False, False)), ({"purpose": "TREAT"}, (True, True)),
+                          ({"purpose": "HPAYMT"}, (False, False)), ({"recipient": other.id, "purpose": "HPAYMT"},
+                                                                    (False, False))):
+        row = suite.consent(ids["patient"], "data_sharing", **part)
+        assert (seen_by(one), seen_by(other)) == covered, part
+        suite.revoke(row)
+    assert not seen_by(one)
 
 
 LISTS = [("appointments", "/v1/appointments?patient_id={patient}", "visit"),
