@@ -3,11 +3,12 @@ BENCHES := $(sort $(patsubst tests/bench/%.py,%,$(filter-out %/rig.py %_work.py,
 
 LOADS := httpload decide seal_load audit_load audit_tree
 
-# The last line is the result; everything else goes to standard error.
+# The last line is the result; everything else goes to standard error. PART= one part of a bench that
+# has parts: audit's are throughput, latency, verify, tree, read.
 bench:
 	@$(if $(filter $(BENCH),$(BENCHES)),\
 	  $(MAKE) --no-print-directory -s -j2 MODE=release all $(LOADS:%=$(B_RELEASE)/tests/bench/%) >&2 && \
-	  TELECURA_BIN=$(abspath $(B_RELEASE)/bin) /usr/bin/python3 tests/bench/$(BENCH).py --run $(RUN),\
+	  TELECURA_BIN=$(abspath $(B_RELEASE)/bin) /usr/bin/python3 tests/bench/$(BENCH).py --run $(RUN) $(if $(PART),--part $(PART)),\
 	  echo 'make bench BENCH=…  one of: $(BENCHES)')
 B_RELEASE := $(if $(filter command line,$(origin B)),$B,build/release)
 

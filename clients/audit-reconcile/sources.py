@@ -47,7 +47,8 @@ WHERE h.relkind = 'r'
 OUTBOX = ("SELECT org, act, coalesce(seq, 0), coalesce(encode(leaf, 'hex'), ''), coalesce(request::text, '') "
           "FROM audit_outbox")
 CHAIN = "SELECT org, seq, encode(mac, 'hex') FROM audit_chain"
-ENTRIES = "SELECT org, producer, seq, event_id, encode(mac, 'hex'), leaf IS NULL FROM entry"
+ENTRIES = ("SELECT org, producer, seq, event_id, encode(mac, 'hex'), leaf_index < coalesce(size, 0) "
+           "FROM entry AS e LEFT JOIN published AS p USING (org)")
 SIGNED = "SELECT encode(root, 'base64') FROM heads.tree WHERE origin = '{}' AND size = {}"
 INCIDENTS = "SELECT org, producer, kind, seq, times FROM incident WHERE closed_at IS NULL ORDER BY first_at"
 

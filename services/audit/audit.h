@@ -2,8 +2,8 @@
  * audit - the tamper-evident log: what producers send is checked against their chains, staged,
  * appended by one sequencer, and can be read, proved and reported.
  *
- *   record.c     a producer's record: MAC, chain, staged as an `entry` row     (consumer thread)
- *   sequencer.c  staged leaves become the next signed tree, then receipts      (effects thread)
+ *   record.c     a producer's record: MAC, chain, an `entry`, and it waits     (consumer thread)
+ *   sequencer.c  waiting leaves become the next signed tree, then receipts     (effects thread)
  *   log.c        one shard: stage, publish, mend, check       store.c stage.c heads.c: its files
  *   event_index.c  published leaves become the index by which they are found        (a timer)
  *   pseudonym.c  under which words it knows somebody
@@ -171,8 +171,8 @@ err_t entry_of(struct act *act, struct bundle *bundle, int64_t position, struct 
 err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t position,
                  struct audit_event *ret);
 void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body);
-/* For @leaf and those of its producer before it, from number @first on. */
-err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t first, int64_t size);
+/* For @run and what its producer had numbered before it from @first on, in a tree of @size. */
+err_t receipt_emit(struct act *act, const struct published_run *run, int64_t first, int64_t size);
 
 /* Reads or makes the signing key, then checks every log against the database. */
 err_t sequencer_start(void);

@@ -173,7 +173,7 @@ static err_t beyond_check(struct act *act)
     const struct fsck_tables *const all = act->in;
     struct entry_row_rows rows;
 
-    TRY(entries_between(act, &(struct entries_between){all->end, INT64_MAX}, &rows));
+    TRY(entries_beyond(act, &(struct entries_beyond){all->end}, &rows));
     for (size_t i = 0; i < rows.n; i++)
         inspect_found(all->in, "",
                       "table entry: a row for leaf %" PRId64 ", which is not in the log",

@@ -10,6 +10,7 @@
 #include "common/io/keys.h"
 #include "common/io/leaf.h"
 #include "common/io/metrics.h"
+#include "services/audit/tiles.h"
 
 #include "telecura/v1/audit.pb-c.h"
 
@@ -19,7 +20,7 @@ struct batch {
     int64_t epoch, first; /* first: its number */
     struct uuid *events;
     struct bytes *macs, *leaves;
-    size_t n;
+    size_t n, bytes; /* of the leaves, as a bundle */
 };
 
 struct heard {
@@ -126,19 +127,25 @@ static void batch_stage(struct act *act, struct batch *batch)
     if (batch->n == 0) return;
     const size_t n = batch->n;
     const int64_t last = batch->first + (int64_t)n - 1;
+    uint8_t *const bundle = arena_alloc(act->arena, batch->bytes);
+    size_t at = 0;
+
+    for (size_t i = 0; i < n; i++) at += tiles_entry_write(batch->leaves[i], bundle + at);
     const struct entries_insert rows = {
-        .producer = batch->producer,
+        .last = last,
         .first = batch->first,
+        .producer = batch->producer,
         .events = {batch->events, n},
         .macs = {batch->macs, n},
-        .leaves = {batch->leaves, n},
+        .last_event = batch->events[n - 1],
+        .leaves = bytes_of(bundle, at),
     };
     const struct tail_set tail = {batch->producer, batch->epoch, last, batch->macs[n - 1]};
 
     entries_insert(act, &rows);
     tail_set(act, &tail);
     gaps_close(act, &(struct gaps_close){batch->producer, batch->first, last});
-    batch->n = 0;
+    batch->n = batch->bytes = 0;
 }
 
 /* A leaf whose key is gone is still a leaf. */
@@ -155,6 +162,7 @@ static err_t stage(struct act *act, const struct heard *heard, struct batch *bat
     batch->events[batch->n] = heard->event;
     batch->macs[batch->n] = bytes_of(heard->mac.b, HASH_BYTES);
     batch->leaves[batch->n++] = heard->bytes;
+    batch->bytes += heard->bytes.n + 2;
     return ERR_OK;
 }
 
@@ -163,11 +171,12 @@ static err_t stage(struct act *act, const struct heard *heard, struct batch *bat
 static err_t repeated(struct act *act, const struct heard *heard)
 {
     const struct tail *const tail = &heard->tail;
-    const struct placed_leaf leaf = {
+    const struct published_run run = {
+        .place = tail->known_index,
         .producer = heard->producer,
-        .event_id = heard->event,
-        .seq = heard->seq,
-        .leaf_index = tail->known_index,
+        .first = heard->seq,
+        .last = heard->seq,
+        .last_event = heard->event,
     };
 
     bool same = bytes_equal(tail->known_mac, bytes_of(heard->mac.b, HASH_BYTES));
@@ -180,7 +189,7 @@ static err_t repeated(struct act *act, const struct heard *heard)
     }
     if (!same || tail->reused)
         return incident(act, heard, "conflict", heard->seq);
-    return tail->receipted ? receipt_emit(act, &leaf, leaf.seq, tail->size) : ERR_OK;
+    return tail->receipted ? receipt_emit(act, &run, run.first, tail->size) : ERR_OK;
 }
 
 static bool follows(const struct heard *heard)

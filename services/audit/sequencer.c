@@ -2,14 +2,15 @@
  * The one writer of all logs: a lease says which replica it is, the compare-and-swap of each log's
  * head holds even against one that thinks it still has it.
  *
- *   staged rows -> staging file, synced -> leaves get their places -> head moves, under a role of
- *               its own -> heads, tiles, checkpoint -> receipts
+ *   waiting leaves -> staging file, synced -> head moves, under a role of its own -> heads, tiles,
+ *               checkpoint -> receipts, and they wait no more
  *
  * What comes first in a new half year ends the shard: in one transaction its row of heads.log is
  * closed and that of the next begins. Its first append begins with a link to the one before.
  *
  * Killed after any of these, the next holder of the lease loads the log and goes on from there:
- * log_load() knows whether the head moved, and a leaf without receipt stays a row until it has one.
+ * log_load() knows whether the head moved, and a leaf without receipt waits until it has one. A
+ * leaf has its place since it was heard; only a link that begins a shard moves what waits.
  * A head that somebody else has moved, or time that goes back, ends the process: going on would
  * fork the log.
  */
@@ -24,6 +25,7 @@
 #include "services/audit/heads.h"
 #include "services/audit/shard.h"
 #include "services/audit/store.h"
+#include "services/audit/tiles.h"
 #include "services/audit/writer.h"
 
 #include "telecura/v1/audit.pb-c.h"
@@ -101,15 +103,21 @@ static void alive(void)
     (void)!lease_keep(); /* lost, the next fence tells */
 }
 
+static int64_t end_of(const struct head *head)
+{
+    return head->base + head->size;
+}
+
 /* A row for each leaf that is no link, or the tables are of an older backup than the heads. */
 static err_t rows_check(const struct log *log, const struct shards *shards)
 {
     const int64_t links = shards->former ? (int64_t)shards->closed_n - (shards->now.size == 0) : 0;
-    const int64_t rows = shards->now.base + shards->now.size - links;
+    const int64_t rows = end_of(&shards->now) - links;
+    const struct leaves_count ask = {end_of(&shards->now)};
     const struct tx_frame frame = writer_frame(log->org);
     struct tx *tx = tx_begin(writer.db, &frame);
     struct leaves_known known;
-    const err_t err = tx_one(tx, &leaves_count_stmt, NULL, &known);
+    const err_t err = tx_one(tx, &leaves_count_stmt, &ask, &known);
 
     tx_rollback(tx);
     if (err != ERR_OK || known.count == rows) return err;
@@ -117,6 +125,55 @@ static err_t rows_check(const struct log *log, const struct shards *shards)
                      "%s: table entry has %lld leaves where the log has %lld: they are of different "
                      "backups; restore the database, or see what `audit fsck` says",
                      log->folder, (long long)known.count, (long long)rows);
+}
+
+/* ---- what waits ---- */
+
+static bool link_is_due(const struct log *log)
+{
+    return log->frontier.size == 0 && log->former.origin.n > 0;
+}
+
+/* What waits goes one place further, for the link. */
+static void places_shift(struct tx *tx, int64_t end)
+{
+    tx_queue(tx, &entries_shift_stmt, &(struct entries_shift){end});
+    tx_queue(tx, &entries_shifted_stmt, NULL);
+    tx_queue(tx, &waiting_shift_stmt, &(struct waiting_shift){end});
+    tx_queue(tx, &waiting_shifted_stmt, NULL);
+    tx_queue(tx, &log_end_shift_stmt, NULL);
+}
+
+static err_t places_fenced(struct tx *tx, const struct log *log)
+{
+    const int64_t end = log->base + (int64_t)log->frontier.size, due = end + link_is_due(log);
+    struct first_place first = {0};
+    struct log_place next;
+    bool heard = false;
+
+    TRY(writer_fence(tx));
+    TRY(tx_maybe(tx, &log_end_hold_stmt, NULL, &next, &heard));
+    if (heard) TRY(tx_one(tx, &place_first_stmt, &(struct place_first){end}, &first));
+    if (first.place == due) return ERR_OK;
+    if (!heard || first.place != end)
+        return err_raise(ERR_CORRUPT,
+                         "%s: what waits begins at leaf %lld where the log goes on with %lld: they are "
+                         "of different backups; restore the database",
+                         log->folder, (long long)first.place, (long long)due);
+    places_shift(tx, end);
+    return ERR_OK;
+}
+
+/* The first that waits comes right behind the log's end. */
+static err_t places_settle(const struct log *log)
+{
+    const struct tx_frame frame = writer_frame(log->org);
+    struct tx *const tx = tx_begin(writer.db, &frame);
+    const err_t err = places_fenced(tx, log);
+
+    if (err == ERR_OK) return tx_commit(tx);
+    tx_rollback(tx);
+    return err;
 }
 
 static err_t trees_first(const struct log *log, struct head_rows *ret)
@@ -200,6 +257,7 @@ static err_t log_begin(struct log *log, bool deep)
     TRY(log_load(log, head, shards.former, deep, writer.arena));
     if (deep) TRY(closed_check(log, &shards));
     if (deep) TRY(rows_check(log, &shards));
+    TRY(places_settle(log));
     if (head->size > 0) return ERR_OK;
     TRY(log_make(log, writer.arena));
     if (shards.begun) return ERR_OK;
@@ -262,32 +320,11 @@ static err_t logs_check(void)
 
 struct step {
     struct log *log;
-    const struct pending_leaf_rows *leaves;
-    bool links; /* a link goes before them */
+    struct bytes leaves[LOG_BATCH_MAX]; /* in the writer's arena */
+    size_t n, links;                    /* a link goes before them */
     struct checkpoint next;
     int64_t at_us;
 };
-
-static err_t step_place(struct act *act)
-{
-    const struct step *const step = act->in;
-    const size_t n = step->leaves->n;
-    struct str *const producers = ARENA_ARRAY(act->arena, struct str, n);
-    struct uuid *const events = ARENA_ARRAY(act->arena, struct uuid, n);
-
-    for (size_t i = 0; i < n; i++) {
-        producers[i] = step->leaves->p[i].producer;
-        events[i] = step->leaves->p[i].event_id;
-    }
-    TRY(writer_fence(act_tx(act)));
-    const struct leaves_place place = {
-        .first = step->log->base + (int64_t)step->log->frontier.size + step->links,
-        .producers = {producers, n},
-        .events = {events, n},
-    };
-    leaves_place(act, &place);
-    return ERR_OK;
-}
 
 /* The lease is held until the head has moved: whoever takes it next finds it moved or not. */
 static err_t head_advance(const struct step *step)
@@ -316,17 +353,45 @@ static void __attribute__((noreturn)) die(const char *why, const struct log *log
     _exit(EXIT_FORK);
 }
 
-static err_t pending_read(const struct log *log, struct pending_leaf_rows *ret)
+static err_t misplaced(const struct log *log, int64_t place)
 {
+    return err_raise(ERR_CORRUPT, "%s: what waits for leaf %lld is not what was staged",
+                     log->folder, (long long)place);
+}
+
+static err_t run_take(struct step *step, const struct waiting_run *run)
+{
+    struct bytes rest = run->leaves;
+    size_t n = 0;
+
+    for (struct bytes leaf; n < LOG_BATCH_MAX - step->n && tiles_entry_next(&rest, &leaf); n++)
+        step->leaves[step->n + n] = leaf;
+    if (rest.n || (int64_t)n != run->last - run->first + 1) return misplaced(step->log, run->place);
+    step->n += n;
+    return ERR_OK;
+}
+
+/* What waits behind the log's end; a place is left for the link. */
+static err_t waiting_take(struct step *step)
+{
+    const struct log *const log = step->log;
+    const int64_t end = log->base + (int64_t)log->frontier.size;
+    const struct waiting_runs ask = {end, LOG_BATCH_MAX - 1};
     const struct tx_frame frame = writer_frame(log->org);
-    struct tx *tx = tx_begin(writer.db, &frame);
+    struct tx *const tx = tx_begin(writer.db, &frame);
     struct rows rows = {NULL, 0};
-    const struct pending_leaves most = {LOG_BATCH_MAX};
-    const err_t err = tx_many(tx, &pending_leaves_stmt, &most, &rows);
+    const err_t err = tx_many(tx, &waiting_runs_stmt, &ask, &rows);
 
     tx_rollback(tx);
-    *ret = (struct pending_leaf_rows){rows.p, rows.n};
-    return err;
+    if (err != ERR_OK) return err;
+    step->n = step->links = link_is_due(log);
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct waiting_run *const run = &((const struct waiting_run *)rows.p)[i];
+
+        if (run->place != end + (int64_t)step->n) return misplaced(log, end + (int64_t)step->n);
+        TRY(run_take(step, run));
+    }
+    return ERR_OK;
 }
 
 /* The shard's half year is over. */
@@ -365,86 +430,71 @@ static err_t shard_next(struct log *log)
     return log_begin(log, false);
 }
 
-/* @step's rows, behind a link if they begin a shard that is not the first. */
-static err_t leaves_collect(struct step *step, struct pending_leaf_rows *rows,
-                            struct bytes leaves[LOG_BATCH_MAX])
-{
-    const struct log *const log = step->log;
-
-    step->links = log->frontier.size == 0 && log->former.origin.n > 0;
-    if (step->links) {
-        if (rows->n == LOG_BATCH_MAX) rows->n--;
-        TRY(log_link(log, step->at_us / MS_US, writer.arena, &leaves[0]));
-    }
-    for (size_t i = 0; i < rows->n; i++) leaves[step->links + i] = rows->p[i].leaf;
-    return ERR_OK;
-}
-
 static err_t step_append(struct log *log, size_t *ret_n)
 {
-    struct bytes *const leaves = ARENA_ARRAY(writer.arena, struct bytes, LOG_BATCH_MAX);
-    struct pending_leaf_rows rows;
-    struct step step = {.log = log, .leaves = &rows, .at_us = clock_real_us()};
+    struct step *const step = ARENA_NEW(writer.arena, struct step);
 
-    TRY(pending_read(log, &rows));
-    *ret_n = rows.n;
-    if (rows.n == 0) return ERR_OK;
-    if (step.at_us < log->at_us - STEP_BACK_US)
+    step->log = log;
+    step->at_us = clock_real_us();
+    TRY(waiting_take(step));
+    *ret_n = step->n - step->links;
+    if (*ret_n == 0) return ERR_OK;
+    if (step->at_us < log->at_us - STEP_BACK_US)
         die("time has gone back since the last append: mend the clock (chronyc makestep)", log);
 
     TRY(disk_check(log->dir));
-    if (is_over(log)) TRY(shard_next(log));
-    TRY(leaves_collect(&step, &rows, leaves));
-    TRY(log_stage(log, leaves, rows.n + step.links, writer.arena, &step.next));
-    TRY(service_act(writer.db, log->org, AUDIT_NONE, step_place, &step));
-    const err_t err = head_advance(&step);
+    if (is_over(log)) {
+        TRY(shard_next(log));
+        TRY(waiting_take(step));
+    }
+    if (step->links) TRY(log_link(log, step->at_us / MS_US, writer.arena, &step->leaves[0]));
+    TRY(log_stage(log, step->leaves, step->n, writer.arena, &step->next));
+    const err_t err = head_advance(step);
     if (err == ERR_CONFLICT) die("somebody else has moved the log's head", log);
     if (err != ERR_OK) return err;
-    log->at_us = step.at_us;
-    TRY(log_publish(log, &step.next, writer.arena));
-    metrics_count(&leaves_logged, (int64_t)rows.n);
+    log->at_us = step->at_us;
+    TRY(log_publish(log, &step->next, writer.arena));
+    metrics_count(&leaves_logged, (int64_t)*ret_n);
     return ERR_OK;
 }
 
 /* ---- receipts ---- */
 
-err_t receipt_emit(struct act *act, const struct placed_leaf *leaf, int64_t first, int64_t size)
+err_t receipt_emit(struct act *act, const struct published_run *run, int64_t first, int64_t size)
 {
     Telecura__V1__AuditReceipt receipt = TELECURA__V1__AUDIT_RECEIPT__INIT;
 
     receipt.kind = TELECURA__V1__AUDIT_RECEIPT__KIND__INCLUDED;
-    receipt.producer = pb_text(act->arena, leaf->producer);
-    receipt.event = pb_uuid(act->arena, leaf->event_id);
+    receipt.producer = pb_text(act->arena, run->producer);
+    receipt.event = pb_uuid(act->arena, run->last_event);
     receipt.first_seq = first;
-    receipt.seq = leaf->seq;
-    receipt.index = leaf->leaf_index;
+    receipt.seq = run->last;
+    receipt.index = run->place + run->last - run->first;
     receipt.size = size;
     receipt.disk_percent = disk_used_percent(settings()->log_dir);
-    return act_emit(act, TOPIC_AUDIT_RECEIPTS, leaf_producer_id(leaf->producer), leaf->seq,
+    return act_emit(act, TOPIC_AUDIT_RECEIPTS, leaf_producer_id(run->producer), run->last,
                     &receipt.base);
 }
 
-static bool follows(const struct placed_leaf *leaf, const struct placed_leaf *before)
+static bool follows(const struct published_run *run, const struct published_run *before)
 {
-    return str_equal(leaf->producer, before->producer) && leaf->seq == before->seq + 1;
+    return str_equal(run->producer, before->producer) && run->first == before->last + 1;
 }
 
-/* One for each run of a producer's numbers. */
+/* One for each run of a producer's numbers, though it was heard in parts. */
 static err_t receipts_give(struct act *act)
 {
     const struct log *const log = act->in;
     const int64_t size = log->base + (int64_t)log->frontier.size;
-    struct published_log published;
-    struct placed_leaf_rows rows;
+    struct published_run_rows runs;
 
-    TRY(published_size(act, &published));
-    TRY(leaves_unreceipted(act, &(struct leaves_unreceipted){published.size, size}, &rows));
-    for (size_t i = 0, first = 0; i < rows.n; i++) {
-        if (i + 1 < rows.n && follows(&rows.p[i + 1], &rows.p[i])) continue;
-        TRY(receipt_emit(act, &rows.p[i], rows.p[first].seq, size));
+    TRY(runs_published(act, &(struct runs_published){size}, &runs));
+    for (size_t i = 0, first = 0; i < runs.n; i++) {
+        if (i + 1 < runs.n && follows(&runs.p[i + 1], &runs.p[i])) continue;
+        TRY(receipt_emit(act, &runs.p[i], runs.p[first].first, size));
         first = i + 1;
     }
-    leaves_receipted(act, &(struct leaves_receipted){published.size, size});
+    runs_receipted(act, &(struct runs_receipted){size});
     published_reach(act, &(struct published_reach){size});
     return ERR_OK;
 }
@@ -458,7 +508,7 @@ static err_t log_turn(struct uuid org, bool *ret_more)
 
     TRY(log_find(org, false, &log));
     TRY(step_append(log, &n));
-    *ret_more |= n == LOG_BATCH_MAX;
+    *ret_more |= n >= LOG_BATCH_MAX / 2; /* a run that did not fit is left */
     return service_act(writer.db, org, AUDIT_NONE, receipts_give, log);
 }
 

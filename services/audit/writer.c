@@ -102,9 +102,6 @@ static err_t shards_fenced(struct tx *tx, struct shards *ret)
     TRY(tx_many(tx, &heads_closed_stmt, NULL, &closed));
     TRY(tx_maybe(tx, &head_find_stmt, NULL, &ret->now, &ret->begun));
     if (ret->begun) TRY(head_set_back_check(tx, &ret->now));
-    const struct leaves_displace beyond = {ret->begun ? ret->now.base + ret->now.size : 0};
-    tx_queue(tx, &leaves_displace_stmt, &beyond);
-    TRY(tx_flush(tx));
     ret->closed = closed.p;
     ret->closed_n = closed.n;
     ret->former = closed.n ? &ret->closed[closed.n - 1] : NULL;
@@ -112,7 +109,7 @@ static err_t shards_fenced(struct tx *tx, struct shards *ret)
 }
 
 /* Without a row, files that are there are a log that the database has forgotten: log_load() says
- * so. What was placed behind the head is placed anew. */
+ * so. */
 err_t writer_shards_read(struct uuid org, struct shards *ret)
 {
     const struct tx_frame frame = writer_frame(org);
@@ -120,11 +117,8 @@ err_t writer_shards_read(struct uuid org, struct shards *ret)
 
     *ret = (struct shards){.now = {.org = org}};
     const err_t err = shards_fenced(tx, ret);
-    if (err != ERR_OK) {
-        tx_rollback(tx);
-        return err;
-    }
-    TRY(tx_commit(tx));
+    tx_rollback(tx);
+    if (err != ERR_OK) return err;
     if (ret->begun) return ERR_OK;
 
     struct hash *const none = ARENA_NEW(writer.arena, struct hash);

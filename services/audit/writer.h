@@ -32,7 +32,7 @@ struct shards { /* in the writer's arena */
     size_t closed_n;
     const struct head *former; /* the last of them; or NULL */
 };
-/* The log of @org. Places beyond its head are taken back from their rows. */
+/* The log of @org. */
 err_t writer_shards_read(struct uuid org, struct shards *ret);
 /* head_first, head_move or head_next, by the heads' own role, in a transaction of its own. */
 err_t writer_head_write(struct uuid org, const struct stmt *stmt, const void *args);

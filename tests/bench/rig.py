@@ -129,20 +129,23 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", default=".run", help="run folder of a suite")
     parser.add_argument("--seconds", type=int, default=6, help="of each measured run")
+    parser.add_argument("--part", help="of a bench that has parts: one of them, no result kept")
     return parser.parse_args()
 
 
-def report(bench, figures, bars):
-    """Prints and keeps the result; the exit status says whether every bar is held.
+def report(bench, figures, bars, part=None):
+    """Prints the result and, unless it is only of a part, keeps it; the exit status says whether every
+    bar is held.
 
     @bars: figure -> ("≥" or "≤", value)."""
     missed = [f"{name} {figures[name]} is not {sign} {bar}" for name, (sign, bar) in bars.items()
-              if (figures[name] < bar if sign == "≥" else figures[name] > bar)]
+              if name in figures and (figures[name] < bar if sign == "≥" else figures[name] > bar)]
     line = {"bench": bench, **figures, "load": os.getloadavg()[0],
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    (results / f"{bench}.json").write_text(json.dumps(line, indent=1) + "\n")
+    if not part:
+        results = HERE / "results"
+        results.mkdir(exist_ok=True)
+        (results / f"{bench}.json").write_text(json.dumps(line, indent=1) + "\n")
     for text in missed:
         note(f"missed: {text}")
     print(json.dumps(line), flush=True)

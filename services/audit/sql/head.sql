@@ -64,8 +64,8 @@ WITH moved AS (
 SELECT org, origin, base, size, root, at FROM moved;
 
 -- leaves_count  :one leaves_known
--- How many leaves have their place; a link has none.
-SELECT count(*) FROM entry WHERE org = :org AND leaf_index IS NOT NULL;
+-- How many leaves up to there have a row; a link has none.
+SELECT count(*) FROM entry WHERE org = :org AND leaf_index < :end::int8;
 
 -- trees_signed  :many head
 -- After one of them, in the order in which they were signed; a page.

@@ -49,7 +49,7 @@ def crash(log, call, number):
         stdout=subprocess.DEVNULL, stderr=open(log.api.log, "ab"), env=log.suite.environment())
     until = time.monotonic() + 20
     while process.poll() is None and time.monotonic() < until:
-        if log.api.value("SELECT count(*) = 0 FROM entry WHERE leaf IS NOT NULL"):
+        if log.api.value("SELECT count(*) = 0 FROM waiting"):
             process.kill()
             process.wait()
             return False
@@ -194,3 +194,57 @@ def test_a_backlog_of_the_index_is_worked_off_in_turns(log):
     log.api.execute(f"INSERT INTO producer (org, name, epoch, seq, mac) VALUES ({quote(ORG)}, 'test', 1, 5000, '')")
     log.api.wait_for(f"SELECT coalesce(max(next), 0) = {before + 5000} FROM event_index_end", 20)
     assert log.api.process.poll() is None
+
+
+# Of what waits, in the form that it had before migration 0123.
+BEFORE_0123 = """
+ALTER TABLE entry ADD leaf bytea, ADD arrived bigint GENERATED ALWAYS AS IDENTITY, ALTER leaf_index DROP NOT NULL;
+CREATE INDEX entry_waiting ON entry (org, arrived) WHERE leaf_index IS NULL;
+UPDATE entry AS e SET leaf = substring(w.leaves FROM 3), leaf_index = CASE WHEN w.place < {end} + 2 THEN w.place END
+FROM waiting AS w WHERE w.org = e.org AND w.place = e.leaf_index;
+DROP TABLE waiting, log_end;
+DELETE FROM migration WHERE name LIKE '%0123%'
+"""
+
+
+def test_what_waited_before_the_table_of_what_waits_is_appended(log, go_reader):
+    """Two leaves whose receipt was not given, two that got a place before a crash, four that had none."""
+    log.api.stop()
+    count, size = log.api.value(f"SELECT count(*) FROM entry WHERE org = {quote(ORG)}"), log.size()
+    for _ in range(6):
+        log.stage(1)
+    log.api.execute(f"""
+        INSERT INTO waiting SELECT org, leaf_index, producer, seq, seq, event_id,
+            int2send(64::int2) || decode(repeat('ab', 64), 'hex') FROM entry
+        WHERE org = {quote(ORG)} AND leaf_index >= {size - 2} AND leaf_index < {size};
+        UPDATE published SET size = {size - 2} WHERE org = {quote(ORG)}; {BEFORE_0123.format(end=size)}""")
+    done = log.api.command("--config", log.api.config, "--migrate")
+    assert done.returncode == 0, done.stderr
+    log.release_lease()
+    log.api.start()
+    log.settle()
+    assert log.verified(go_reader) == count + 6
+    receipts = log.api.value("SELECT count(*) FROM outbox WHERE topic = 'audit.receipts.v1' "
+                             f"AND version IN ({size}, {count + 6})")
+    assert receipts >= 2
+
+
+@pytest.mark.parametrize("harm, said", [
+    ("DELETE FROM waiting WHERE place = (SELECT min(place) FROM waiting)", "what waits begins at leaf"),
+    ("UPDATE waiting SET last = last + 1 WHERE place = (SELECT max(place) FROM waiting)", "is not what was staged"),
+    ("DELETE FROM waiting WHERE place = (SELECT max(place) - 1 FROM waiting)", "is not what was staged")])
+def test_what_waits_and_is_not_what_was_staged_ends_the_process(log, go_reader, harm, said):
+    """A leaf that is gone before it is in the tree is no gap that anybody overlooks."""
+    log.api.stop()
+    before = log.verified(go_reader)
+    for _ in range(3):
+        log.stage(1)
+    log.api.execute(f"CREATE TABLE kept AS SELECT * FROM waiting; {harm}")
+    log.release_lease()
+    done = log.api.command("--config", log.api.config)
+    assert done.returncode != 0 and said in done.stderr, done.stderr
+    log.api.execute("TRUNCATE waiting; INSERT INTO waiting SELECT * FROM kept; DROP TABLE kept")
+    log.release_lease()
+    log.api.start()
+    log.settle()
+    assert log.verified(go_reader) == before + 3

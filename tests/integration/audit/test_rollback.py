@@ -34,16 +34,16 @@ class Kept:
             CREATE SCHEMA {when};
             CREATE TABLE {when}.entry AS SELECT * FROM entry;
             CREATE TABLE {when}.published AS SELECT * FROM published;
+            CREATE TABLE {when}.log_end AS SELECT * FROM log_end;
             CREATE TABLE {when}.log AS SELECT * FROM heads.log;
             CREATE TABLE {when}.tree AS SELECT * FROM heads.tree""")
 
     def restore(self, **places):
         """Each place as it was when it says."""
-        for where, table in (("tables", "entry"), ("tables", "published"), ("schema", "heads.log"),
-                             ("schema", "heads.tree")):
+        for where, table in (("tables", "entry"), ("tables", "published"), ("tables", "log_end"),
+                             ("schema", "heads.log"), ("schema", "heads.tree")):
             kept = f"{places[where]}.{table.split('.')[-1]}"
-            self.log.api.execute(f"TRUNCATE {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE "
-                                 f"SELECT * FROM {kept}")
+            self.log.api.execute(f"TRUNCATE {table}; INSERT INTO {table} SELECT * FROM {kept}")
         shutil.rmtree(self.log.home)
         shutil.copytree(f"{self.log.suite.folder}/{places['folder']}", self.log.home)
         shutil.copy(f"{self.log.suite.folder}/{places['heads']}/heads", f"{self.log.home}/heads")
