@@ -11,7 +11,6 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;
-static EVP_MD *sha256;
 static EVP_MAC *hmac;
 static EVP_CIPHER *ecb, *gcm;
 
@@ -28,7 +27,6 @@ static void thread_free(void *p)
 {
     struct inside_thread *thread = p;
 
-    EVP_MD_CTX_free(thread->sha256);
     EVP_MAC_CTX_free(thread->hmac);
     EVP_CIPHER_CTX_free(thread->ecb);
     EVP_CIPHER_CTX_free(thread->gcm_seal);
@@ -39,7 +37,6 @@ static void thread_free(void *p)
 
 static void fetch(void)
 {
-    INSIDE_MUST((sha256 = EVP_MD_fetch(NULL, "SHA256", NULL)) != NULL);
     INSIDE_MUST((hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL);
     INSIDE_MUST((ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL)) != NULL);
     INSIDE_MUST((gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL)) != NULL);
@@ -65,8 +62,6 @@ static struct inside_thread *thread_new(void)
     };
 
     INSIDE_MUST(thread != NULL);
-    INSIDE_MUST((thread->sha256 = EVP_MD_CTX_new()) != NULL);
-    INSIDE_MUST(EVP_DigestInit_ex2(thread->sha256, sha256, NULL));
     INSIDE_MUST((thread->hmac = EVP_MAC_CTX_new(hmac)) != NULL);
     INSIDE_MUST(EVP_MAC_CTX_set_params(thread->hmac, with_sha256));
     thread->ecb = cipher_ctx(ecb, 1);

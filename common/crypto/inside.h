@@ -17,7 +17,6 @@
 #include <openssl/evp.h>
 
 struct inside_thread {
-    EVP_MD_CTX *sha256; /* EVP_DigestInit_ex2(ctx, NULL, NULL) before each use */
     EVP_MAC_CTX *hmac;
     EVP_CIPHER_CTX *ecb; /* AES-256, no padding */
     EVP_CIPHER_CTX *gcm_seal, *gcm_open;
