@@ -27,6 +27,13 @@ void act_enter(struct act *act, struct uuid org)
     if (act->own->tx) tx_enter(act->own->tx, org);
 }
 
+void act_become(struct act *act, enum role role, struct uuid person)
+{
+    act->who.role = role;
+    act->who.person = person;
+    if (act->own->tx) tx_become(act->own->tx, person);
+}
+
 err_t act_settle(struct act *act)
 {
     return act->own->tx ? tx_flush(act->own->tx) : ERR_OK;
@@ -143,6 +150,12 @@ err_t act_allow(struct act *act, struct uuid patient)
 err_t act_allow_row(struct act *act, struct uuid patient, struct row_marks marks)
 {
     return allow(act, act->own->run->may, patient, marks);
+}
+
+err_t act_allow_row_for(struct act *act, enum permission permission, struct uuid patient,
+                        struct row_marks marks)
+{
+    return allow(act, permission, patient, marks);
 }
 
 err_t act_allow_none(struct act *act)

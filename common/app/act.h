@@ -70,6 +70,8 @@ struct row_marks {
     struct uuid author; /* whose row it is, for labels that ask; else nil */
 };
 err_t act_allow_row(struct act *act, struct uuid patient, struct row_marks marks);
+err_t act_allow_row_for(struct act *act, enum permission permission, struct uuid patient,
+                        struct row_marks marks);
 /* Lists: the statement joins the view `visible` (org, patient_id, hidden) and leaves out what has a
  * label that is in `hidden`. Of every PATIENT-marked id of the
  * reply it is asked once more, in the flush that commits, by which relation it is visible: that one
@@ -139,6 +141,9 @@ err_t act_reply(struct act *act, int status, const struct shape *shape, const vo
  * must be one that act_allow() has passed or, after act_allow_list(), one that is visible. */
 err_t act_reply_list(struct act *act, const struct shape *shape, const void *rows, size_t count,
                      struct str next_cursor);
+/* The answer is @refusal, and on record as refused, but what was done stays done: a wrong guess
+ * must count though it opens nothing. */
+err_t act_refuse(struct act *act, err_t refusal);
 /* Bytes of another type (FHIR, tiles, portal files). Headers may be NULL. */
 struct http_header;
 err_t act_reply_raw(struct act *act, int status, const char *content_type, struct bytes body,
@@ -169,5 +174,8 @@ struct tx *act_tx(struct act *act);
 /* From here on the act happens in @org: for callers whose certificate or sign-in names none (keyd;
  * who binds a first sign-in). Its audit row stands there too. */
 void act_enter(struct act *act, struct uuid org);
+/* Who asks has no sign-in and has shown by something else (a one-time link) who they are: from
+ * here on it is their act. Until then a refusal is nobody's, and only counted. */
+void act_become(struct act *act, enum role role, struct uuid person);
 /* Sends what is queued and settles the guards; for handlers that must know before they go on. */
 err_t act_settle(struct act *act);

@@ -117,6 +117,12 @@ err_t act_reply_list(struct act *act, const struct shape *shape, const void *row
     return ERR_OK;
 }
 
+err_t act_refuse(struct act *act, err_t refusal)
+{
+    act->own->refusal = refusal;
+    return ERR_OK;
+}
+
 err_t act_reply_raw(struct act *act, int status, const char *content_type, struct bytes body,
                     const struct http_header *headers, size_t header_count)
 {

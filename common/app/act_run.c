@@ -133,8 +133,9 @@ static err_t end_fill(struct act *act, const struct run_input *input, struct act
     return body_hash(act, input, &row->body_hash);
 }
 
-/* An audit row for each patient; the first takes along what else a done act leaves. */
-static err_t end_rows(struct act *act, const struct run_input *input, err_t err)
+/* An audit row for each patient; the first takes along what else an act leaves that is @done,
+ * though it may answer a refusal. */
+static err_t end_rows(struct act *act, const struct run_input *input, err_t err, bool done)
 {
     const struct patient_node *at = act->own->patients;
     struct tx *tx = act_tx(act);
@@ -143,8 +144,8 @@ static err_t end_rows(struct act *act, const struct run_input *input, err_t err)
     do {
         struct act_end row = audit_row(act, input, err, at ? &at->patient : NULL);
 
-        if (at && at->shown && err == ERR_OK) run_guard_shown(act, at->patient);
-        if (first && err == ERR_OK) TRY(end_fill(act, input, &row));
+        if (at && at->shown && done) run_guard_shown(act, at->patient);
+        if (first && done) TRY(end_fill(act, input, &row));
         if (!uuid_is_nil(row.event) || row.key.p) act_end(tx, &row);
         else audit_insert(tx, &row);
         first = false;
@@ -169,7 +170,7 @@ static err_t finish(struct act *act, const struct run_input *input)
         return err_raise(ERR_INTERNAL, "%s never decided whom it is about", own->run->resource);
     if (!consents_asked(act))
         return err_raise(ERR_INTERNAL, "%s never asked for its consent", own->run->resource);
-    if (own->run->audit != AUDIT_NONE) TRY(end_rows(act, input, ERR_OK));
+    if (own->run->audit != AUDIT_NONE) TRY(end_rows(act, input, own->refusal, true));
     else if (own->event) outbox_insert(act_tx(act), own->event);
     assert(own->run->audit != AUDIT_NONE || !own->run->again); /* its key goes with its audit row */
     if (!own->tx || own->tx_borrowed) return ERR_OK;
@@ -255,7 +256,7 @@ static err_t record_refusal(struct act *act, const struct run_input *input, err_
 {
     struct tx *tx = act_tx(act);
 
-    if (act->own->run->audit != AUDIT_NONE) TRY(end_rows(act, input, err));
+    if (act->own->run->audit != AUDIT_NONE) TRY(end_rows(act, input, err, false));
     act->own->tx = NULL;
     TRY(tx_commit(tx));
     run_poke_relay();
@@ -306,6 +307,12 @@ static err_t replay(struct act *act, const struct run_input *input, struct db *d
     return ERR_OK;
 }
 
+/* A stranger, of whom not even a token says who they are: only counted. */
+static bool is_nobodys(const struct act *act)
+{
+    return act->who.role == ROLE_GUEST && uuid_is_nil(act->who.person) && !act->who.issuer;
+}
+
 static err_t settle_refusal(struct act *act, const struct run_input *input, struct db *db,
                             err_t err)
 {
@@ -318,7 +325,7 @@ static err_t settle_refusal(struct act *act, const struct run_input *input, stru
             err = found;
         }
     }
-    if (act->own->run->audit == AUDIT_NONE || !db) return err;
+    if (act->own->run->audit == AUDIT_NONE || !db || is_nobodys(act)) return err;
     if (err == ERR_CONSENT_REQUIRED && input->may_wait)
         return err; /* asked again: not the last word */
 
@@ -377,5 +384,5 @@ err_t run_act(const struct run *run, const struct run_input *given, struct db *d
             err = settle_refusal(act, input, db, err);
     }
     log_act(UUID_NIL);
-    return err;
+    return err == ERR_OK ? act->own->refusal : err;
 }

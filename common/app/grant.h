@@ -26,6 +26,7 @@ struct grant {
     struct str rights;   /* "chat call" */
     int64_t minted_at_us, ends_at_us;
     int64_t labels;      /* of the visit: labels.def, a bit each */
+    bool alone; /* of a guest who came by a one-time link: with it goes no sign-in */
 };
 
 struct pass {

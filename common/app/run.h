@@ -47,6 +47,7 @@ struct act_own {
     int64_t resource_version;
     const struct outbox_insert *event; /* the last that was told: it goes with the audit row */
     bool forgets;               /* act_forget_actors() */
+    err_t refusal;              /* act_refuse() */
     void (*after)(struct session *, const void *); /* frames: on the loop, after COMMIT */
     struct bytes after_user;
     /* the reply */

@@ -1,8 +1,9 @@
 /*
  * session - a WebSocket connection from its first frame to its close (telecura.v1.json).
  *
- * The first frame is connect {token, grant}: both are checked, they must name the same person, and
- * the service's `connect` handler runs as the audited act that opens the channel or the call.
+ * The first frame is connect {token, grant}: both are checked, they must name the same person (a
+ * guest who came by a one-time link has a grant that stands alone, and no token), and the
+ * service's `connect` handler runs as the audited act that opens the channel or the call.
  * Frames of one connection run in order, one in flight. A session ends when its grant ends, when
  * the person is disabled or their role another, the grant or the consent revoked, the visit closed
  * (revocation feed, close 4503, within 2 s), and can be refreshed in band before that with

@@ -17,7 +17,7 @@ void opening_init(struct auth *given)
 const struct shape session_connect_shape = {
     "Connect", sizeof(struct { struct str token, grant; }),
     (const struct field[]){
-        {"token", TEXT, 0, REQUIRED, 1, 8192, NULL, NULL},
+        {"token", TEXT, 0, 0, 1, 8192, NULL, NULL},
         {"grant", TEXT, sizeof(struct str), REQUIRED, 1, 4096, NULL, NULL},
         {NULL, JSON_NONE, 0, 0, 0, 0, NULL, NULL},
     }};
@@ -98,6 +98,16 @@ static err_t grant_fits(const struct opening *opening, const struct holder *hold
     return service_caught_up() || grant->minted_at_us >= started_us ? ERR_OK : ERR_UNAVAILABLE;
 }
 
+/* A guest who came by a one-time link has no sign-in: the grant, which access gives to nobody who
+ * has not shown what the link asks for, stands for it. */
+static struct actor guest_of(const struct grant *grant)
+{
+    return (struct actor){.role = ROLE_GUEST,
+                          .person = grant->person,
+                          .org = grant->org,
+                          .token_ends_us = grant->ends_at_us};
+}
+
 /* The grant names the organisation and the role in it; the token must be its person's. */
 err_t opening_check(struct worker *worker, const struct opening *opening, struct holder *ret_holder)
 {
@@ -114,7 +124,9 @@ err_t opening_check(struct worker *worker, const struct opening *opening, struct
         sign_in.role = grant->as;
     }
     ret_holder->actor = opening->was->actor;
-    if (sign_in.token.p || !opening->was->open)
+    if (granted == ERR_OK && grant->alone && str_is(grant->as, role_word(ROLE_GUEST)))
+        ret_holder->actor = guest_of(grant);
+    else if (sign_in.token.p || !opening->was->open)
         TRY(auth_actor(auth, worker->db, worker->arena, &sign_in, &ret_holder->actor));
     TRY(granted);
     if (!rights_known(grant->rights, &grant->rights)) return ERR_GRANT_REQUIRED;
@@ -131,11 +143,17 @@ err_t opening_check(struct worker *worker, const struct opening *opening, struct
 err_t session_allow(struct act *act, const char *right)
 {
     const struct grant *grant = act->grant;
+    /* Its id is the visit's, or the guest's own: they are of one visit. */
     const struct relation_of_grant relation = {
-        .visit_id = grant->visit, .patient_id = grant->patient, .ends_at_us = grant->ends_at_us};
+        .id = grant->alone ? grant->person : grant->visit,
+        .kind = grant->alone ? STR("guest") : STR("booked"),
+        .patient_id = grant->patient,
+        .ends_at_us = grant->ends_at_us,
+    };
 
     if (!has_right(grant, right)) return ERR_GRANT_REQUIRED;
-    if (uuid_equal(grant->provider, act->who.person)) relation_of_grant(act_tx(act), &relation);
+    if (grant->alone || uuid_equal(grant->provider, act->who.person))
+        relation_of_grant(act_tx(act), &relation);
     TRY(act_allow(act, grant->patient));
     return consent_require(act, grant->patient, CONSENT_TELEHEALTH);
 }

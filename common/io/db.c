@@ -351,6 +351,11 @@ void tx_act(struct tx *tx, struct uuid act)
     tx->frame.act = act;
 }
 
+void tx_become(struct tx *tx, struct uuid actor)
+{
+    tx->frame.actor = actor;
+}
+
 void tx_queue(struct tx *tx, const struct stmt *stmt, const void *args)
 {
     assert(tx->open);

@@ -97,6 +97,7 @@ err_t db_check(struct db *db, int64_t *ret_skew_us);
 struct tx *tx_begin(struct db *db, const struct tx_frame *frame);
 void tx_enter(struct tx *tx, struct uuid org); /* what :org stands for from here on */
 void tx_act(struct tx *tx, struct uuid act);   /* and what :act does */
+void tx_become(struct tx *tx, struct uuid actor); /* and :actor */
 void tx_queue(struct tx *tx, const struct stmt *stmt, const void *args);
 err_t tx_one(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row);
 err_t tx_maybe(struct tx *tx, const struct stmt *stmt, const void *args, void *ret_row,

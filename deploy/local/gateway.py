@@ -16,6 +16,7 @@ from place import TREE, write_file
 
 REQUESTS_PER_10S = 20000        # an address
 PERSON_PER_10S = 10000          # a person
+GUESTS_PER_MINUTE = 60          # an address, at the door of those without a sign-in
 BODY_BYTES_MAX = 1 << 20
 
 ERROR_ROW = re.compile(r'^ERR\(\w+, (\d+), \w+, "(\w+)", "(.+)"\)$', re.M)
@@ -71,7 +72,7 @@ def write(place):
                               for status in OWN_ERRORS),
         token_rules=token_rules(place), etc=etc, tls=place.run / "tls", port=place.port("gateway"),
         keycloak_port=place.port("keycloak"), requests_per_10s=REQUESTS_PER_10S,
-        body_bytes_max=BODY_BYTES_MAX)
+        guests_per_minute=GUESTS_PER_MINUTE, body_bytes_max=BODY_BYTES_MAX)
     backends = [backend(place, name) for name in sorted(set(routes.values()))]
     write_file(etc / "haproxy.cfg", text + "\n".join(["", *backends]))
 

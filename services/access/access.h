@@ -28,7 +28,7 @@ struct enrolment {
 };
 
 struct page {
-    struct uuid patient_id, person_id;
+    struct uuid patient_id, person_id, visit_id;
     struct str role, scope, language, cursor;
     int64_t limit;
 };
@@ -70,6 +70,10 @@ struct newcomer {
 };
 err_t person_insert(struct act *act, const struct newcomer *new, struct member *ret);
 
+/* A secret of 128 bits that is shown once, in 43 characters; its hash is what is kept. */
+struct str one_time_make(struct act *act, struct bytes *ret_hash);
+/* False: nobody has made that. */
+bool one_time_read(struct act *act, struct str text, struct uuid *ret_org, struct bytes *ret_hash);
 /* A new one-time code; what was issued before and not used ends. */
 err_t code_issue(struct act *act, struct uuid person, struct code *ret);
 /* Takes @code once and enters its organisation; ERR_CODE_INVALID. */
@@ -143,6 +147,35 @@ struct grant_view {
 
 handler grant_make, grant_read, grant_revoke, visit_heard;
 err_t grant_start(void); /* after settings */
+bool visit_is_closed(struct str state);
+
+/* Answers a grant into @visit for who acts, by a consent and a relation that are held until COMMIT.
+ * ERR_BAD_STATE when the visit is not open. */
+struct grant_terms {
+    struct str rights;
+    bool alone; /* as grant.h says */
+};
+err_t grant_give(struct act *act, const struct visit *visit, const struct grant_terms *terms);
+
+/* ---- guests, by a one-time link: guest.c, one_time.c ---- */
+
+struct guest_ask {
+    struct uuid visit_id;
+    struct str display_name, birth_date, phone;
+    int64_t minutes;
+};
+
+struct guest_view {
+    struct guest row;
+    struct str display_name, link; /* link: only where it was made */
+    int64_t tries_left;
+};
+
+struct guest_entry {
+    struct str link, device, birth_date, phone;
+};
+
+handler guest_invite, guest_read, guests_read, guest_end, guest_enter;
 
 /* ---- holds and erasure: erasure.c ---- */
 
@@ -210,6 +243,7 @@ err_t tell_consent(struct act *act, const struct consent_row *row);
 err_t tell_person_disabled(struct act *act, const struct member *row);
 err_t tell_member_changed(struct act *act, const struct member *row);
 err_t tell_consent_revoked(struct act *act, const struct consent_row *row);
+err_t tell_guest_ended(struct act *act, struct uuid guest, int64_t version);
 err_t tell_grant_revoked(struct act *act, struct uuid grant, int64_t version);
 err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version);
 err_t tell_erased(struct act *act, struct uuid patient, int64_t version);
@@ -230,7 +264,8 @@ extern const struct shape enrolment_shape, people_query_shape, person_shape, bin
     code_shape, relation_ask_shape, relations_query_shape, relation_shape, decision_query_shape,
     decision_shape, consent_ask_shape,
     consents_query_shape, consent_shape, documents_query_shape, document_shape, grant_ask_shape,
-    grant_shape, grant_end_shape, site_shape, hold_ask_shape, hold_shape, holds_query_shape,
+    grant_shape, grant_end_shape, guest_ask_shape, guest_shape, guests_query_shape,
+    guest_entry_shape, site_shape, hold_ask_shape, hold_shape, holds_query_shape,
     erasure_ask_shape, erasure_shape, erasures_query_shape, glass_ask_shape, glass_query_shape,
     glass_finding_shape, glass_shape, keys_shape, renew_ask_shape,
     renewed_view_shape;

@@ -14,7 +14,7 @@ err_t grant_start(void)
 
 /* ---- visits, as appointments tells them ---- */
 
-static bool is_closed(struct str state)
+bool visit_is_closed(struct str state)
 {
     return str_is(state, "completed") || str_is(state, "cancelled") || str_is(state, "no_show");
 }
@@ -29,6 +29,7 @@ static err_t guests_go(struct act *act, struct uuid visit)
 {
     struct relation_rows guests;
 
+    guests_of_visit_over(act, &(struct guests_of_visit_over){visit});
     TRY(relations_of_visit_end(act, &(struct relations_of_visit_end){visit}, &guests));
     for (size_t i = 0; i < guests.n; i++) TRY(tell_relation(act, &guests.p[i]));
     return ERR_OK;
@@ -54,7 +55,7 @@ static err_t visit_know(struct act *act, const struct visit_learn *visit)
 
     TRY(relation_booked(act, &booking, &booked, &changed));
     if (changed) TRY(tell_relation(act, &booked));
-    if (is_closed(visit->state) && !is_closed(was.state)) {
+    if (visit_is_closed(visit->state) && !visit_is_closed(was.state)) {
         TRY(guests_go(act, visit->id));
         TRY(tell_visit_closed(act, visit->id, visit->version));
     }
@@ -103,7 +104,10 @@ static err_t pass_know(struct act *act, struct str token, struct uuid *ret_visit
 
 /* ---- minting ---- */
 
-static struct grant_view grant_view(struct act *act, const struct visit_grant *row)
+static const struct grant_terms of_members = {STR("chat call"), false};
+
+static struct grant_view grant_view(struct act *act, const struct visit_grant *row,
+                                    const struct grant_terms *terms)
 {
     const struct grant grant = {
         .id = row->id,
@@ -115,7 +119,8 @@ static struct grant_view grant_view(struct act *act, const struct visit_grant *r
         .channel = row->channel_id,
         .role = row->seat,
         .as = str_of(role_word(act->who.role)),
-        .rights = STR("chat call"),
+        .rights = terms->rights,
+        .alone = terms->alone,
         .minted_at_us = row->minted_at_us,
         .ends_at_us = row->ends_at_us,
         .labels = row->labels,
@@ -159,38 +164,29 @@ static int64_t ends_at_us(const struct act *act, const struct ground *ground)
     return ground->ends_at_us && ground->ends_at_us < usual_us ? ground->ends_at_us : usual_us;
 }
 
-/* POST /v1/grants: into a visit that is open, by consent and relation held until COMMIT. */
-err_t grant_make(struct act *act)
+err_t grant_give(struct act *act, const struct visit *visit, const struct grant_terms *terms)
 {
-    const struct grant_ask *in = act->in;
-    struct visit_get ask = {in->visit_id};
-    struct visit visit;
     struct channel channel;
     struct ground ground;
     struct str seat;
 
-    if ((in->pass.p != NULL) != uuid_is_nil(in->visit_id))
-        return ERR_UNPROCESSABLE; /* one of them */
-    if (in->pass.p) TRY(pass_know(act, in->pass, &ask.id));
-    TRY(visit_get(act, &ask, &visit));
-    TRY(act_allow_row(act, visit.patient_id, (struct row_marks){.labels = visit.labels}));
     TRY(act_settle(act));
-    TRY(seat_of(act, &visit, &seat));
-    if (!is_open(visit.state)) return ERR_BAD_STATE;
-    TRY(ground_hold(act, visit.id, visit.patient_id, &ground));
-    TRY(channel_of(act, &(struct channel_of){visit.id, uuid_v4()}, &channel));
+    TRY(seat_of(act, visit, &seat));
+    if (!is_open(visit->state)) return ERR_BAD_STATE;
+    TRY(ground_hold(act, visit->id, visit->patient_id, &ground));
+    TRY(channel_of(act, &(struct channel_of){visit->id, uuid_v4()}, &channel));
 
     const struct visit_grant row = {
         .id = uuid_v7(act->now_us),
-        .visit_id = visit.id,
-        .patient_id = visit.patient_id,
-        .provider_id = visit.provider_id,
+        .visit_id = visit->id,
+        .patient_id = visit->patient_id,
+        .provider_id = visit->provider_id,
         .channel_id = channel.channel_id,
         .person = act->who.person,
         .seat = seat,
         .minted_at_us = act->now_us,
         .ends_at_us = ends_at_us(act, &ground),
-        .labels = visit.labels,
+        .labels = visit->labels,
     };
     const struct grant_insert new = {
         .id = row.id,
@@ -199,9 +195,24 @@ err_t grant_make(struct act *act)
         .minted_at_us = row.minted_at_us,
         .ends_at_us = row.ends_at_us,
     };
-    const struct grant_view view = grant_view(act, &row);
+    const struct grant_view view = grant_view(act, &row, terms);
     grant_insert(act, &new);
     return act_reply(act, 201, &grant_shape, &view);
+}
+
+/* POST /v1/grants: into a visit that is open, by consent and relation held until COMMIT. */
+err_t grant_make(struct act *act)
+{
+    const struct grant_ask *in = act->in;
+    struct visit_get ask = {in->visit_id};
+    struct visit visit;
+
+    if ((in->pass.p != NULL) != uuid_is_nil(in->visit_id))
+        return ERR_UNPROCESSABLE; /* one of them */
+    if (in->pass.p) TRY(pass_know(act, in->pass, &ask.id));
+    TRY(visit_get(act, &ask, &visit));
+    TRY(act_allow_row(act, visit.patient_id, (struct row_marks){.labels = visit.labels}));
+    return grant_give(act, &visit, &of_members);
 }
 
 /* GET /v1/grants/{id}: the same token again, for whom it was minted, while its grounds hold. */
@@ -217,7 +228,7 @@ err_t grant_read(struct act *act)
     if (!uuid_equal(row.person, act->who.person)) return ERR_NOT_FOUND;
     if (row.revoked_at_us || row.ends_at_us <= act->now_us) return ERR_BAD_STATE;
     TRY(ground_hold(act, row.visit_id, row.patient_id, &ground));
-    const struct grant_view view = grant_view(act, &row);
+    const struct grant_view view = grant_view(act, &row, &of_members);
     return act_reply(act, 200, &grant_shape, &view);
 }
 

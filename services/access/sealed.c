@@ -18,6 +18,7 @@ const struct sealed_table access_sealed[] = {
     {&member_under_stmt, NULL, member_reseal},
     {&reasons_under_stmt, &reason_reseal_stmt, NULL},
     {&findings_under_stmt, &finding_reseal_stmt, NULL},
+    {&guests_under_stmt, &guest_reseal_stmt, NULL},
     {0},
 };
 /* clang-format on */

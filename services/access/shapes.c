@@ -292,6 +292,58 @@ static const struct field grant_end_fields[] = {
 };
 const struct shape grant_end_shape = {"GrantRevoked", sizeof(struct visit_grant), grant_end_fields};
 
+/* ---- guests ---- */
+
+static const char *const guest_proofs[] = {"birth_date", "phone", NULL};
+
+static const struct field guest_ask_fields[] = {
+    {"visit_id", UUID, IN(guest_ask, visit_id), REQUIRED},
+    {"display_name", TEXT, IN(guest_ask, display_name), REQUIRED | PHI, 1, 200},
+    {"birth_date", DATE, IN(guest_ask, birth_date), PHI},
+    {"phone", TEXT, IN(guest_ask, phone), PHI, 8, 32},
+    {"minutes", INT, IN(guest_ask, minutes), 0, 1, 30, .usual = 15},
+    {0},
+};
+const struct shape guest_ask_shape = {"GuestPost", sizeof(struct guest_ask), guest_ask_fields};
+
+static const struct field guest_fields[] = {
+    {"id", UUID, IN(guest_view, row.id), REQUIRED},
+    {"guest_id", UUID, IN(guest_view, row.id), REQUIRED},
+    {"visit_id", UUID, IN(guest_view, row.visit_id), REQUIRED},
+    {"patient_id", UUID, IN(guest_view, row.patient_id), REQUIRED | PATIENT},
+    {"display_name", TEXT, IN(guest_view, display_name), PHI, 1, 200},
+    {"link", TEXT, IN(guest_view, link), PHI, 43, 43},
+    {"proof", TEXT, IN(guest_view, row.proof), REQUIRED, .words = guest_proofs},
+    {"invited_by", UUID, IN(guest_view, row.invited_by), REQUIRED},
+    {"invited_at", TIME, IN(guest_view, row.invited_at_us), REQUIRED},
+    {"expires_at", TIME, IN(guest_view, row.expires_at_us), REQUIRED},
+    {"entered_at", TIME, IN(guest_view, row.entered_at_us), 0},
+    {"ended_at", TIME, IN(guest_view, row.ended_at_us), 0},
+    {"tries_left", INT, IN(guest_view, tries_left), REQUIRED, 0, 3},
+    {"version", INT, IN(guest_view, row.version), REQUIRED},
+    {0},
+};
+const struct shape guest_shape = {"Guest", sizeof(struct guest_view), guest_fields};
+
+static const struct field guests_query_fields[] = {
+    {"visit_id", UUID, IN(page, visit_id), 0},
+    {"limit", INT, IN(page, limit), 0, 1, 200, .usual = 50},
+    {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
+    {0},
+};
+const struct shape guests_query_shape = {"GuestsQuery", sizeof(struct page), guests_query_fields};
+
+static const struct field guest_entry_fields[] = {
+    {"link", TEXT, IN(guest_entry, link), REQUIRED | PHI, 1, 64},
+    {"device", TEXT, IN(guest_entry, device), REQUIRED | PHI, 22, 64},
+    {"birth_date", DATE, IN(guest_entry, birth_date), PHI},
+    {"phone", TEXT, IN(guest_entry, phone), PHI, 8, 32},
+    {0},
+};
+const struct shape guest_entry_shape = {
+    "GuestEntry", sizeof(struct guest_entry), guest_entry_fields,
+};
+
 /* ---- holds and erasure ---- */
 
 static const char *const hold_reasons[] = {

@@ -72,24 +72,30 @@ err_t tell_emergency(struct act *act, const struct glass *row,
 
 /* ---- the feed that every replica holds in memory ---- */
 
-static err_t tell_person(struct act *act, const struct member *row,
+static err_t tell_person(struct act *act, struct uuid person, int64_t version,
                          Telecura__V1__RevocationEvent__Kind kind)
 {
     Telecura__V1__RevocationEvent event = TELECURA__V1__REVOCATION_EVENT__INIT;
 
     event.kind = kind;
-    event.person = pb_uuid(act->arena, row->person);
-    return act_emit(act, TOPIC_REVOCATIONS, row->person, row->version, &event.base);
+    event.person = pb_uuid(act->arena, person);
+    return act_emit(act, TOPIC_REVOCATIONS, person, version, &event.base);
 }
 
 err_t tell_person_disabled(struct act *act, const struct member *row)
 {
-    return tell_person(act, row, KIND_OF(REVOCATION, PERSON_DISABLED));
+    return tell_person(act, row->person, row->version, KIND_OF(REVOCATION, PERSON_DISABLED));
 }
 
 err_t tell_member_changed(struct act *act, const struct member *row)
 {
-    return tell_person(act, row, KIND_OF(REVOCATION, MEMBER_CHANGED));
+    return tell_person(act, row->person, row->version, KIND_OF(REVOCATION, MEMBER_CHANGED));
+}
+
+/* Who came by a link is a person of that visit alone. */
+err_t tell_guest_ended(struct act *act, struct uuid guest, int64_t version)
+{
+    return tell_person(act, guest, version, KIND_OF(REVOCATION, PERSON_DISABLED));
 }
 
 err_t tell_consent_revoked(struct act *act, const struct consent_row *row)

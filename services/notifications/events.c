@@ -11,6 +11,7 @@ const struct hears notifications_hears[] = {
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, CANCELLED), visit_cancelled},
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, NO_SHOW), visit_over},
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), visit_over},
+    {TOPIC_RELATIONS, EFFECT, KIND_OF(RELATION, OPENED), relation_opened},
     {TOPIC_PRESCRIPTIONS, EFFECT, KIND_OF(PRESCRIPTION, SENT), prescription_sent},
     {TOPIC_INVOICES, EFFECT, KIND_OF(INVOICE, ISSUED), invoice_issued},
     {TOPIC_EMERGENCIES, EFFECT, KIND_OF(EMERGENCY, OPENED), glass_broken},
@@ -116,6 +117,17 @@ err_t visit_over(struct act *act)
 {
     remind(act, "dropped");
     return ERR_OK;
+}
+
+/* Whom somebody has asked to a visit, its patient is told of. */
+err_t relation_opened(struct act *act)
+{
+    const Telecura__V1__RelationEvent *const heard = act->in;
+
+    if (strcmp(heard->relation, relation_info(RELATION_GUEST)->word) != 0) return ERR_OK;
+    return news_heard(act, (struct news){
+        .template = "guest_invited", .patient = pb_to_uuid(heard->patient),
+    });
 }
 
 err_t prescription_sent(struct act *act)

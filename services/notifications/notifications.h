@@ -36,7 +36,7 @@ extern const struct fsm_row delivery_states[];
 
 handler visit_booked, visit_moved, visit_cancelled, visit_over, prescription_sent, invoice_issued;
 handler glass_broken, glass_overdue;
-handler reminder_send;
+handler relation_opened, reminder_send;
 handler delivery_list;
 
 /* ---- texts ---- */

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.family(4)
 # What stands in place of {id}: the first of these that a path begins with. A new path needs a row, so that
 # the test of its owner can show that the id is a true one.
 IDS_OF = {
-    "/v1/people/": "person", "/v1/relations/": "relation", "/v1/consents/": "consent", "/v1/grants/": "grant",
+    "/v1/people/": "person", "/v1/relations/": "relation", "/v1/consents/": "consent", "/v1/grants/": "grant", "/v1/guests/": "guest",
     "/v1/providers/": "provider", "/v1/appointments/": "visit", "/v1/patients/": "patient", "/v1/records/": "record",
     "/v1/channels/": "channel", "/v1/prescriptions/": "prescription", "/v1/invoices/": "invoice",
     "/v1/audit/holds/": "audit_row", "/v1/audit/destructions/": "audit_row",     # of these none is made here

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from telecura import OTHER_ORG
+from world import World
 
 pytestmark = pytest.mark.family(19)
 
@@ -57,6 +58,32 @@ def test_a_code_is_long_and_of_chance(house):
     assert all(len(code) == 43 for code in codes)
     secret = [code[22:] for code in codes]
     assert all(sum(a == b for a, b in zip(one, other)) < 8 for one in secret for other in secret if one is not other)
+
+
+@pytest.fixture(scope="module")
+def link(house):
+    """To a visit that is open, which its guest has not taken yet."""
+    world = World(house)
+    made = house.suite.service("access").post("/v1/guests", {
+        "visit_id": world.arrived, "display_name": "Bo", "birth_date": "1961-04-30"}, who=world.who)
+    assert made.status == 201, made
+    return made.json["link"]
+
+
+@pytest.mark.parametrize("name", GUESSES)
+def test_a_wrong_link_is_no_link(house, link, name):
+    """Who has none is nobody: one answer, and no row that a stranger could fill the record with."""
+    body = {"link": GUESSES[name](link), "device": uuid.uuid4().hex, "birth_date": "1961-04-30"}
+    count = "SELECT count(*) AS n FROM audit_outbox"
+    before = house.rows("access", count)
+    reply = house.suite.service("access").post("/v1/guests/enter", body, key="")
+    assert (reply.status, reply.code) in ((404, "not_found"), (400, "bad_body")), reply
+    assert house.rows("access", count) == before
+
+
+def test_the_link_itself_was_there_to_be_guessed(house, link):
+    body = {"link": link, "device": uuid.uuid4().hex, "birth_date": "1961-04-30"}
+    assert house.suite.service("access").post("/v1/guests/enter", body, key="").status == 201
 
 
 SEARCHES = [{"mrn": "1"}, {"phone": "+1 555 0100"}, {"email": "ana@example.org"}, {"family_name": "Quill", "birth_date": "1990-01-01"}]

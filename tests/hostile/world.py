@@ -13,7 +13,7 @@ CODED = {"text": "Penicillin", "system": "http://snomed.info/sct", "code": "7641
 
 class World:
     """KINDS names what it has; each is a property."""
-    KINDS = ("patient", "person", "provider", "relation", "consent", "record", "visit", "channel", "grant",
+    KINDS = ("patient", "person", "provider", "relation", "consent", "record", "visit", "channel", "grant", "guest",
              "prescription", "invoice", "audit_row", "glass", "organisation", "membership", "booked_relation")
 
     def __init__(self, house):
@@ -75,13 +75,23 @@ class World:
         return self.sitting.channel
 
     @functools.cached_property
-    def grant(self):
+    def arrived(self):
+        """A visit as access knows it, open."""
         now, visit = self.suite.now_s(), str(uuid.uuid4())
         self.suite.service("access").execute(
             "INSERT INTO visit (org, id, act_id, patient_id, provider_id, state, starts_at, ends_at, version, epoch) "
             f"VALUES ('{ORG}', '{visit}', '{visit}', '{self.patient}', '{self.doctor.id}', 'arrived', "
             f"'{rfc3339(now)}', '{rfc3339(now + 1800)}', 3, 0)")
-        return self.post("access", "/v1/grants", {"visit_id": visit}, self.who)
+        return visit
+
+    @functools.cached_property
+    def grant(self):
+        return self.post("access", "/v1/grants", {"visit_id": self.arrived}, self.who)
+
+    @functools.cached_property
+    def guest(self):
+        body = {"visit_id": self.arrived, "display_name": "Bo", "birth_date": "1961-04-30"}
+        return self.post("access", "/v1/guests", body, self.who)
 
     @functools.cached_property
     def prescription(self):

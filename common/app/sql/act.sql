@@ -120,9 +120,10 @@ INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends
 VALUES (:org, :id::uuid, :act, :person::uuid, :patient_id::uuid, :kind::text, :now, :ends_at::timestamptz);
 
 -- relation_of_grant  :exec
--- A clinician's relation as the grant proves it, until access tells of it (any version beats 0).
+-- A clinician's relation, or a guest's, as the grant proves it, until access tells of it (any version
+-- beats 0).
 INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at, version)
-VALUES (:org, :visit_id::uuid, :act, :actor, :patient_id::uuid, 'booked', :now, :ends_at::timestamptz, 0)
+VALUES (:org, :id::uuid, :act, :actor, :patient_id::uuid, :kind::text, :now, :ends_at::timestamptz, 0)
 ON CONFLICT (org, id) DO UPDATE SET ends_at = excluded.ends_at, act_id = excluded.act_id
 WHERE relation.version = 0 AND relation.ends_at < excluded.ends_at;
 

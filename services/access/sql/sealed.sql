@@ -34,3 +34,12 @@ LIMIT 32;
 -- finding_reseal  :exec
 UPDATE glass SET finding_sealed = :sealed::bytea
 WHERE org = :org AND id = :id::uuid AND :sealed_version::int8 = 1 AND patient_id = :patient::uuid;
+
+-- guests_under  :many under_key
+SELECT id, patient_id AS patient, 30 AS kind, 1::int8 AS sealed_version, version, sealed FROM guest_link
+WHERE org = :org AND patient_id = :patient::uuid AND position(uuid_send(:key::uuid) IN sealed) > 0
+LIMIT 32;
+
+-- guest_reseal  :exec
+UPDATE guest_link SET sealed = :sealed::bytea
+WHERE org = :org AND id = :id::uuid AND patient_id = :patient::uuid AND 1 = :sealed_version::int8;

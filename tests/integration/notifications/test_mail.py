@@ -46,6 +46,16 @@ def test_a_booking_is_told_to_both_and_goes_on_record(office, suite):
         assert told == {"topic": "notifications.deliveries.v1", "kind": 1, "version": row["version"]}
 
 
+def test_whom_somebody_has_invited_the_patient_is_told_of(office, suite):
+    ada, guest, relation = office.address(suite.patient()), str(uuid.uuid4()), str(uuid.uuid4())
+    for kind in ("treating", "guest", "proxy"):
+        payload = message((1, 1), (2, uuid_bytes(guest)), (3, uuid_bytes(ada.patient)), (4, kind), (5, 1))
+        event(office.api, "access.relations.v1", str(uuid.uuid4()) if kind != "guest" else relation, payload, 1, 1)
+    assert one_mail(office, ada).subject == "Somebody was invited to your appointment"
+    office.api.wait_for(f"SELECT count(*) = 4 FROM relation WHERE patient_id = '{ada.patient}'")
+    assert len(office.sink.to(ada.email)) == 1, "and of nobody else"
+
+
 @pytest.mark.parametrize("language, subject", [
     ("en", "Your appointment has changed"), ("en-GB", "Your appointment has changed"),
     ("de", "Ihr Termin hat sich geändert"), ("de-AT", "Ihr Termin hat sich geändert"),
