@@ -1,7 +1,7 @@
 /*
  * chat - one visit's messages in their one order, each once, over breaks.
  *
- *   const chat = new Chat(visit_id, {said: (message) => …, state})
+ *   const chat = new Chat(visit_id, {said: (message) => …, consent: ({scope, left}) => …, state})
  *   await chat.send('…')          resolves when it is committed; again after a break, by the same id
  */
 import { Socket } from './socket.js';
@@ -17,7 +17,7 @@ export class Chat {
         this.#socket = new Socket('/v1/stream', visit_id, {
             more: () => this.#epoch ? { resume: { offset: this.#offset, epoch: this.#epoch } } : {},
             opened: (reply) => this.#opened(reply),
-            pushed: { message: (message) => this.#say(message) },
+            pushed: { message: (message) => this.#say(message), consent: on.consent },
             state: on.state,
         });
     }

@@ -72,5 +72,5 @@ bool revoked_person(struct uuid person);
 bool revoked_person_since(struct uuid person, int64_t since_us);
 bool revoked_grant(struct uuid grant);
 bool revoked_visit(struct uuid visit);
-/* Telehealth, revoked after @since_us. */
-bool revoked_consent(struct uuid patient, int64_t since_us);
+/* When one of this scope was taken back last; 0: never. */
+int64_t revoked_consent_us(struct uuid patient, enum consent consent);

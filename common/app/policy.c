@@ -33,8 +33,9 @@ static const char *const purposes[PURPOSES] = {
 static const struct {
     const char *word;
     enum { WHOLE, PARTED } parts;
+    const char *left;
 } consents[CONSENTS] = {
-#define CONSENT(name, word, parts) [CONSENT_##name] = {word, parts},
+#define CONSENT(name, word, parts, left) [CONSENT_##name] = {word, parts, left},
 #include "common/app/consents.def"
 #undef CONSENT
 };
@@ -69,6 +70,13 @@ const char *const label_words[] = {
 #define LABEL(name, code, ...) code,
 #include "common/app/labels.def"
 #undef LABEL
+    NULL,
+};
+
+const char *const consent_words[] = {
+#define CONSENT(name, word, ...) word,
+#include "common/app/consents.def"
+#undef CONSENT
     NULL,
 };
 
@@ -130,6 +138,11 @@ const char *consent_word(enum consent consent)
 bool consent_is_parted(enum consent consent)
 {
     return consents[consent].parts == PARTED;
+}
+
+const char *consent_left(enum consent consent)
+{
+    return consents[consent].left;
 }
 
 bool role_parse(struct str word, enum role *ret_role)

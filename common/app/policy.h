@@ -115,9 +115,11 @@ const char *purpose_code(enum purpose purpose);
 const char *consent_word(enum consent consent);
 /* May be to one recipient or for one purpose alone. */
 bool consent_is_parted(enum consent consent);
+/* What of a visit is left without it: words with a space between them. */
+const char *consent_left(enum consent consent);
 const char *field_set_word(enum field_set set);
-/* NULL-terminated, for shapes: labels as FLAGS, relations as TEXT. */
-extern const char *const label_words[], *const relation_words[];
+/* NULL-terminated, for shapes: labels as FLAGS; consents (the first is bit 0) and relations. */
+extern const char *const label_words[], *const consent_words[], *const relation_words[];
 
 /* False: there is no such word. */
 bool role_parse(struct str word, enum role *ret_role);

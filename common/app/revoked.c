@@ -1,7 +1,7 @@
 /*
  * The revocation feed in memory: whole, on every replica, asked at each use.
  *
- * Five sets of ids under one lock; the feed keeps 14 days, so they stay small.
+ * Sets of ids under one lock; the feed keeps 14 days, so they stay small.
  */
 #include "common/app/auth.h"
 #include "common/base/clock.h"
@@ -23,7 +23,7 @@ struct set {
 };
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct set persons, changed, grants, visits, consents;
+static struct set persons, changed, grants, visits, consents[CONSENTS];
 
 static size_t id_hash(struct uuid id)
 {
@@ -77,6 +77,13 @@ static int64_t set_at(const struct set *set, struct uuid id)
     return at_us;
 }
 
+static void consent_put(const Telecura__V1__RevocationEvent *ev, int64_t at_us)
+{
+    enum consent consent;
+
+    if (consent_parse(str_of(ev->scope), &consent)) set_put(&consents[consent], ev->patient, at_us);
+}
+
 void revoked_hear(const struct event *event)
 {
     const Telecura__V1__RevocationEvent *ev = (const void *)event->message;
@@ -100,7 +107,7 @@ void revoked_hear(const struct event *event)
         set_put(&visits, ev->visit, event->at_us);
         break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__CONSENT_REVOKED:
-        if (strcmp(ev->scope, "telehealth") == 0) set_put(&consents, ev->patient, event->at_us);
+        consent_put(ev, event->at_us);
         break;
     default:
         break;
@@ -128,7 +135,7 @@ bool revoked_visit(struct uuid visit)
     return set_at(&visits, visit) != 0;
 }
 
-bool revoked_consent(struct uuid patient, int64_t since_us)
+int64_t revoked_consent_us(struct uuid patient, enum consent consent)
 {
-    return set_at(&consents, patient) > since_us;
+    return set_at(&consents[consent], patient);
 }

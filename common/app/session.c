@@ -107,7 +107,43 @@ bool session_grant_revoked(const struct grant *grant)
 {
     return revoked_grant(grant->id) || revoked_visit(grant->visit) ||
            revoked_person_since(grant->person, grant->minted_at_us) ||
-           revoked_consent(grant->patient, grant->minted_at_us);
+           revoked_consent_us(grant->patient, CONSENT_TELEHEALTH) > grant->minted_at_us;
+}
+
+#define CONSENT_FRAME_BYTES 256
+
+/* {"consent":{"scope":"recording","state":"revoked","left":["call","chat","note"]}} */
+static struct str consent_frame(enum consent consent, char text[CONSENT_FRAME_BYTES])
+{
+    int n = snprintf(text, CONSENT_FRAME_BYTES,
+                     "{\"consent\":{\"scope\":\"%s\",\"state\":\"revoked\",\"left\":[",
+                     consent_word(consent));
+
+    for (const char *word = consent_left(consent); *word;) {
+        const int length = (int)strcspn(word, " ");
+
+        n += snprintf(text + n, CONSENT_FRAME_BYTES - (size_t)n, "\"%.*s\"%s", length, word,
+                      word[length] ? "," : "]}}");
+        word += length + (word[length] != '\0');
+    }
+    return (struct str){text, (size_t)n};
+}
+
+/* What the patient has taken back since the grant was minted, to the clinician; of what ends the
+ * connection it is the last frame. */
+static void consents_tell(struct session *session)
+{
+    const struct grant *grant = &session->grant;
+
+    for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++) {
+        const int64_t at_us = revoked_consent_us(grant->patient, consent);
+        char text[CONSENT_FRAME_BYTES];
+
+        if (at_us <= grant->minted_at_us || at_us <= session->told_us[consent]) continue;
+        session->told_us[consent] = at_us;
+        if (str_is(grant->role, "clinician"))
+            session_send(session, STORED, consent_frame(consent, text));
+    }
 }
 
 static bool is_revoked(const struct session *session)
@@ -121,6 +157,7 @@ void session_check(struct session *session)
         clock_mono_us() - session->opened_us > CONNECT_US)
         session_close(session, 4502, "not connected in time");
     if (session->state != OPEN) return;
+    consents_tell(session);
     if (is_revoked(session))
         session_close(session, 4503, "revoked");
     else if (clock_now_us() > session->grant.ends_at_us)

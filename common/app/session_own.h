@@ -39,6 +39,7 @@ struct session {
     struct grant grant; /* its texts are words of our own */
     char remote[SESSION_REMOTE_BYTES];
     int64_t opened_us; /* monotonic */
+    int64_t told_us[CONSENTS]; /* of which taking back of a consent the clinician knows */
     void *user;
 };
 

@@ -164,6 +164,8 @@ err_t consent_revoke(struct act *act)
         .from = {step.from, step.n},
     };
     TRY(consent_revoked(act, &revoked, &row));
+    if (str_is(row.scope, consent_word(CONSENT_TELEHEALTH)))
+        grants_end_of_patient(act, &(struct grants_end_of_patient){row.patient_id});
     TRY(tell_consent(act, &row));
     TRY(tell_consent_revoked(act, &row));
     return consent_reply(act, 200, &row);

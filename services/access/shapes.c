@@ -9,12 +9,6 @@ static const char *const role_words[] = {
 #undef ROLE
     NULL,
 };
-static const char *const scope_words[] = {
-#define CONSENT(name, word, parts) word,
-#include "common/app/consents.def"
-#undef CONSENT
-    NULL,
-};
 static const char *const purpose_words[] = {
 #define PURPOSE(code, about) #code,
 #include "common/app/purposes.def"
@@ -178,7 +172,7 @@ static const struct field decision_fields[] = {
     {"proof", TEXT, IN(decision_view, proof), 0, 1, 32},
     {"relation_starts_at", TIME, IN(decision_view, relation_starts_at_us), 0},
     {"relation_ends_at", TIME, IN(decision_view, relation_ends_at_us), 0},
-    {"consent", TEXT, IN(decision_view, consent), 0, .words = scope_words},
+    {"consent", TEXT, IN(decision_view, consent), 0, .words = consent_words},
     {"consent_id", UUID, IN(decision_view, consent_id), 0},
     {"purpose", TEXT, IN(decision_view, purpose), REQUIRED, 1, 16},
     {"second_factor", BOOL, IN(decision_view, second_factor), REQUIRED},
@@ -192,7 +186,7 @@ const struct shape decision_shape = {
 
 static const struct field consent_ask_fields[] = {
     {"patient_id", UUID, IN(consent_ask, patient_id), REQUIRED},
-    {"scope", TEXT, IN(consent_ask, scope), REQUIRED, .words = scope_words},
+    {"scope", TEXT, IN(consent_ask, scope), REQUIRED, .words = consent_words},
     {"document_version", INT, IN(consent_ask, document_version), REQUIRED, 1, INT32_MAX},
     {"language", TEXT, IN(consent_ask, language), 0, 2, 35},
     {"document_hash", TEXT, IN(consent_ask, document_hash), 0, 64, 64},
@@ -210,7 +204,7 @@ const struct shape consent_ask_shape = {
 
 static const struct field consents_query_fields[] = {
     {"patient_id", UUID, IN(page, patient_id), 0},
-    {"scope", TEXT, IN(page, scope), 0, .words = scope_words},
+    {"scope", TEXT, IN(page, scope), 0, .words = consent_words},
     {"limit", INT, IN(page, limit), 0, 1, 200, .usual = 50},
     {"cursor", TEXT, IN(page, cursor), 0, 1, 256},
     {0},
@@ -222,7 +216,7 @@ const struct shape consents_query_shape = {
 static const struct field consent_fields[] = {
     {"id", UUID, IN(consent_view, row.id), REQUIRED},
     {"patient_id", UUID, IN(consent_view, row.patient_id), REQUIRED | PATIENT},
-    {"scope", TEXT, IN(consent_view, row.scope), REQUIRED, .words = scope_words},
+    {"scope", TEXT, IN(consent_view, row.scope), REQUIRED, .words = consent_words},
     {"recipient_id", UUID, IN(consent_view, row.recipient), 0},
     {"purpose", TEXT, IN(consent_view, row.purpose), 0, .words = purpose_words},
     {"state", TEXT, IN(consent_view, row.state), REQUIRED, 1, 16},
@@ -244,7 +238,7 @@ static const struct field consent_fields[] = {
 const struct shape consent_shape = {"Consent", sizeof(struct consent_view), consent_fields};
 
 static const struct field documents_query_fields[] = {
-    {"scope", TEXT, IN(page, scope), 0, .words = scope_words},
+    {"scope", TEXT, IN(page, scope), 0, .words = consent_words},
     {"language", TEXT, IN(page, language), 0, 2, 35},
     {0},
 };
@@ -253,7 +247,7 @@ const struct shape documents_query_shape = {
 };
 
 static const struct field document_fields[] = {
-    {"scope", TEXT, IN(document_view, row.scope), REQUIRED, .words = scope_words},
+    {"scope", TEXT, IN(document_view, row.scope), REQUIRED, .words = consent_words},
     {"version", INT, IN(document_view, row.version), REQUIRED},
     {"language", TEXT, IN(document_view, row.language), REQUIRED, 2, 35},
     {"text", TEXT, IN(document_view, row.text), REQUIRED, 1, 20000},

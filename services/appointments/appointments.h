@@ -68,6 +68,7 @@ struct offer_reply {
 struct visit {
     struct appointment row;
     struct str reason, place, call_back_number; /* where one visit is shown to its own people */
+    int64_t consents;                           /* in force, for who reads one visit */
     const struct queue_place *queue;            /* at check-in */
     struct str visit_pass;                      /* at check-in, admit and start */
 };

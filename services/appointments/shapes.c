@@ -123,6 +123,7 @@ static const struct field visit_fields[] = {
     {"reason", TEXT, IN(visit, reason), PHI | CLINICAL},
     {"place", TEXT, IN(visit, place), PHI | CONTACT},
     {"call_back_number", TEXT, IN(visit, call_back_number), PHI | CONTACT},
+    {"consents", FLAGS, IN(visit, consents), 0, .words = consent_words},
     {"queue", OBJECT, IN(visit, queue), 0, .shape = &queue_place_shape},
     {"visit_pass", TEXT, IN(visit, visit_pass), 0},
     {0},

@@ -121,6 +121,20 @@ err_t visit_book(struct act *act)
     return act_reply(act, 201, &visit_shape, &visit);
 }
 
+/* What the patient has agreed to, as far as it covers who reads: what a visit may still be. */
+static err_t consents_of(struct act *act, struct visit *visit)
+{
+    const enum purpose purpose = policy_purpose(act->who.role, READ_VISIT);
+    const struct agreed_by ask = {visit->row.patient_id, str_of(purpose_code(purpose))};
+    struct agreed_rows rows;
+    enum consent consent;
+
+    TRY(agreed_by(act, &ask, &rows));
+    for (size_t i = 0; i < rows.n; i++)
+        if (consent_parse(rows.p[i].scope, &consent)) visit->consents |= POLICY_BIT(consent - 1);
+    return ERR_OK;
+}
+
 /* GET /v1/appointments/{id} */
 err_t visit_read(struct act *act)
 {
@@ -128,6 +142,7 @@ err_t visit_read(struct act *act)
 
     TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, &visit.row));
     TRY(visit_allow(act, &visit.row));
+    TRY(consents_of(act, &visit));
     TRY(visit_unseal(act, &visit));
     return act_reply(act, 200, &visit_shape, &visit);
 }

@@ -32,6 +32,15 @@ class Bus:
         self.address = "plaintext://" + kafka.rd_kafka_mock_cluster_bootstraps(mock).decode()
         self._parts = kafka, mock, ctypes.c_void_p(client)
 
+    def down(self):
+        """Nobody is answered and nobody gets in, until up()."""
+        kafka, mock, _ = self._parts
+        kafka.rd_kafka_mock_broker_set_down(mock, 1)
+
+    def up(self):
+        kafka, mock, _ = self._parts
+        kafka.rd_kafka_mock_broker_set_up(mock, 1)
+
     def close(self):
         kafka, mock, client = self._parts
         kafka.rd_kafka_mock_cluster_destroy(mock)

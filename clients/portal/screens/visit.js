@@ -64,7 +64,7 @@ async function call_box(visit, ended) {
 
 /* ---- what is written ---- */
 
-function chat_box(visit, me) {
+function chat_box(visit, me, consent) {
     const log = h('ol', { class: 'chat', role: 'log', 'aria-live': 'polite', 'aria-label': t('chat'), tabindex: '0' });
     const input = h('input', { name: 'message', required: true, maxlength: '4000', autocomplete: 'off', 'aria-label': t('chat_write'), placeholder: t('chat_write') });
     const status = h('p', { class: 'hint', role: 'status' }, t('chat_connecting'));
@@ -76,6 +76,7 @@ function chat_box(visit, me) {
                 h('small', {}, `${mine ? t('you') : t(`role_${role}`) ?? role}, ${time_of(sent_at)}`), h('p', {}, body)));
             log.scrollTop = log.scrollHeight;
         },
+        consent,
         state: (word) => { status.textContent = word === 'open' ? '' : t(word === 'ended' ? 'call_ended' : 'chat_connecting'); },
     });
     form.addEventListener('submit', acting(form, async () => {
@@ -84,6 +85,14 @@ function chat_box(visit, me) {
         input.focus();
     }));
     return { box: h('section', { class: 'side' }, h('h2', {}, t('chat')), log, status, form), leave: () => chat.close() };
+}
+
+/* ---- what the patient takes back meanwhile ---- */
+
+/* To the clinician, who is told by the chat; without telehealth that is its last word. */
+function taken_back({ scope, left }) {
+    return h('p', { class: 'error', role: 'alert' },
+        `${t('taken_back', t(`scope_${scope}`))} ${t('left')} ${left.map((what) => t(`left_${what}`)).join(', ')}.`);
 }
 
 /* ---- the screen ---- */
@@ -102,7 +111,8 @@ export async function show(main, app, id) {
     const visit = { ...await opened(app, id), role: app.me.role };
     if (visit.state === 'completed') return app.go(`after/${id}`);
     const say_ended = (error) => show_error(main, error);
-    const [call, chat] = [await call_box(visit, say_ended), chat_box(visit, app.me)];
+    const say_taken_back = (told) => main.prepend(taken_back(told));
+    const [call, chat] = [await call_box(visit, say_ended), chat_box(visit, app.me, say_taken_back)];
     const parts = [call, chat];
     const leave = () => {
         parts.splice(0).forEach((part) => part.leave());

@@ -66,6 +66,12 @@ UPDATE visit_grant SET revoked_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND revoked_at IS NULL
 RETURNING version AS n;
 
+-- grants_end_of_patient  :exec
+-- Of everybody, to any visit of theirs.
+UPDATE visit_grant AS g SET revoked_at = :now, version = g.version + 1, act_id = :act FROM visit AS v
+WHERE v.org = :org AND v.patient_id = :patient_id::uuid AND g.org = v.org AND g.visit_id = v.id
+  AND g.revoked_at IS NULL AND g.ends_at > :now;
+
 -- grants_end_of_person  :exec
 UPDATE visit_grant SET revoked_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND person = :person::uuid AND revoked_at IS NULL AND ends_at > :now;

@@ -7,6 +7,7 @@
 --     sealed_version int8, labels int8)
 -- row appointment_due (org uuid, id uuid)
 -- row refusal (code text)
+-- row agreed (scope text)
 
 -- appointment_insert  :one appointment  else appointment_not_booked
 -- raises appointment_provider ERR_SLOT_TAKEN
@@ -45,6 +46,14 @@ SELECT id, version, state, patient_id, provider_id, site_id, visit_type, starts_
        local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
        ended_at, sealed, sealed_version, labels
 FROM appointment WHERE org = :org AND id = :id::uuid;
+
+-- agreed_by  :many agreed
+-- To what, as far as it covers the actor, who does something for @purpose.
+SELECT scope FROM consent
+WHERE org = :org AND patient_id = :patient_id::uuid AND state = 'active' AND starts_at <= :now
+  AND (ends_at IS NULL OR ends_at > :now)
+  AND (recipient IS NULL OR recipient IN (:actor, :org)) AND (purpose IS NULL OR purpose = :purpose::text)
+LIMIT 100;
 
 -- appointments_visible  :many appointment
 -- Those of patients that the actor may see, by start and id.

@@ -167,6 +167,17 @@ def test_a_grant_ends_with_the_consent_that_it_rests_on(suite, access, visit):
         assert grant(access, who, visit_id=it.id).json["expires_at"][:19] == until[:19]
 
 
+def test_a_revoked_consent_ends_all_grants_to_visits_of_the_patient(access, visit):
+    it, other = visit(consent=False), visit()
+    given = access.post("/v1/consents", {"patient_id": it.patient.patient, "scope": "telehealth",
+                                         "document_version": 1}, who=it.patient).json
+    made = [grant(access, who, visit_id=it.id).json["id"] for who in (it.patient, it.clinician)]
+    kept = grant(access, other.patient, visit_id=other.id).json["id"]
+    assert access.post(f"/v1/consents/{given['id']}/revoke", who=it.patient).status == 200
+    ended = access.rows("SELECT id, revoked_at IS NOT NULL AS ended FROM visit_grant WHERE revoked_at IS NOT NULL")
+    assert {row["id"] for row in ended} >= set(made) and kept not in {row["id"] for row in ended}
+
+
 def test_grants_and_a_revocation_at_once(access, visit):
     it = visit(consent=False)
     given = access.post("/v1/consents", {"patient_id": it.patient.patient, "scope": "telehealth",

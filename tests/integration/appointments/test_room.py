@@ -67,6 +67,21 @@ def test_start_asks_for_consent_once_more(clinic, suite):
     assert clinic.step(visit, "start", doctor).code == "consent_required"
 
 
+def test_a_visit_shows_what_its_patient_agrees_to_as_far_as_it_covers_who_reads(clinic, suite):
+    doctor, ada = clinic.clinician(), suite.patient()
+    consent = suite.consent(ada.patient)
+    visit, _, _ = clinic.visit_in("in_progress", ada, doctor)
+
+    def shown(who):
+        return clinic.api.get(f"/v1/appointments/{visit['id']}", who=who).json.get("consents")
+    assert shown(doctor) == ["telehealth"]
+    suite.consent(ada.patient, "recording")
+    suite.consent(ada.patient, "data_sharing", recipient=doctor.id)
+    assert (shown(doctor), shown(ada)) == (["telehealth", "recording", "data_sharing"], ["telehealth", "recording"])
+    suite.revoke(consent)
+    assert shown(doctor) == ["recording", "data_sharing"]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_room_serves_by_deadline(clinic, suite, seed):
     """Random arrivals and admissions against the published rule: served by (ready + target), ready

@@ -91,6 +91,53 @@ def test_s7_live_sockets_end_within_two_seconds_when(why, access, replicas, gran
         say(ws, "still here")
 
 
+LEFT = {"telehealth": ["phone", "in_person", "note"], "recording": ["call", "chat", "note"],
+        "data_sharing": ["call", "chat", "note"], "research": ["call", "chat", "note"]}
+
+
+@pytest.mark.family(7)
+@pytest.mark.parametrize("scope", LEFT)
+def test_the_clinician_is_told_what_is_left_of_the_visit(scope, access, replicas, grants, enter):
+    """Without telehealth that is the last frame; of the rest the visit goes on."""
+    visit = grants.visit()
+    doctor, _ = patiently(lambda: enter(visit, visit.clinician, service=replicas[0]))
+    patient, _ = patiently(lambda: enter(visit, visit.patient, service=replicas[1]))
+    revoke(access, CONSENT_REVOKED, (4, uuid_bytes(visit.patient.patient)), (5, scope))
+    assert doctor.push("consent") == {"scope": scope, "state": "revoked", "left": LEFT[scope]}
+    if scope == "telehealth":
+        assert doctor.closed(5) == patient.closed(5) == (4503, "revoked")
+    else:
+        say(patient, "go on")
+        assert doctor.push("message")["body"] == "go on"
+        patient.silent("consent", 0.1)
+        assert not any("consent" in pushed for pushed in doctor.pushes), "once"
+        time.sleep(1.01)  # a grant's time is in seconds
+        again, _ = enter(visit, visit.clinician, service=replicas[0])
+        again.silent("consent", 0.1)
+
+
+@pytest.mark.family(7)
+def test_without_kafka_a_no_is_heard_when_it_is_back_and_a_grant_bounds_what_lives_till_then(
+        bus, access, replicas, grants, enter):
+    """Design section 8: a consent made or taken back meanwhile is seen elsewhere when Kafka returns."""
+    visit, other = grants.visit(), grants.visit()
+    for it in (visit, other):
+        it.consent = access.value(f"SELECT id FROM consent WHERE patient_id = '{it.patient.patient}'")
+    short, _ = patiently(lambda: enter(visit, visit.patient, service=replicas[0],
+                                       grant=visit.grant(visit.patient, ttl_s=6)))
+    long, _ = patiently(lambda: enter(other, other.patient, service=replicas[1]))
+    bus.down()
+    try:
+        for it in (visit, other):
+            assert access.post(f"/v1/consents/{it.consent}/revoke", who=it.patient).status == 200
+        say(long, "nobody here knows yet")
+        assert short.closed(10) == (4504, "grant ended")
+        say(long, "nor now")
+    finally:
+        bus.up()
+    assert long.closed(20) == (4503, "revoked")
+
+
 @pytest.mark.family(7)
 def test_who_changed_role_comes_back_with_a_grant_of_now(access, replicas, grants, enter):
     visit = grants.visit()
