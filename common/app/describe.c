@@ -122,7 +122,10 @@ static void topics_print(const struct service *service)
 
 static void settings_print(const struct setting *table, bool *first)
 {
-    static const char *const types[] = {"text", "int", "bool", "path", "secret"};
+    static const char *const types[] = {
+        [SETTING_TEXT] = "text", [SETTING_INT] = "int",     [SETTING_BOOL] = "bool",
+        [SETTING_PATH] = "path", [SETTING_PLACE] = "place", [SETTING_SECRET] = "secret",
+    };
 
     for (const struct setting *row = table; row && row->key; row++) {
         printf("%s\n  {", *first ? "" : ",");
