@@ -10,17 +10,18 @@ import * as signin from './signin.js';
 import { language, switch_language, t } from './strings.js';
 import { show as after } from './screens/after.js';
 import { show as book } from './screens/book.js';
+import { show as consents } from './screens/consents.js';
 import { show as home } from './screens/home.js';
 import { show as queue } from './screens/queue.js';
 import { show as visit } from './screens/visit.js';
 import { show as waiting } from './screens/waiting.js';
 
 const SCREENS = [
-    [/^#?$/, home], [/^#book$/, book], [/^#queue$/, queue],
+    [/^#?$/, home], [/^#book$/, book], [/^#queue$/, queue], [/^#my_consents$/, consents],
     [/^#wait\/([0-9a-f-]{36})$/, waiting], [/^#visit\/([0-9a-f-]{36})$/, visit],
     [/^#after\/([0-9a-f-]{36})$/, after],
 ];
-const LINKS = { patient: ['home', 'book'], clinician: ['home', 'queue'] };
+const LINKS = { patient: ['home', 'book', 'my_consents'], clinician: ['home', 'queue'] };
 
 const main = document.getElementById('main');
 const app = { me: null, go: (hash) => { location.hash = hash; } };

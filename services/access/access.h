@@ -130,7 +130,15 @@ struct document_view {
     struct str hash;
 };
 
-handler consent_give, consent_read, consents_read, consent_revoke, consent_expire, documents_read;
+struct standing_view { /* where a scope stands, or a part of it: standing.c */
+    struct consent_standing row;
+    struct str document_hash;
+    struct strs actions, roles; /* in force: what rests on it, who is shown sensitive rows by it */
+};
+
+handler consent_give, consent_read, consents_read, consent_revoke, consent_expire, documents_read,
+    consents_standing;
+struct str hash_text(struct act *act, struct bytes hash); /* in hexadecimal */
 
 /* ---- grants ---- */
 
@@ -263,7 +271,8 @@ err_t access_start(void);
 extern const struct shape enrolment_shape, people_query_shape, person_shape, bind_shape, me_shape,
     code_shape, relation_ask_shape, relations_query_shape, relation_shape, decision_query_shape,
     decision_shape, consent_ask_shape,
-    consents_query_shape, consent_shape, documents_query_shape, document_shape, grant_ask_shape,
+    consents_query_shape, consent_shape, standing_query_shape, standing_shape,
+    documents_query_shape, document_shape, grant_ask_shape,
     grant_shape, grant_end_shape, guest_ask_shape, guest_shape, guests_query_shape,
     guest_entry_shape, site_shape, hold_ask_shape, hold_shape, holds_query_shape,
     erasure_ask_shape, erasure_shape, erasures_query_shape, glass_ask_shape, glass_query_shape,

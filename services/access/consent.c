@@ -1,6 +1,6 @@
 #include "services/access/access.h"
 
-static struct str hash_text(struct act *act, struct bytes hash)
+struct str hash_text(struct act *act, struct bytes hash)
 {
     char *text = arena_alloc(act->arena, 2 * hash.n + 1);
 

@@ -237,6 +237,41 @@ static const struct field consent_fields[] = {
 };
 const struct shape consent_shape = {"Consent", sizeof(struct consent_view), consent_fields};
 
+static const struct field standing_query_fields[] = {
+    {"patient_id", UUID, IN(page, patient_id), REQUIRED},
+    {0},
+};
+const struct shape standing_query_shape = {
+    "ConsentStandingQuery", sizeof(struct page), standing_query_fields,
+};
+
+static const struct field standing_fields[] = {
+    {"patient_id", UUID, IN(standing_view, row.patient_id), REQUIRED | PATIENT},
+    {"scope", TEXT, IN(standing_view, row.scope), REQUIRED, .words = consent_words},
+    {"recipient_id", UUID, IN(standing_view, row.recipient), 0},
+    {"recipient", TEXT, IN(standing_view, row.recipient_name), 0, 1, 200},
+    {"purpose", TEXT, IN(standing_view, row.purpose), 0, .words = purpose_words},
+    {"state", TEXT, IN(standing_view, row.state), REQUIRED, 1, 16},
+    {"consent_id", UUID, IN(standing_view, row.id), 0},
+    {"since", TIME, IN(standing_view, row.starts_at_us), 0},
+    {"until", TIME, IN(standing_view, row.ends_at_us), 0},
+    {"document_version", INT, IN(standing_view, row.document_version), 0},
+    {"document_hash", TEXT, IN(standing_view, document_hash), 0, 64, 64},
+    {"language", TEXT, IN(standing_view, row.language), 0, 2, 35},
+    {"text", TEXT, IN(standing_view, row.text), 0, 1, 20000},
+    {"shown_at", TIME, IN(standing_view, row.shown_at_us), 0},
+    {"method", TEXT, IN(standing_view, row.method), 0, .words = method_words},
+    {"given_by", UUID, IN(standing_view, row.given_by), 0},
+    {"given_as", TEXT, IN(standing_view, row.given_as), 0, .words = role_words},
+    {"revoked_at", TIME, IN(standing_view, row.revoked_at_us), 0},
+    {"actions", TEXTS, IN(standing_view, actions), 0},
+    {"sensitive_to", TEXTS, IN(standing_view, roles), 0},
+    {0},
+};
+const struct shape standing_shape = {
+    "ConsentStanding", sizeof(struct standing_view), standing_fields,
+};
+
 static const struct field documents_query_fields[] = {
     {"scope", TEXT, IN(page, scope), 0, .words = consent_words},
     {"language", TEXT, IN(page, language), 0, 2, 35},

@@ -1,6 +1,6 @@
 /* consent - the text is shown before it is agreed to, and what was agreed to is named by version. */
 import { list, post } from '../api.js';
-import { acting, button, confirmed, date_of, h } from '../page.js';
+import { acting, h } from '../page.js';
 import { language, t } from '../strings.js';
 
 export const NEEDED = 'telehealth';
@@ -18,8 +18,15 @@ export async function documents() {
         .sort((a, b) => (b.scope === NEEDED) - (a.scope === NEEDED));
 }
 
+/* SHA-256 of what stands on this page, in hexadecimal. */
+async function hash_of(text) {
+    const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /* The form in which somebody agrees; @done afterwards. */
 export function consent_form(patient_id, document, done) {
+    const shown_at = new Date().toISOString();
     const check = h('input', { type: 'checkbox', required: true });
     const form = h('form', { class: 'card' },
         h('h3', {}, `${t('consent_read')}: ${t(`scope_${document.scope}`)}`),
@@ -29,28 +36,9 @@ export function consent_form(patient_id, document, done) {
     form.addEventListener('submit', acting(form, async () => {
         await post('/v1/consents', {
             patient_id, scope: document.scope, document_version: document.version, language: document.language,
+            document_hash: await hash_of(document.text), shown_at,
         });
         done();
     }));
     return form;
-}
-
-/* All of them, with what can be done about each. */
-export function consent_list(patient_id, texts, given, done) {
-    return texts.map((document) => {
-        const consent = given.get(document.scope);
-        const row = h('li', { class: 'row' });
-        const revoke = acting(row, async () => {
-            if (!await confirmed(t('consent_revoke'), [t('consent_revoke_text')], t('consent_revoke'))) return;
-            await post(`/v1/consents/${consent.id}/revoke`);
-            done();
-        });
-        const give = () => row.replaceWith(h('li', {}, consent_form(patient_id, document, done)));
-        row.append(
-            h('span', {}, h('strong', {}, t(`scope_${document.scope}`)), ' ',
-                consent ? t('consent_given', date_of(consent.starts_at)) : t('consent_not_given'),
-                !consent && document.scope === NEEDED && h('em', {}, ` · ${t('consent_needed')}`)),
-            button(t(consent ? 'consent_revoke' : 'consent_give'), consent ? revoke : give));
-        return row;
-    });
 }

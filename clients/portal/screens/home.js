@@ -1,8 +1,7 @@
-/* home - the next visit with its one next step, the other visits, and the consents. */
+/* home - the next visit with its one next step, and the other visits. */
 import { list, MANY, post } from '../api.js';
 import { acting, button, confirmed, h, when } from '../page.js';
 import { t } from '../strings.js';
-import { consent_list, consents_of, documents } from './consent.js';
 import { clinician_name, patient_name } from './people.js';
 
 const DAY_MS = 86_400_000;
@@ -49,11 +48,8 @@ async function rows_of(title, visits, app, again) {
 export async function show(main, app) {
     const { me } = app, is_patient = me.role === 'patient';
     const again = () => show(main, app);
-    const [visits, texts, given] = await Promise.all([
-        list('/v1/appointments', { limit: MANY, from: new Date(Date.now() - 90 * DAY_MS).toISOString() })
-            .catch((error) => { if (error.code === 'forbidden') return []; throw error; }),
-        is_patient ? documents() : [], is_patient ? consents_of(me.patient_id) : null,
-    ]);
+    const visits = await list('/v1/appointments', { limit: MANY, from: new Date(Date.now() - 90 * DAY_MS).toISOString() })
+        .catch((error) => { if (error.code === 'forbidden') return []; throw error; });
     const ahead = visits.filter(({ state, ends_at }) => AHEAD.includes(state) &&
         (new Date(ends_at) > Date.now() || state === 'arrived' || state === 'in_progress'));
     const next = ahead.find(({ state }) => state === 'in_progress' || state === 'arrived') ?? ahead[0];
@@ -65,7 +61,5 @@ export async function show(main, app) {
             next ? await row_of(next, app, again, true) : h('p', {}, t('no_visit')),
             is_patient && h('p', {}, h('a', { class: next ? 'button' : 'button main', href: '#book' }, t('book')))),
         ...[await rows_of(t('upcoming'), ahead.filter((visit) => visit !== next), app, again),
-            await rows_of(t('past'), past, app, again)].filter(Boolean),
-        ...(is_patient ? [h('section', {}, h('h2', {}, t('consents')),
-            h('ul', {}, consent_list(me.patient_id, texts, given, again)))] : []));
+            await rows_of(t('past'), past, app, again)].filter(Boolean));
 }

@@ -4,6 +4,10 @@
 --     starts_at timestamptz, ends_at timestamptz, document_version int8, document_hash bytea,
 --     language text, shown_at timestamptz, method text, witness uuid, given_by uuid, given_as text,
 --     revoked_by uuid, revoked_at timestamptz, version int8)
+-- row consent_standing (id uuid, patient_id uuid, scope text, recipient uuid, recipient_name text,
+--     purpose text, state text, starts_at timestamptz, ends_at timestamptz, document_version int8,
+--     document_hash bytea, language text, text text, shown_at timestamptz, method text, given_by uuid,
+--     given_as text, revoked_at timestamptz)
 -- row document (scope text, version int8, language text, text text, hash bytea)
 -- row consent_due (org uuid, id uuid)
 
@@ -77,6 +81,23 @@ WHERE org = :org AND c.id > :after_id::uuid
   AND (:patient_id?::uuid IS NULL OR patient_id = :patient_id)
   AND (:scope?::text IS NULL OR c.scope = :scope)
 ORDER BY c.id LIMIT :limit::int8;
+
+-- consents_now  :many consent_standing
+-- The last word on each scope and on each part of one, with the very text that was shown. What has come
+-- to its end has ended, whether or not the timer has seen it.
+SELECT DISTINCT ON (c.scope, c.recipient, c.purpose)
+       c.id, c.patient_id, c.scope, c.recipient, o.name AS recipient_name, c.purpose,
+       CASE WHEN c.state = 'active' AND c.ends_at <= :now THEN 'expired' ELSE c.state END AS state,
+       c.starts_at, c.ends_at, c.document_version, c.document_hash, c.language, d.text, c.shown_at, c.method,
+       c.given_by, c.given_as, c.revoked_at
+FROM consent AS c
+LEFT JOIN organisation AS o ON o.org = c.recipient
+LEFT JOIN consent_document AS d ON d.org IN (c.org, '00000000-0000-0000-0000-000000000000')
+     AND d.scope = c.scope AND d.version = c.document_version AND d.language = c.language
+     AND d.hash = c.document_hash
+WHERE c.org = :org AND c.patient_id = :patient_id::uuid
+ORDER BY c.scope, c.recipient NULLS FIRST, c.purpose NULLS FIRST, c.starts_at DESC, c.id DESC
+LIMIT 200;
 
 -- consent_revoked  :one consent_row  else ERR_BAD_STATE
 UPDATE consent SET state = :state::text, version = version + 1, act_id = :act, revoked_by = :actor,

@@ -128,6 +128,46 @@ def test_a_consent_may_be_to_one_recipient_and_for_one_purpose(suite, access, st
     assert uuid.UUID(one).bytes.hex() in told and b"TREAT".hex() in told
 
 
+def test_a_page_says_what_was_agreed_to_and_what_it_does(suite, access, staff):
+    ada = suite.patient()
+    page = f"/v1/consents/standing?patient_id={ada.patient}"
+    rows = access.get(page, who=ada).json["data"]
+    assert [(r["scope"], r["state"], r.get("actions")) for r in rows] == [
+        (scope, "none", None) for scope in ("telehealth", "recording", "data_sharing", "research")]
+
+    given = give(access, ada, ada.patient, language="de").json
+    part = give(access, ada, ada.patient, "data_sharing", recipient_id=ORG, purpose="TREAT").json
+    gone = give(access, staff["front_desk"], ada.patient, "research").json
+    access.post(f"/v1/consents/{gone['id']}/revoke", who=ada)
+    soon = give(access, ada, ada.patient, "recording", ends_at=rfc3339(suite.now_s() + 60)).json
+    rows = {r["scope"]: r for r in access.get(page, who=ada).json["data"]}
+    first = rows["telehealth"]
+    assert (first["consent_id"], first["state"], first["since"], first["given_by"], first["given_as"]) == (
+        given["id"], "active", given["starts_at"], ada.id, "patient")
+    assert {"BOOK_VISIT", "CHECK_IN", "START_VISIT", "MINT_GRANT", "SEND_MESSAGE"} <= set(first["actions"])
+    assert hashlib.sha256(first["text"].encode()).hexdigest() == first["document_hash"] == given["document_hash"]
+    assert (first["language"], first["document_version"], first["method"]) == ("de", 1, "screen")
+    shared = rows["data_sharing"]
+    assert (shared["consent_id"], shared["recipient"], shared["purpose"]) == (part["id"], "Ward", "TREAT")
+    assert shared["sensitive_to"] == ["pharmacist"]
+    assert (rows["research"]["state"], rows["research"].get("actions")) == ("revoked", None)
+    assert rows["research"]["given_as"] == "front_desk" and rows["research"]["revoked_at"]
+    assert (rows["recording"]["state"], rows["recording"]["consent_id"]) == ("active", soon["id"])
+    suite.clock(120)
+    try:
+        now = {r["scope"]: r["state"] for r in access.get(page, who=ada).json["data"]}
+    finally:
+        suite.clock(0)
+    assert now["recording"] == "expired", "at once, before the timer has seen it"
+
+    for who in (suite.patient(), staff["clinician"], staff["stranger"]):
+        assert access.get(page, who=who).status == 404
+    for role, status in (("privacy", 200), ("front_desk", 200), ("biller", 403)):
+        assert access.get(page, who=staff[role]).status == status
+    read = suite.audit("access", patient=ada.patient, actor=ada.id, action="consent.read")
+    assert read and {r["outcome"] for r in read} == {"done"}
+
+
 def test_what_a_guardian_agreed_to_ends_when_the_patient_comes_of_age(suite, access, staff):
     child, guardian = suite.patient(), suite.person("proxy")
     born = rfc3339(suite.now_s() - (18 * 365.25 - 30) * 86400)[:10]
