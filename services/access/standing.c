@@ -1,4 +1,4 @@
-/* What a patient has agreed to, what it does, and how it came about: one row for each scope, and one
+/* What a patient has agreed to, what it does, and how it came about: a row for each scope, and one
  * for each part of a scope that ever was. */
 #include "services/access/access.h"
 
