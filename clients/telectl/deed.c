@@ -19,6 +19,10 @@ static const struct deed {
     {"erase", "approve", "/v1/erasures/%s/approve", NULL, false},
     {"erase", "refuse", "/v1/erasures/%s/refuse", NULL, false},
     {"erase", "show", "/v1/erasures/%s", NULL, true},
+    {"breakglass", "list", "/v1/break-glass?state=to_review&limit=200", NULL, true},
+    {"breakglass", "show", "/v1/break-glass/%s", NULL, true},
+    {"breakglass", "end", "/v1/break-glass/%s/end", NULL, false},
+    {"breakglass", "review", "/v1/break-glass/%s/review", NULL, false},
 };
 
 static const struct deed *deed_of(const struct command *command)
@@ -40,14 +44,20 @@ static struct str member_of(const struct call *call, const char *name, const cha
 
 static struct str body_of(const struct call *call, const struct deed *deed)
 {
-    const struct str operand = member_of(call, deed->operand, call->operand),
-                     reason = member_of(call, "reason", call->with[WITH_REASON]),
-                     domain = member_of(call, "domain", call->with[WITH_DOMAIN]);
-    struct str members = arena_printf(call->arena, STR_FMT STR_FMT STR_FMT, STR_ARG(operand),
-                                      STR_ARG(reason), STR_ARG(domain));
+    static const struct {
+        const char *name;
+        int option;
+    } said[] = {{"reason", WITH_REASON}, {"domain", WITH_DOMAIN}, {"finding", WITH_FINDING},
+                {"text", WITH_TEXT}};
+    struct str members = member_of(call, deed->operand, call->operand);
 
-    if (!deed->operand) return STR("");
-    members.n -= members.n > 0; /* the last comma */
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        const struct str member = member_of(call, said[i].name, call->with[said[i].option]);
+
+        members = arena_printf(call->arena, STR_FMT STR_FMT, STR_ARG(members), STR_ARG(member));
+    }
+    if (members.n == 0) return STR("");
+    members.n--; /* the last comma */
     return arena_printf(call->arena, "{" STR_FMT "}", STR_ARG(members));
 }
 

@@ -17,12 +17,17 @@ struct event {
 
 struct member {
     struct str person, role, state, last_used_at;
-    int64_t relations;
+    int64_t relations, glass_broken;
 };
 
 struct touched {
     struct str patient, first_at, last_at;
     int64_t events;
+};
+
+struct browsing {
+    struct str at, kind, person, since, event;
+    int64_t patients;
 };
 
 struct hold {
@@ -65,10 +70,11 @@ static const struct shape member_shape = {"Member", sizeof(struct member), (cons
     {"role", TEXT, IN(member, role), 0, 0, 64},
     {"state", TEXT, IN(member, state), 0, 0, 64},
     {"relations", INT, IN(member, relations), 0, 0, INT64_MAX},
+    {"glass_broken", INT, IN(member, glass_broken), 0, 0, INT64_MAX},
     {"last_used_at", TEXT, IN(member, last_used_at), 0, 0, 64},
     {0},
 }};
-static const uint8_t member_widths[COLUMNS_MAX] = {37, 13, 10, 10, 28};
+static const uint8_t member_widths[COLUMNS_MAX] = {37, 13, 10, 10, 13, 28};
 
 static const struct shape touched_shape = {"Touched", sizeof(struct touched),
     (const struct field[]){
@@ -79,6 +85,18 @@ static const struct shape touched_shape = {"Touched", sizeof(struct touched),
     {0},
 }};
 static const uint8_t touched_widths[COLUMNS_MAX] = {37, 8, 28, 28};
+
+static const struct shape browsing_shape = {"Browsing", sizeof(struct browsing),
+    (const struct field[]){
+    {"at", TEXT, IN(browsing, at), 0, 0, 64},
+    {"kind", TEXT, IN(browsing, kind), 0, 0, 64},
+    {"person", TEXT, IN(browsing, person), 0, 0, 64},
+    {"patients", INT, IN(browsing, patients), 0, 0, INT64_MAX},
+    {"since", TEXT, IN(browsing, since), 0, 0, 64},
+    {"event", TEXT, IN(browsing, event), 0, 0, 64},
+    {0},
+}};
+static const uint8_t browsing_widths[COLUMNS_MAX] = {28, 12, 37, 9, 28, 37};
 
 #define HOLD(name, member) {name, TEXT, IN(hold, member), 0, 0, 2000}
 static const struct shape hold_shape = {"Hold", sizeof(struct hold), (const struct field[]){
@@ -106,6 +124,7 @@ const struct listing
     disclosures_listing = {"/v1/audit/patients/%s/disclosures", &event_shape, disclosure_widths, 0},
     review_listing = {"/v1/audit/access-review", &member_shape, member_widths, 0},
     breach_listing = {"/v1/audit/breach", &touched_shape, touched_widths, 0},
+    browsing_listing = {"/v1/audit/browsing", &browsing_shape, browsing_widths, 0},
     holds_listing = {"/v1/audit/holds", &hold_shape, hold_widths, 0},
     destructions_listing = {"/v1/audit/destructions", &destruction_shape, destruction_widths, 0};
 /* clang-format on */

@@ -28,6 +28,8 @@ static const struct command commands[] = {
      "the suite's log as files, by --shard; --fhir: its events as FHIR, by --patient --agent --from --to"},
     {"audit", "verify", NULL, audit_verify, NULL, "checks the log: --dir an exported one, else the suite's"},
 
+    {"audit", "browsing", NULL, list_show, &browsing_listing,
+     "who was seen to leaf through many records"},
     {"audit", "holds", NULL, list_show, &holds_listing, "what must be kept, and why"},
     {"audit", "destructions", NULL, list_show, &destructions_listing,
      "whose keys were to go, who wanted it, what has gone"},
@@ -52,6 +54,10 @@ static const struct command commands[] = {
     {"erase", "approve", "ERASURE", deed_do, NULL, "by somebody else than who asked; for ever"},
     {"erase", "refuse", "ERASURE", deed_do, NULL, "it is not to happen"},
     {"erase", "show", "ERASURE", deed_do, NULL, "one of them, with its certificate"},
+    {"breakglass", "list", NULL, deed_do, NULL, "emergency accesses that wait for their review"},
+    {"breakglass", "show", "GLASS", deed_do, NULL, "one of them, with its words"},
+    {"breakglass", "end", "GLASS", deed_do, NULL, "ends one that runs"},
+    {"breakglass", "review", "GLASS", deed_do, NULL, "closes it, by somebody else: --finding --text"},
 
     {"controls", "evidence", NULL, controls_evidence, NULL,
      "runs the tests of docs/compliance/controls.def; a signed bundle in --out, by --sign"},

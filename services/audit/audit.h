@@ -10,6 +10,7 @@
  *   public.c     checkpoint, tiles, entries, proofs
  *   retention.c  holds, and the end of a shard's keys
  *   event.c      a leaf, opened              report.c: searches and what the law asks
+ *   browsing.c   who leafs through many records
  *   writer.c     the lease, and the role that moves heads
  *   inspect.c    what is wrong with the files      fsck.c: by hand, and with the tables
  *   merkle.c note.c checkpoint.c tiles.c shard.c              the formats, without I/O
@@ -24,7 +25,7 @@
 struct audit_settings {
     struct common_settings common;
     const char *db_head, *log_dir, *log_key, *default_org;
-    int64_t retention_years;
+    int64_t retention_years, glass_patients_max, browsed_patients_max;
 };
 
 /* ---- what is asked and answered ---- */
@@ -63,7 +64,7 @@ struct touched {
 struct reviewed {
     struct uuid person;
     struct str role, state;
-    int64_t relations, last_used_us;
+    int64_t relations, glass_broken, last_used_us;
 };
 
 struct hold_ask {
@@ -102,7 +103,7 @@ struct audit_event {
 };
 
 extern const struct shape hold_ask_shape, lift_ask_shape, hold_shape, shard_ask_shape,
-    destruction_shape, page_query_shape;
+    destruction_shape, page_query_shape, browsing_shape;
 extern const struct shape published_shard_shape, consistency_query_shape, incidents_query_shape,
     incident_shape;
 extern const struct shape proof_query_shape, events_query_shape, search_query_shape,
@@ -123,6 +124,7 @@ handler shard_checkpoint_read, shard_tile_read, shard_entries_read, shard_consis
 handler proof_read, incidents_list;
 handler hold_place, hold_read, holds_read, hold_release;
 handler destruction_ask, destruction_read, destructions_read, destruction_second, destruction_drop;
+handler browsing_look, browsing_tell, browsings_read;
 handler event_read, events_find, events_about, disclosures_about, breach_scope, access_review;
 
 /* ---- shared ---- */

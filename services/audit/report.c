@@ -232,8 +232,8 @@ err_t access_review(struct act *act)
     TRY(persons_used(act, &(struct persons_used){{persons, rows.n}}, &used));
     for (size_t i = 0; i < rows.n; i++) {
         const struct reviewed_member *const row = &rows.p[i];
-        reviewed[i] = (struct reviewed){row->person, row->role, row->state, row->relations,
-                                        used.p[i].at_us};
+        reviewed[i] = (struct reviewed){row->person,       row->role,         row->state,
+                                        row->relations,    row->glass_broken, used.p[i].at_us};
     }
     if (rows.n == (size_t)query.limit)
         next = act_cursor(act, (struct cursor){0, rows.p[rows.n - 1].id});

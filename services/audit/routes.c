@@ -31,6 +31,9 @@ const struct route audit_routes[] = {
      access_review, .reply = &reviewed_shape, .list = true,
      .about = "Who has which role, to how many patients, and when they last did anything."},
 
+    {GET, "/v1/audit/browsing", READ_AUDIT, AUDIT_AUDIT_READ, &page_query_shape, 2000,
+     browsings_read, .reply = &browsing_shape, .list = true,
+     .about = "Who was seen to leaf through many records, newest first."},
     {GET, "/v1/audit/incidents", READ_AUDIT, AUDIT_AUDIT_READ, &incidents_query_shape, 2000,
      incidents_list, .reply = &incident_shape, .list = true,
      .about = "What the log was sent and did not believe, newest first."},

@@ -207,7 +207,20 @@ const struct shape reviewed_shape = {"AuditReviewedMember", sizeof(struct review
     {"role", TEXT, IN(reviewed, role), REQUIRED, 0, 64},
     {"state", TEXT, IN(reviewed, state), REQUIRED, 0, 64},
     {"relations", INT, IN(reviewed, relations), REQUIRED, 0, INT64_MAX},
+    {"glass_broken", INT, IN(reviewed, glass_broken), REQUIRED, 0, INT64_MAX},
     {"last_used_at", TIME, IN(reviewed, last_used_us), 0, 0, 0},
+    {0},
+}};
+
+const struct shape browsing_shape = {"AuditBrowsing", sizeof(struct browsing),
+    (const struct field[]){
+    {"id", UUID, IN(browsing, id), REQUIRED, 0, 0},
+    {"kind", TEXT, IN(browsing, kind), REQUIRED, 1, 32},
+    {"person", UUID, IN(browsing, person), REQUIRED, 0, 0},
+    {"patients", INT, IN(browsing, patients), REQUIRED, 0, INT64_MAX},
+    {"event", UUID, IN(browsing, event_id), REQUIRED, 0, 0},
+    {"since", TIME, IN(browsing, since_us), REQUIRED, 0, 0},
+    {"at", TIME, IN(browsing, at_us), REQUIRED, 0, 0},
     {0},
 }};
 

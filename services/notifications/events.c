@@ -16,6 +16,7 @@ const struct hears notifications_hears[] = {
     {TOPIC_INVOICES, EFFECT, KIND_OF(INVOICE, ISSUED), invoice_issued},
     {TOPIC_EMERGENCIES, EFFECT, KIND_OF(EMERGENCY, OPENED), glass_broken},
     {TOPIC_EMERGENCIES, EFFECT, KIND_OF(EMERGENCY, OVERDUE), glass_overdue},
+    {TOPIC_ALARMS, EFFECT, KIND_OF(ALARM, RAISED), alarm_raised},
     {0},
 };
 /* clang-format on */
@@ -164,6 +165,11 @@ err_t glass_overdue(struct act *act)
     const Telecura__V1__EmergencyEvent *const heard = act->in;
 
     return officers_tell(act, "review_overdue", pb_to_uuid(heard->patient));
+}
+
+err_t alarm_raised(struct act *act)
+{
+    return officers_tell(act, "much_read", UUID_NIL); /* of no one patient */
 }
 
 /* Timer: a visit is a day away. */

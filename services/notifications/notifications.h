@@ -35,7 +35,7 @@ extern const struct fsm_row delivery_states[];
 /* ---- handlers ---- */
 
 handler visit_booked, visit_moved, visit_cancelled, visit_over, prescription_sent, invoice_issued;
-handler glass_broken, glass_overdue;
+handler glass_broken, glass_overdue, alarm_raised;
 handler relation_opened, reminder_send;
 handler delivery_list;
 

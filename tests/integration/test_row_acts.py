@@ -34,8 +34,8 @@ IN = {
         "presence_heard": NOW,
     },
     "audit": dict.fromkeys(
-        ("producer", "entry", "waiting", "log_end", "event_index", "event_index_end", "incident",
-         "published", "heads.log", "heads.tree"),
+        ("producer", "entry", "waiting", "log_end", "browsing", "browsing_end", "event_index", "event_index_end",
+         "incident", "published", "heads.log", "heads.tree"),
         "made from the log, which is the record"),
     "billing": {"tariff": CONFIGURED},
     "keyd": {"kek": "versions of the installation's own key: about no patient",

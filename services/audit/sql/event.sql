@@ -2,7 +2,7 @@
 
 -- row unindexed_log (org uuid, id uuid, next int8, size int8)
 -- row new_leaf (event_id uuid, leaf_index int8)
--- row reviewed_member (id uuid, person uuid, role text, state text, relations int8)
+-- row reviewed_member (id uuid, person uuid, role text, state text, relations int8, glass_broken int8)
 -- row used (at timestamptz)
 -- row found_event (event_id uuid, at timestamptz, leaf_index int8)
 -- row index_row (leaf_index int8, at timestamptz, action text, outcome text, person uuid, patient uuid, address uuid, thing uuid, token uuid, sign_in uuid)
@@ -191,11 +191,15 @@ WHERE org = :org AND at >= :from::timestamptz AND at < :to::timestamptz AND pati
 GROUP BY patient ORDER BY patient LIMIT :limit::int8;
 
 -- members_review  :many reviewed_member
--- Who works here, with the patients that they stand to now.
+-- Who works here, with the patients that they stand to now, and how often they have broken the glass in
+-- the last 90 days.
 SELECT m.id, m.person, m.role, m.state,
        (SELECT count(DISTINCT r.patient_id) FROM relation AS r
         WHERE r.org = :org AND r.person = m.person AND r.kind <> 'self' AND r.starts_at <= :now
-          AND (r.ends_at IS NULL OR r.ends_at > :now)) AS relations
+          AND (r.ends_at IS NULL OR r.ends_at > :now)) AS relations,
+       (SELECT count(*) FROM relation AS r
+        WHERE r.org = :org AND r.person = m.person AND r.kind = 'break_glass'
+          AND r.starts_at > :now - interval '90 days') AS glass_broken
 FROM member AS m
 WHERE m.org = :org AND m.role <> 'patient' AND m.id > :after::uuid
 ORDER BY m.id LIMIT :limit::int8;

@@ -158,13 +158,17 @@ def test_who_has_which_role_and_when_they_last_used_it(feed):
     feed.suite.relation(doctor, ada.patient, "treating")
     feed.suite.relation(doctor, bea.patient, "booked")
     feed.suite.relation(nurse, bea.patient, "care_team", ends="2021-01-01Z")
+    feed.api.execute("UPDATE relation SET starts_at = now() - days * interval '1 day' FROM (VALUES "
+                     + ", ".join(f"('{feed.suite.relation(nurse, ada.patient, 'break_glass')}'::uuid, {days})"
+                                 for days in (1, 89, 91)) + ") AS broken (row, days) WHERE id = row")
     feed.act(1, actor=doctor.id, at="2026-02-03 10:00Z")
     feed.act(1, actor=doctor.id, at="2026-01-03 10:00Z")
     for role in ("auditor", "privacy", "admin"):
         rows = {row["person"]: row for row in found(feed, who=feed.suite.person(role), path="access-review", limit=3)}
         assert (rows[doctor.id]["role"], rows[doctor.id]["state"], rows[doctor.id]["relations"]) == ("clinician", "active", 2)
         assert rows[doctor.id]["last_used_at"].startswith("2026-02-03T10:00:00")
-        assert rows[nurse.id]["relations"] == 0 and "last_used_at" not in rows[clerk.id]
+        assert (rows[nurse.id]["glass_broken"], rows[doctor.id]["glass_broken"]) == (2, 0)
+        assert rows[nurse.id]["relations"] == 1 and "last_used_at" not in rows[clerk.id]
         assert ada.id not in rows
     assert feed.api.get("/v1/audit/access-review", who=doctor).status == 403
 

@@ -1,6 +1,11 @@
 """Broken glass is heard of by all whom it concerns: the patient and each privacy officer by a mail without a word
 of it, the services that hold the record by the feed."""
+import uuid
+
 import pytest
+
+from bus import event
+from sealed import message, uuid_bytes
 
 WHY = "found unresponsive in the waiting room"
 DAY_S = 86400
@@ -99,3 +104,17 @@ def test_who_holds_the_record_hears_of_it_and_of_its_end(suite, access, chart, o
     assert access.post(f"/v1/break-glass/{opened}/end", who=doctor).status == 200
     chart.wait_for(f"SELECT ends_at IS NOT NULL AND version = 2 FROM relation WHERE id = '{opened}'")
     assert chart.get(path, who=doctor).status == 404
+
+
+def test_an_alarm_of_the_log_is_told_to_privacy_alone(office, suite, officers):
+    curious = office.address(suite.person("clinician"))
+    noticed = str(uuid.uuid4())
+    payload = message((1, 1), (2, "records"), (3, uuid_bytes(curious.id)), (4, 200))
+    cause = event(office.api, "audit.alarms.v1", noticed, payload, 1)
+    office.api.wait_for(f"SELECT count(*) = {len(officers)} FROM delivery WHERE cause = '{cause}' AND state = 'sent'", 30)
+    assert [subjects(office, who) for who in officers] == [["Many records were opened"],
+                                                           ["Viele Akten wurden geöffnet"]]
+    assert office.sink.to(curious.email) == []
+    for row in office.api.rows(f"SELECT id FROM delivery WHERE cause = '{cause}'"):
+        (said,) = suite.audit("notifications", resource_id=row["id"])
+        assert (said["action"], said["outcome"], said["patient"]) == ("notification.send", "done", None)

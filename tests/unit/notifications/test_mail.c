@@ -15,6 +15,7 @@ static const char *const templates[] = {"visit_booked",
                                         "record_seen",
                                         "review_waits",
                                         "review_overdue",
+                                        "much_read",
                                         ""};
 static const struct notifications_settings settings = {
     .smtp = "127.0.0.1:25",
