@@ -1,14 +1,14 @@
-"""docs/how-to/who-can-see-this.md does what it says: its commands are run, in order, and print what
-stands under them."""
+"""Pages of docs/how-to do what they say: their commands are run, in order, and print what stands under them."""
 import json
 import os
 import pathlib
 import re
 import subprocess
 
+import pytest
+
 from telecura import ROOT, bin_folder, free_port
 
-PAGE = pathlib.Path(ROOT) / "docs/how-to/who-can-see-this.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -23,7 +23,7 @@ def steps(block):
     return [(command, "\n".join(said)) for command, said in found]
 
 
-def people(suite, access, staff):
+def a_child(suite, access, staff):
     child, doctor, guardian = suite.patient(), suite.person("clinician"), suite.person("proxy")
     for who, more in ((doctor, {"kind": "treating", "proof": "referral"}),
                       (guardian, {"kind": "guardian", "proof": "court_order", "birth_date": "2020-02-03"})):
@@ -33,14 +33,24 @@ def people(suite, access, staff):
     return {"PATIENT": child.patient, "DOCTOR": doctor.id, "GUARDIAN": guardian.id}
 
 
-def test_the_page_does_what_it_says(suite, access, staff, tmp_path):
+def an_emergency(suite, access, staff):
+    access.execute("UPDATE glass SET finding = 'justified', finding_sealed = sealed, state = 'reviewed'")  # of other tests
+    patient, doctor = suite.patient(), suite.fresh(suite.person("clinician"))
+    made = access.post("/v1/break-glass", {"patient_id": patient.patient, "reason": "unresponsive",
+                                           "text": "found on the floor of the waiting room"}, who=doctor)
+    assert made.status == 201, made
+    return {"PATIENT": patient.patient, "DOCTOR": doctor.id, "GLASS": made.json["id"]}
+
+
+@pytest.mark.parametrize("name,scene", [("who-can-see-this", a_child), ("review-a-break-glass", an_emergency)])
+def test_the_page_does_what_it_says(suite, access, staff, tmp_path, name, scene):
     plain = f"127.0.0.1:{free_port()}"
     suite.replica("access", http_plain=plain)
     (tmp_path / ".run").mkdir()
     (tmp_path / ".run/parts.json").write_text(json.dumps({"gateway": f"http://{plain}", "ca_file": "none"}))
-    env = {**os.environ, **people(suite, access, staff), "TELECURA_TOKEN": staff["privacy"].token,
+    env = {**os.environ, **scene(suite, access, staff), "TELECURA_TOKEN": suite.fresh(staff["privacy"]).token,
            "PATH": f"{bin_folder()}:{os.environ['PATH']}"}
-    page, ran = PAGE.read_text(), 0
+    page, ran = (pathlib.Path(ROOT) / f"docs/how-to/{name}.md").read_text(), 0
     for block in BLOCK.findall(page):
         for command, expected in steps(block):
             done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True,
