@@ -141,7 +141,7 @@ static void consents_tell(struct session *session)
 
         if (at_us <= grant->minted_at_us || at_us <= session->told_us[consent]) continue;
         session->told_us[consent] = at_us;
-        if (str_is(grant->role, "clinician"))
+        if (str_is(grant->role, "clinician") && *consent_left(consent))
             session_send(session, STORED, consent_frame(consent, text));
     }
 }
