@@ -23,6 +23,8 @@ static const struct deed {
     {"breakglass", "show", "/v1/break-glass/%s", NULL, true},
     {"breakglass", "end", "/v1/break-glass/%s/end", NULL, false},
     {"breakglass", "review", "/v1/break-glass/%s/review", NULL, false},
+    {"consent", "list", "/v1/consents/standing?patient_id=%s", NULL, true},
+    {"consent", "revoke", "/v1/consents/%s/revoke", NULL, false},
 };
 
 static const struct deed *deed_of(const struct command *command)

@@ -58,6 +58,8 @@ static const struct command commands[] = {
     {"breakglass", "show", "GLASS", deed_do, NULL, "one of them, with its words"},
     {"breakglass", "end", "GLASS", deed_do, NULL, "ends one that runs"},
     {"breakglass", "review", "GLASS", deed_do, NULL, "closes it, by somebody else: --finding --text"},
+    {"consent", "list", "PATIENT", deed_do, NULL, "what they have agreed to, and what it does now"},
+    {"consent", "revoke", "CONSENT", deed_do, NULL, "takes it back, live calls too, within two seconds"},
 
     {"controls", "evidence", NULL, controls_evidence, NULL,
      "runs the tests of docs/compliance/controls.def; a signed bundle in --out, by --sign"},

@@ -42,7 +42,18 @@ def an_emergency(suite, access, staff):
     return {"PATIENT": patient.patient, "DOCTOR": doctor.id, "GLASS": made.json["id"]}
 
 
-@pytest.mark.parametrize("name,scene", [("who-can-see-this", a_child), ("review-a-break-glass", an_emergency)])
+def a_consent(suite, access, staff):
+    patient, doctor = suite.patient(), suite.person("clinician")
+    suite.relation(doctor, patient.patient, "booked")
+    made = access.post("/v1/consents", {"patient_id": patient.patient, "scope": "telehealth", "document_version": 1},
+                       who=patient)
+    assert made.status == 201, made
+    return {"PATIENT": patient.patient, "DOCTOR": doctor.id, "CONSENT": made.json["id"],
+            "DESK": staff["front_desk"].token}
+
+
+@pytest.mark.parametrize("name,scene", [("who-can-see-this", a_child), ("review-a-break-glass", an_emergency),
+                                        ("take-a-consent-back", a_consent)])
 def test_the_page_does_what_it_says(suite, access, staff, tmp_path, name, scene):
     plain = f"127.0.0.1:{free_port()}"
     suite.replica("access", http_plain=plain)
