@@ -13,6 +13,8 @@
 #include "common/app/sql.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/secret.h"
+#include "common/crypto/aead.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -34,23 +36,24 @@ struct keys *run_keys(void)
 err_t run_mac_key(struct bytes *ret_key)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct key key;
+    static struct key *key; /* of locked memory */
     static bool known;
     err_t err = ERR_OK;
 
     pthread_mutex_lock(&lock);
+    if (!key) key = secret_alloc(sizeof *key);
     if (!known) {
         const struct hash id =
             hash_sha256_2(str_bytes(STR("producer:")), str_bytes(str_of(service_name)));
         struct key_name name = {.domain = "mac"};
 
         memcpy(name.patient.b, id.b, sizeof name.patient.b);
-        err = keys_to_seal(service_key_store, &name, &key);
+        err = keys_to_seal(service_key_store, &name, key);
         known = err == ERR_OK;
     }
     pthread_mutex_unlock(&lock);
 
-    *ret_key = bytes_of(key.secret, sizeof key.secret);
+    *ret_key = bytes_of(key->secret, sizeof key->secret);
     return err;
 }
 
@@ -384,5 +387,6 @@ err_t run_act(const struct run *run, const struct run_input *given, struct db *d
             err = settle_refusal(act, input, db, err);
     }
     log_act(UUID_NIL);
+    crypto_forget();
     return err == ERR_OK ? act->own->refusal : err;
 }

@@ -19,13 +19,14 @@ static const struct {
 #undef KIND
 };
 
-/* The AAD is the Sealed without its bytes: whatever stands in it is bound. */
-static struct bytes aad_of(struct arena *arena, const Telecura__V1__Sealed *sealed)
+/* The AAD is what stands in a packed Sealed before its last field, the @n sealed bytes: all of it
+ * is bound, as it was packed. */
+static struct bytes aad_of(struct bytes packed, size_t n)
 {
-    Telecura__V1__Sealed bare = *sealed;
+    size_t field_n = n + 2; /* its tag, and its length in bytes of 7 bit */
 
-    bare.bytes = (ProtobufCBinaryData){0, NULL};
-    return pb_pack(arena, &bare.base);
+    for (size_t rest = n >> 7; rest > 0; rest >>= 7) field_n++;
+    return bytes_of(packed.p, packed.n > field_n ? packed.n - field_n : 0);
 }
 
 /* @plain under the current key of the patient. */
@@ -37,22 +38,24 @@ static err_t seal(struct act *act, const struct sealed_row *row, struct bytes pl
     struct key key;
 
     /* No key is made for a patient whom the guards refuse; one that is here costs no trip. */
-    if (!keys_cached(run_keys(), &name)) TRY(act_settle(act));
-    TRY(keys_to_seal(run_keys(), &name, &key));
+    if (!keys_cached(run_keys(), &name, &key)) {
+        TRY(act_settle(act));
+        TRY(keys_to_seal(run_keys(), &name, &key));
+    }
     sealed.org = pb_uuid(act->arena, act->org);
     sealed.patient = pb_uuid(act->arena, row->patient);
     sealed.kind = (uint32_t)row->kind;
     sealed.row = pb_uuid(act->arena, row->id);
     sealed.sealed_version = (uint64_t)version;
     sealed.dek_id = pb_uuid(act->arena, key.id);
-    const struct bytes aad = aad_of(act->arena, &sealed);
-
     sealed.bytes.len = plain.n + AEAD_OVERHEAD_BYTES;
-    sealed.bytes.data = arena_alloc(act->arena, sealed.bytes.len);
-    aead_seal(key.secret, aad, plain, sealed.bytes.data);
-    secret_wipe(&key, sizeof key);
+    sealed.bytes.data = arena_alloc(act->arena, sealed.bytes.len); /* filled in once it is packed */
+    const struct bytes packed = pb_pack(act->arena, &sealed.base);
+    uint8_t *const to = (uint8_t *)(uintptr_t)packed.p + packed.n - sealed.bytes.len;
 
-    *ret_sealed = pb_pack(act->arena, &sealed.base);
+    aead_seal(key.secret, aad_of(packed, sealed.bytes.len), plain, to);
+    secret_wipe(&key, sizeof key);
+    *ret_sealed = packed;
     return ERR_OK;
 }
 
@@ -94,7 +97,8 @@ static err_t open_one(struct act *act, const struct unseal *item, struct bytes *
     const size_t n = sealed->bytes.len - AEAD_OVERHEAD_BYTES;
     uint8_t *plain = arena_alloc(act->arena, n + 1);
     const err_t err =
-        aead_open(key.secret, aad_of(act->arena, sealed), pb_to_bytes(sealed->bytes), plain);
+        aead_open(key.secret, aad_of(item->sealed, sealed->bytes.len), pb_to_bytes(sealed->bytes),
+                  plain);
     secret_wipe(&key, sizeof key);
     if (err != ERR_OK)
         return err_raise(ERR_CORRUPT, "the blob of row %s does not open", UUID_ARG(item->row));

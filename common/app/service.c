@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/crypto/aead.h"
 #include "common/io/health.h"
 #include "common/io/relay.h"
 #include "common/io/sandbox.h"
@@ -169,6 +170,12 @@ void session_loop(void (*fn)(void *), void *user)
     loop_post(self.loop, fn, user);
 }
 
+static void sweep_keys(void *unused)
+{
+    (void)unused;
+    keys_sweep(self.keys, clock_mono_us());
+}
+
 static void unpark_late(void *unused)
 {
     (void)unused;
@@ -294,6 +301,7 @@ static err_t start(void)
     timers_start(self.service, self.loop);
     reseal_start(self.service, self.loop);
     loop_every(self.loop, 100, unpark_late, NULL);
+    if (self.keys) loop_every(self.loop, 60 * 1000, sweep_keys, NULL);
     if (self.service->frames) loop_every(self.loop, 1000, session_tick, NULL);
     if (self.service->effects && pthread_create(&self.effects, NULL, effects_main, NULL) != 0)
         abort();
@@ -325,6 +333,7 @@ static err_t start_shut_in(void)
     TRY(sandbox_files(tables, self.settings, &landlock));
     TRY(start());
     TRY(sandbox_calls(&calls));
+    crypto_forget(); /* keys of the start */
     log_line(landlock && calls && secret_locked() ? LOG_INFO : LOG_WARN, "hardened",
              "landlock %d, system calls %d, locked memory %s", landlock, calls,
              secret_locked() ? "yes" : "no: raise RLIMIT_MEMLOCK");

@@ -25,6 +25,7 @@
 #endif
 
 #define POOL_BYTES 512
+#define STACK_BYTES (32 * 1024) /* the deepest that calls of OpenSSL and libpq were seen to go */
 
 /* Handed out from the end; what is handed out is wiped here. */
 static _Thread_local struct {
@@ -43,6 +44,14 @@ static _Noreturn void die(const char *what)
 void secret_wipe(void *p, size_t n)
 {
     if (n) explicit_bzero(p, n);
+}
+
+/* Registers are saved there, too, by ways that no code of ours sees. */
+__attribute__((noinline)) void secret_wipe_stack(void)
+{
+    uint8_t dead[STACK_BYTES];
+
+    secret_wipe(dead, sizeof dead);
 }
 
 bool secret_equal(const void *a, const void *b, size_t n)

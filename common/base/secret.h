@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 void secret_wipe(void *p, size_t n);                       /* not optimised away */
+void secret_wipe_stack(void); /* what callees of the caller have left below it: 32 KiB */
 bool secret_equal(const void *a, const void *b, size_t n); /* constant time */
 
 /* Kernel randomness, pooled per thread; a forked child draws its own. Aborts on failure. */

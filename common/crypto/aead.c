@@ -17,36 +17,46 @@ static void encrypt_blocks(EVP_CIPHER_CTX *ecb, const uint8_t *from, uint8_t *to
     INSIDE_MUST(written == n);
 }
 
-/*
- * The message's key, as c2sp.org/XAES-256-GCM has it: NIST SP 800-108 in counter mode over
- * AES-CMAC. Both CMAC inputs are one whole block, so only the first CMAC subkey (k1) is needed.
- */
-static void derive(const uint8_t *key, const uint8_t *nonce, uint8_t ret_subkey[AEAD_KEY_BYTES])
+/* This thread's block cipher has @key, and its first CMAC subkey (k1) is made. An act seals and
+ * opens much under one key, which costs no more than the first time. */
+static void key_set(struct inside_thread *thread, const uint8_t *key)
 {
     static const uint8_t zero[BLOCK_BYTES];
-    EVP_CIPHER_CTX *ecb = inside_thread()->ecb;
-    uint8_t k1[BLOCK_BYTES], m[2][BLOCK_BYTES];
+    uint8_t *k1 = thread->k1;
 
-    INSIDE_MUST(EVP_EncryptInit_ex2(ecb, NULL, key, NULL, NULL));
-    encrypt_blocks(ecb, zero, k1, BLOCK_BYTES);
+    if (thread->keyed && secret_equal(thread->key, key, AEAD_KEY_BYTES)) return;
+    memcpy(thread->key, key, AEAD_KEY_BYTES);
+    thread->used = thread->keyed = true;
+    INSIDE_MUST(EVP_EncryptInit_ex2(thread->ecb, NULL, key, NULL, NULL));
+    encrypt_blocks(thread->ecb, zero, k1, BLOCK_BYTES);
     const uint8_t carry = k1[0] >> 7;
     for (int i = 0; i < BLOCK_BYTES - 1; i++) {
         k1[i] = (uint8_t)(k1[i] << 1 | k1[i + 1] >> 7);
     }
     /* SP 800-38B: R128 = 0x87 when the top bit falls out; no branch on key material */
     k1[BLOCK_BYTES - 1] = (uint8_t)(k1[BLOCK_BYTES - 1] << 1 ^ (0x87 & -carry));
+}
 
+/*
+ * The message's key, as c2sp.org/XAES-256-GCM has it: NIST SP 800-108 in counter mode over
+ * AES-CMAC. Both CMAC inputs are one whole block, so k1 is the only CMAC subkey needed.
+ */
+static void derive(const uint8_t *key, const uint8_t *nonce, uint8_t ret_subkey[AEAD_KEY_BYTES])
+{
+    struct inside_thread *thread = inside_thread();
+    uint8_t m[2][BLOCK_BYTES];
+
+    key_set(thread, key);
     for (uint8_t counter = 1; counter <= 2; counter++) {
         uint8_t *block = m[counter - 1];
 
         memcpy(block, (const uint8_t[]){0, counter, 'X', 0}, 4);
         memcpy(block + 4, nonce, HALF_BYTES);
         for (int i = 0; i < BLOCK_BYTES; i++) {
-            block[i] ^= k1[i];
+            block[i] ^= thread->k1[i];
         }
     }
-    encrypt_blocks(ecb, m[0], ret_subkey, AEAD_KEY_BYTES);
-    secret_wipe(k1, sizeof(k1));
+    encrypt_blocks(thread->ecb, m[0], ret_subkey, AEAD_KEY_BYTES);
     secret_wipe(m, sizeof(m));
 }
 

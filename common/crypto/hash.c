@@ -35,10 +35,12 @@ struct hash hash_sha256(struct bytes data)
 struct hash hash_hmac_2(struct bytes key, struct bytes a, struct bytes b)
 {
     static const uint8_t empty[1]; /* a NULL key would mean "the last one again" */
-    EVP_MAC_CTX *ctx = inside_thread()->hmac;
+    struct inside_thread *thread = inside_thread();
+    EVP_MAC_CTX *ctx = thread->hmac;
     struct hash hash;
     size_t n = 0;
 
+    thread->used = true;
     INSIDE_MUST(EVP_MAC_init(ctx, key.n ? key.p : empty, key.n, NULL));
     INSIDE_MUST(EVP_MAC_update(ctx, a.p, a.n));
     INSIDE_MUST(EVP_MAC_update(ctx, b.p, b.n));

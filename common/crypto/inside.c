@@ -1,6 +1,7 @@
 #include "common/crypto/inside.h"
 
 #include "common/base/log.h"
+#include "common/base/secret.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -31,6 +32,7 @@ static void thread_free(void *p)
     EVP_CIPHER_CTX_free(thread->ecb);
     EVP_CIPHER_CTX_free(thread->gcm_seal);
     EVP_CIPHER_CTX_free(thread->gcm_open);
+    secret_wipe(thread, sizeof(*thread));
     free(thread);
     mine = NULL; /* another destructor of this thread may still hash */
 }
@@ -65,7 +67,6 @@ static struct inside_thread *thread_new(void)
     INSIDE_MUST((thread->hmac = EVP_MAC_CTX_new(hmac)) != NULL);
     INSIDE_MUST(EVP_MAC_CTX_set_params(thread->hmac, with_sha256));
     thread->ecb = cipher_ctx(ecb, 1);
-    INSIDE_MUST(EVP_CIPHER_CTX_set_padding(thread->ecb, 0));
     thread->gcm_seal = cipher_ctx(gcm, 1);
     thread->gcm_open = cipher_ctx(gcm, 0);
     INSIDE_MUST(pthread_setspecific(at_thread_end, thread) == 0);
@@ -79,4 +80,20 @@ struct inside_thread *inside_thread(void)
         mine = thread_new();
     }
     return mine;
+}
+
+void crypto_forget(void)
+{
+    static const uint8_t zero[AEAD_KEY_BYTES];
+    struct inside_thread *thread = mine;
+
+    if (!thread || !thread->used) return;
+    secret_wipe_stack();
+    thread->used = thread->keyed = false;
+    secret_wipe(thread->key, sizeof(thread->key));
+    secret_wipe(thread->k1, sizeof(thread->k1));
+    INSIDE_MUST(EVP_CipherInit_ex2(thread->ecb, NULL, zero, NULL, -1, NULL));
+    INSIDE_MUST(EVP_CipherInit_ex2(thread->gcm_seal, NULL, zero, zero, -1, NULL));
+    INSIDE_MUST(EVP_CipherInit_ex2(thread->gcm_open, NULL, zero, zero, -1, NULL));
+    INSIDE_MUST(EVP_MAC_init(thread->hmac, zero, sizeof(zero), NULL));
 }

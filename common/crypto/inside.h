@@ -4,22 +4,23 @@
  *
  * A fetch by name or a fresh context costs more than the hash or the cipher of a short record, so
  * each thread keeps one context of a kind, made at its first use and freed when the thread ends.
- * A context holds the last key until the next use; processes that have keys are not dumpable
- * (secret_harden()).
+ * A context holds the last key until the next use, or until crypto_forget().
  *
  * Threads  any; what inside_thread() returns is the caller's thread's own.
  * Errors   none: a failing OpenSSL is a broken installation or no memory, and aborts.
  */
 #pragma once
 
-#include "common/base/str.h"
+#include "common/crypto/aead.h"
 
 #include <openssl/evp.h>
 
 struct inside_thread {
     EVP_MAC_CTX *hmac;
-    EVP_CIPHER_CTX *ecb; /* AES-256, no padding */
+    EVP_CIPHER_CTX *ecb; /* AES-256 in whole blocks, under @key */
     EVP_CIPHER_CTX *gcm_seal, *gcm_open;
+    bool used, keyed; /* has had a key since crypto_forget(); @ecb has one */
+    uint8_t key[AEAD_KEY_BYTES], k1[AEAD_TAG_BYTES];
 };
 
 struct inside_thread *inside_thread(void);

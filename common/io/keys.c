@@ -160,14 +160,23 @@ static void slot_put(struct keys *keys, const struct key_name *name, bool curren
             to = &slots[i];
         }
     }
-    *to = (struct slot){
-        .org = name->org,
-        .patient = name->patient,
-        .key = *key,
-        .current = current,
-        .until_us = clock_mono_us() + CACHED_US,
-    };
+    slot_wipe(to); /* member by member: a whole slot would be made on the stack first */
+    to->org = name->org;
+    to->patient = name->patient;
     memcpy(to->domain, name->domain, strlen(name->domain));
+    to->key = *key;
+    to->current = current;
+    to->until_us = clock_mono_us() + CACHED_US;
+}
+
+void keys_sweep(struct keys *keys, int64_t now_us)
+{
+    pthread_mutex_lock(&keys->lock);
+    for (size_t i = 0; i < keys->slot_count; i++) {
+        if (keys->slots[i].until_us != 0 && keys->slots[i].until_us <= now_us)
+            slot_wipe(&keys->slots[i]);
+    }
+    pthread_mutex_unlock(&keys->lock);
 }
 
 void keys_drop(struct keys *keys, struct uuid patient)
@@ -368,12 +377,13 @@ static err_t get(struct keys *keys, const struct key_name *name, struct uuid dek
     return err;
 }
 
-bool keys_cached(struct keys *keys, const struct key_name *name)
+bool keys_cached(struct keys *keys, const struct key_name *name, struct key *ret_key)
 {
     pthread_mutex_lock(&keys->lock);
-    const bool cached = slot_find(keys, name, UUID_NIL) != NULL;
+    const struct slot *slot = slot_find(keys, name, UUID_NIL);
+    if (slot) *ret_key = slot->key;
     pthread_mutex_unlock(&keys->lock);
-    return cached;
+    return slot != NULL;
 }
 
 err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *ret_key)

@@ -29,8 +29,8 @@ struct key_name {
 
 struct keys *keys_new(const char *socket, const struct http_tls *tls, size_t cached_max);
 struct keys *keys_free(struct keys *keys);
-/* Sealing would ask nobody. */
-bool keys_cached(struct keys *keys, const struct key_name *name);
+/* The current key if it is cached: asks nobody. */
+bool keys_cached(struct keys *keys, const struct key_name *name, struct key *ret_key);
 /* The current key to seal with; made if there is none. ERR_NOT_FOUND for who was erased. */
 err_t keys_to_seal(struct keys *keys, const struct key_name *name, struct key *ret_key);
 /* That key and no other; ERR_NOT_FOUND when it was destroyed. */
@@ -42,4 +42,7 @@ err_t keys_destroy_shard(struct keys *keys, struct uuid org, struct uuid shard, 
  * are NOT_FOUND, FORBIDDEN and UNPROCESSABLE; all else is KEY_UNAVAILABLE. */
 err_t keys_manage(struct keys *keys, const char *path, struct str json, struct arena *arena,
                   struct bytes *ret_json);
+/* Wipes what has had its time; called now and then, since nobody else visits a key that is not
+ * asked for any more. @now_us is monotonic. */
+void keys_sweep(struct keys *keys, int64_t now_us);
 void keys_drop(struct keys *keys, struct uuid patient); /* ERASED came by the revocation feed */

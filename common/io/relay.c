@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/codec/pb.h"
+#include "common/crypto/aead.h"
 #include "common/io/chain.h"
 #include "common/io/db.h"
 #include "common/io/producer.h"
@@ -378,6 +379,8 @@ static void *run(void *user)
         if (err != ERR_OK) relay->holds = false; /* asks for the lease before it goes on */
         if (more && err == ERR_OK) continue;
         if (relay->stopping) break;
+        arena_reset(relay->arena); /* nobody sleeps on keys */
+        crypto_forget();
         sleep_until_poked(relay, err == ERR_OK ? POLL_MS : RETRY_MS);
     }
     lease_leave(relay);

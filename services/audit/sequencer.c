@@ -18,6 +18,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/crypto/aead.h"
 #include "common/io/leaf.h"
 #include "common/io/metrics.h"
 #include "common/io/sql.h"
@@ -556,6 +557,7 @@ void sequencer_run(void)
         arena_reset(writer.arena);
         const err_t err = turn(&more);
         if (err == ERR_CORRUPT) _exit(EXIT_FORK); /* it has said what is damaged */
+        crypto_forget();
         if (!more) pause_until(began_us + (err == ERR_OK ? TURN_MS : RETRY_MS) * MS_US);
     }
     logs_forget();

@@ -184,6 +184,25 @@ static void opens_in_its_own_place_only(void **state)
     }
 }
 
+/* A thread keeps its last key until it is told to forget it; then no key is taken for that one. */
+static void forgets_keys_and_goes_on(void **state)
+{
+    static const uint8_t none[AEAD_KEY_BYTES];
+    const uint8_t *const keys[] = {none, key, none, none, key};
+    uint8_t sealed[1 + AEAD_OVERHEAD_BYTES], opened[1];
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        aead_seal(keys[i], BYTES_NONE, str_bytes(STR("x")), sealed);
+        crypto_forget();
+        assert_int_equal(aead_open(none, BYTES_NONE, bytes_of(sealed, sizeof sealed), opened),
+                         keys[i] == none ? ERR_OK : ERR_CORRUPT);
+        crypto_forget();
+        assert_int_equal(aead_open(keys[i], BYTES_NONE, bytes_of(sealed, sizeof sealed), opened),
+                         ERR_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +215,7 @@ int main(void)
         cmocka_unit_test(refuses_each_length_of_cut_tag),
         cmocka_unit_test(refuses_another_key),
         cmocka_unit_test(opens_in_its_own_place_only),
+        cmocka_unit_test(forgets_keys_and_goes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

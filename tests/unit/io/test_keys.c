@@ -283,6 +283,18 @@ static void an_erased_patients_keys_are_dropped(void **state)
     assert_int_equal(keys_to_open(*state, &kept, dek, &key), ERR_OK);
 }
 
+static void a_key_ends_though_nobody_asks_for_it(void **state)
+{
+    const struct key_name name = a_name();
+    struct key key;
+
+    assert_int_equal(keys_to_seal(*state, &name, &key), ERR_OK);
+    keys_sweep(*state, clock_mono_us() + 14 * MINUTE_US);
+    assert_true(keys_cached(*state, &name, &key));
+    keys_sweep(*state, clock_mono_us() + 15 * MINUTE_US);
+    assert_false(keys_cached(*state, &name, &key));
+}
+
 static void a_small_cache_forgets_but_answers(void **state)
 {
     struct keys *keys = keys_new(socket_path, &files, 8);
@@ -345,6 +357,7 @@ int main(void)
         TEST(nobody_there_is_unavailable),
         TEST(another_service_is_not_keyd),
         TEST(an_erased_patients_keys_are_dropped),
+        TEST(a_key_ends_though_nobody_asks_for_it),
         TEST(a_small_cache_forgets_but_answers),
         TEST(many_who_ask_at_once_make_one_call),
     };
