@@ -87,6 +87,23 @@ static void relations_show(void)
     }
 }
 
+static const char *parts_of(enum consent consent)
+{
+    return consent_is_parted(consent) ? "recipient purpose" : "-";
+}
+
+static const char *left_of(enum consent consent)
+{
+    return *consent_left(consent) ? consent_left(consent) : "-";
+}
+
+static void consents_show(void)
+{
+    printf("\n%-20s%-20s%s\n", "consent", "may be for one", "left of a visit without it");
+    for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++)
+        printf("%-20s%-20s%s\n", consent_word(consent), parts_of(consent), left_of(consent));
+}
+
 /* ---- for programs ---- */
 
 static struct cell cell(const char *table, const char *row, const char *column, const char *says)
@@ -146,6 +163,12 @@ void policy_cells(cell_seen *seen, void *user)
         c = cell("relation", info->word, "proof", info->proofs);
         seen(&c, user);
     }
+    for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++) {
+        c = cell("consent", consent_word(consent), "parts", parts_of(consent));
+        seen(&c, user);
+        c = cell("consent", consent_word(consent), "left", left_of(consent));
+        seen(&c, user);
+    }
     for (enum role role = 0; role < ROLES; role++) {
         c = cell("role", role_word(role), "purpose", purpose_code(policy_purpose(role, READ_SELF)));
         seen(&c, user);
@@ -180,5 +203,6 @@ int policy_matrix(const struct call *call)
     labels_show();
     fields_show();
     relations_show();
+    consents_show();
     return WELL;
 }
