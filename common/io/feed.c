@@ -14,8 +14,8 @@
 #define OUR_FAULTS_MAX 5 /* of one event, before its key is parked */
 #define PRUNE_US HOUR_US
 #define CLUSTER_MS 1000
-#define MANY_MAX 1000
-#define MANY_BYTES ((size_t)1 << 20)
+#define MANY_MAX 2000 /* more than a fetch has */
+#define MANY_BYTES ((size_t)2 << 20)
 
 /* A record whose effect must wait, and those of its partition behind it. */
 struct held {

@@ -168,6 +168,7 @@ def test_the_service_forgets_nothing_else(law):
                 "UPDATE event_index SET at = at", "ALTER FUNCTION index_forget RENAME TO x"):
         done = psql(law, sql)
         assert done.returncode != 0 and ("permission denied" in done.stderr or "must be owner" in done.stderr), sql
+    law.feed.indexed()
     before = law.feed.api.value("SELECT count(*) FROM event_index")
     done = psql(law, f"SELECT index_forget({quote(ORG)}, gen_random_uuid())")
     assert done.returncode == 0 and law.feed.api.value("SELECT count(*) FROM event_index") == before
