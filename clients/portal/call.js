@@ -1,7 +1,7 @@
 /*
  * call - one visit's call: the seat at signaling, and a Peer for each other person.
  *
- *   const call = new Call(visit_id, {media, relay_only, stream, state, ended})
+ *   const call = new Call(visit_id, {media, relay_only, stream, state, ended, ticket})
  *   stream(person, role, media | null)     somebody's picture and sound; null: they left
  *   state(word)                            'connecting' | 'waiting' | 'connected' | 'reconnecting'
  *
@@ -21,6 +21,7 @@ export class Call {
             refreshed: (reply) => this.#refreshed(reply),
             pushed: { signal: (body) => this.#later(() => this.#signal(body)), peer: (body) => this.#peer(body) },
             state: (word, error) => word === 'ended' && on.ended(error),
+            ticket: on.ticket,
         });
     }
 

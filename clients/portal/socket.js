@@ -6,6 +6,7 @@
  *       opened: (reply) => …,           each time, after connect was answered
  *       pushed: {message: (body) => …}, by type
  *       state: (word) => …,             'connecting' | 'open' | 'ended'
+ *       ticket: ({fresh}) => grant      of a guest, whose grant stands alone: there is no token
  *   });
  *   await socket.ask('send', {…})       the answer, or Refused
  *   socket.tell('typing', {})           no answer is due
@@ -37,15 +38,23 @@ export class Socket {
     async #open() {
         this.#on.state?.('connecting');
         try {
-            const grant = await grant_of(this.#visit, { fresh: this.#refused !== null });
+            const grant = await this.#grant(this.#refused !== null);
             const path = typeof this.#path === 'function' ? this.#path(grant) : this.#path;
-            const hello = { token: await token(), grant: grant.grant, ...this.#on.more?.() };
+            const hello = { ...await this.#token(), grant: grant.grant, ...this.#on.more?.() };
             if (this.#closed) return;
             this.#listen(new WebSocket(`wss://${location.host}${path}`, 'telecura.v1.json'), hello);
         } catch (error) {
             if (error instanceof Refused && error.status < 500 && error.status !== 429) this.#end(error);
             else this.#again();
         }
+    }
+
+    #grant(fresh) {
+        return this.#on.ticket ? this.#on.ticket({ fresh }) : grant_of(this.#visit, { fresh });
+    }
+
+    async #token() {
+        return this.#on.ticket ? {} : { token: await token() };
     }
 
     #listen(ws, hello) {
@@ -106,8 +115,8 @@ export class Socket {
         const ms = new Date(ends_at) - Date.now() - REFRESH_EARLY_MS;
         this.#refresh = setTimeout(async () => {
             try {
-                const { grant } = await grant_of(this.#visit, { fresh: true });
-                const reply = await this.ask('refresh', { grant, token: await token() });
+                const { grant } = await this.#grant(true);
+                const reply = await this.ask('refresh', { grant, ...await this.#token() });
                 this.#on.refreshed?.(reply);
                 this.#refresh_before(reply.ends_at);
             } catch { /* the session ends with its grant, and comes back by a new one if it may */ }

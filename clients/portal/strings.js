@@ -38,6 +38,17 @@ const words = {
     confirm_now: ['Confirm now', 'Jetzt bestätigen'],
     sign_in_ended: ['Your sign-in has ended. Please sign in again.', 'Ihre Anmeldung ist beendet. Bitte melden Sie sich neu an.'],
 
+    /* guests */
+    guest_title: ['You are asked to a visit', 'Sie sind zu einem Gespräch eingeladen'],
+    guest_text: ['Please confirm that the link is yours. Nothing is kept when you leave.',
+        'Bitte bestätigen Sie, dass der Link für Sie ist. Nichts bleibt zurück, wenn Sie gehen.'],
+    guest_birth_date: ['Your date of birth', 'Ihr Geburtsdatum'],
+    guest_phone: ['Your phone number', 'Ihre Telefonnummer'],
+    guest_join: ['Join', 'Beitreten'],
+    guest_gone: ['This link does not open anything: it is unknown, used or too old. Please ask for a new one.',
+        'Dieser Link öffnet nichts: Er ist unbekannt, verbraucht oder zu alt. Bitte lassen Sie sich einen neuen geben.'],
+    guest_left: ['You have left. You can close this window.', 'Sie haben das Gespräch verlassen. Sie können dieses Fenster schließen.'],
+
     /* home */
     hello: ['Hello, {0}', 'Guten Tag, {0}'],
     next_visit: ['Your next visit', 'Ihr nächster Termin'],
@@ -257,6 +268,8 @@ const words = {
     error_conflict: ['It was changed meanwhile. Please look again.', 'Es wurde inzwischen geändert. Bitte sehen Sie noch einmal nach.'],
     error_bad_state: ['That is not possible any more, or not yet.', 'Das geht nicht mehr, oder noch nicht.'],
     error_check_blocked: ['The check stops this prescription: it needs a reason.', 'Die Prüfung hält dieses Rezept an: es braucht eine Begründung.'],
+    error_proof_wrong: ['That is not what was expected. After three wrong tries the link ends.',
+        'Das ist nicht, was erwartet wurde. Nach drei falschen Versuchen endet der Link.'],
     error_code_invalid: ['That code is unknown, used or too old.', 'Dieser Code ist unbekannt, verbraucht oder zu alt.'],
     error_closed_4503: ['This visit is closed.', 'Dieses Gespräch ist geschlossen.'],
     error_closed_4505: ['You have joined from another device or window.', 'Sie sind von einem anderen Gerät oder Fenster aus beigetreten.'],

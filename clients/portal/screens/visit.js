@@ -28,7 +28,8 @@ function picture(media, role) {
         h('figcaption', {}, t(`role_${role}`) ?? ''));
 }
 
-async function call_box(visit, ended) {
+/* @ticket: of a guest, as socket.js says. */
+export async function call_box(visit, ended, ticket) {
     const media = await media_open();
     const status = h('p', { role: 'status' }, t('call_connecting'));
     const others = h('div', { class: 'others' });
@@ -38,7 +39,7 @@ async function call_box(visit, ended) {
     let call = null;
     const begin = () => {
         call = new Call(visit.id, {
-            media, relay_only: relay.checked, ended,
+            media, relay_only: relay.checked, ended, ticket,
             state: (word) => { status.textContent = t(`call_${word}`); },
             stream: (person, role, theirs) => {
                 pictures.get(person)?.remove();
