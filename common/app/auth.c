@@ -159,11 +159,17 @@ static void cache_put(struct auth *auth, const struct hash *token, const struct 
     pthread_mutex_unlock(&auth->cache_lock);
 }
 
+/* A program's own token is for a client's membership, and for no other. */
+static bool is_for(const struct member_row *row, const struct jws_claims *claims)
+{
+    return str_is(row->role, role_word(ROLE_CLIENT)) == claims->machine;
+}
+
 /* Which of the person's memberships acts: the only one that is meant. A refused choice stands on
  * record in the organisation that was meant, or in one of theirs: @ret_row is NULL only for nobody.
  */
-static err_t member_choose(const struct member_row_rows *rows, const struct sign_in *sign_in,
-                           const struct member_row **ret_row)
+static err_t member_choose(const struct member_row_rows *rows, const struct jws_claims *claims,
+                           const struct sign_in *sign_in, const struct member_row **ret_row)
 {
     struct uuid org = UUID_NIL;
     const bool sound = !sign_in->org.p || uuid_parse(sign_in->org, &org);
@@ -173,7 +179,8 @@ static err_t member_choose(const struct member_row_rows *rows, const struct sign
     for (size_t i = 0; i < rows->n; i++) {
         const struct member_row *row = &rows->p[i];
         const bool here = sound && (!sign_in->org.p || uuid_equal(row->org, org));
-        const bool this = here && (!sign_in->role.p || str_equal(row->role, sign_in->role));
+        const bool this = here && is_for(row, claims) &&
+                          (!sign_in->role.p || str_equal(row->role, sign_in->role));
         const int rank = 1 + here + this;
 
         meant += this;
@@ -211,7 +218,7 @@ static err_t member_find(struct db *db, struct arena *arena, const struct jws_cl
     const err_t err = member_sign_in(tx, &who, &rows);
     tx_rollback(tx);
     TRY(err);
-    const err_t chosen = member_choose(&rows, sign_in, &row);
+    const err_t chosen = member_choose(&rows, claims, sign_in, &row);
     if (!row || !role_parse(row->role, &role)) return ERR_FORBIDDEN;
 
     *ret_actor = (struct actor){.role = role,
@@ -220,9 +227,12 @@ static err_t member_find(struct db *db, struct arena *arena, const struct jws_cl
                                 .patient = row->patient_id,
                                 .token = auth_trace(TRACE_TOKEN, claims->iss, claims->jti),
                                 .sign_in = auth_trace(TRACE_SIGN_IN, claims->iss, claims->sid),
-                                .acr = claims->acr,
+                                .scopes = policy_scopes(str_of(claims->scope)),
+                                .machine = claims->machine,
+                                .acr = claims->machine ? 0 : claims->acr,
                                 .auth_time_us = claims->auth_time_s * SECOND_US,
                                 .token_ends_us = claims->exp_s * SECOND_US};
+    if (claims->machine) ret_actor->scopes.narrow = true;
     return chosen;
 }
 

@@ -4,6 +4,8 @@
  * The token says who (iss, sub, acr, auth_time). Person, role and organisation come from the
  * table `member`, fed by access; the headers Telecura-Org and Telecura-Role choose where a person
  * has several. Nobody acts in two at a time.
+ * A machine's token (`machine`) is for who is enrolled as a client, and no other token is: what a
+ * person may, no program does by its own sign-in, and none has a second factor.
  * Resolved actors are cached for 30 s by the token's hash; every hit asks the revocation set.
  *
  * Threads  any.
@@ -25,6 +27,8 @@ struct actor {
     const char *service;    /* ROLE_SERVICE: its certificate's CN */
     const char *issuer, *subject; /* BIND_SELF: who the token names, member or not; else NULL */
     struct uuid token, sign_in; /* by which they act: auth_trace(); nil: it was not said */
+    struct scopes scopes;
+    bool machine; /* the token is a program's own: nobody has signed in */
     int acr;
     int64_t auth_time_us, token_ends_us;
 };

@@ -13,6 +13,7 @@ err_t auth_may(const struct actor *actor, enum permission permission, int64_t no
     if (permission == SERVICE_ONLY) return actor->role == ROLE_SERVICE ? ERR_OK : ERR_FORBIDDEN;
     if (actor->role == ROLE_SERVICE) return ERR_OK;
     if (info->reach[actor->role] == NO) return ERR_FORBIDDEN;
+    if (!policy_in_scope(&actor->scopes, permission)) return ERR_FORBIDDEN;
     if (info->factor == PLAIN) return ERR_OK;
     if (actor->acr < SECOND_FACTOR_ACR || now_us - actor->auth_time_us > FRESH_US)
         return ERR_STEP_UP;

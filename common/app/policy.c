@@ -17,8 +17,9 @@ static const struct permission_info permissions[PERMISSIONS] = {
     [PERMISSION_NONE] = {.name = "PERMISSION_NONE"},
     [SERVICE_ONLY] = {.name = "SERVICE_ONLY"},
     [PASS_ON] = {.name = "PASS_ON"},
-#define PERM(name, pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm, factor, purpose, consent) \
-    [name] = {#name, {pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm}, factor,              \
+#define PERM(name, pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm, api, factor, purpose,     \
+             consent)                                                                              \
+    [name] = {#name, {pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm, api}, factor,         \
               PURPOSE_##purpose, CONSENT_##consent},
 #include "common/app/permissions.def"
 #undef PERM
@@ -48,8 +49,8 @@ static const struct relation_info relations[RELATIONS] = {
 };
 
 static const struct label_info labels[LABELS] = {
-#define LABEL(name, code, pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm, consent)          \
-    [LABEL_##name] = {code, {pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm},               \
+#define LABEL(name, code, pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm, api, consent)     \
+    [LABEL_##name] = {code, {pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm, api},          \
                       CONSENT_##consent},
 #include "common/app/labels.def"
 #undef LABEL
@@ -60,8 +61,8 @@ static const struct {
     unsigned mark;
     uint8_t shown[ROLES];
 } field_sets[FIELD_SETS] = {
-#define FIELDS(name, word, pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm)                  \
-    [FIELDS_##name] = {word, name, {pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm}},
+#define FIELDS(name, word, pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm, api)             \
+    [FIELDS_##name] = {word, name, {pat, prx, gst, dsk, nrs, cli, pha, bil, aud, prv, adm, api}},
 #include "common/app/fields.def"
 #undef FIELDS
 };
@@ -209,6 +210,53 @@ unsigned policy_kinds(unsigned reach)
     for (enum relation_kind kind = 0; kind < RELATIONS; kind++)
         if (relations[kind].reach & reach) kinds |= POLICY_BIT(kind);
     return kinds;
+}
+
+/* ---- scopes ---- */
+
+#define SCOPE "may:"
+
+/* READ_VISIT is may:read_visit. */
+static bool scope_names(struct str word, const char *permission)
+{
+    const size_t n = strlen(permission);
+
+    if (word.n != n) return false;
+    for (size_t i = 0; i < n; i++) {
+        const char small = permission[i] == '_' ? '_' : (char)(permission[i] | 0x20);
+
+        if (word.p[i] != small) return false;
+    }
+    return true;
+}
+
+static void scope_add(struct scopes *scopes, struct str word)
+{
+    for (enum permission at = PASS_ON + 1; at < PERMISSIONS; at++)
+        if (scope_names(word, permissions[at].name)) scopes->set[at / 64] |= 1ull << at % 64;
+}
+
+struct scopes policy_scopes(struct str text)
+{
+    struct scopes scopes = {0};
+
+    while (text.n) {
+        const char *const space = memchr(text.p, ' ', text.n);
+        const size_t n = space ? (size_t)(space - text.p) : text.n;
+        const struct str word = {text.p, n};
+
+        if (str_starts(word, SCOPE)) {
+            scopes.narrow = true;
+            scope_add(&scopes, (struct str){word.p + strlen(SCOPE), n - strlen(SCOPE)});
+        }
+        text = (struct str){text.p + n + (space != NULL), text.n - n - (space != NULL)};
+    }
+    return scopes;
+}
+
+bool policy_in_scope(const struct scopes *scopes, enum permission permission)
+{
+    return !scopes->narrow || scopes->set[permission / 64] >> permission % 64 & 1;
 }
 
 enum purpose policy_purpose(enum role role, enum permission permission)

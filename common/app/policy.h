@@ -129,6 +129,16 @@ bool consent_parse(struct str word, enum consent *ret_consent);
 /* Is @word one of @list, words with a space between them? */
 bool policy_lists(const char *list, struct str word);
 
+/* What a token's scopes leave of its role's actions; they add none. */
+struct scopes {
+    uint64_t set[2]; /* of permissions */
+    bool narrow;     /* there are some: else nothing is left out */
+};
+_Static_assert(PERMISSIONS <= 128, "a bit for each in struct scopes");
+/* Of the words of a claim `scope` those that begin with "may:"; unknown ones open nothing. */
+struct scopes policy_scopes(struct str text);
+bool policy_in_scope(const struct scopes *scopes, enum permission permission);
+
 /* The relations that a reach opens. */
 unsigned policy_kinds(unsigned reach);
 /* What this role does this for, by the tables. */

@@ -39,7 +39,8 @@ struct header {
 struct claims {
     struct str iss, sub, sid, jti, typ;
     int64_t exp_s, nbf_s, iat_s, auth_time_s;
-    bool signed_in_at_issue;
+    struct str scope;
+    bool signed_in_at_issue, machine;
 };
 
 struct one_text {
@@ -107,6 +108,8 @@ static const struct field claims_fields[] = {
     {"iat", INT, AT(claims, iat_s), REQUIRED, .min = 1, .max = TIME_S_MAX},
     {"nbf", INT, AT(claims, nbf_s), 0, .max = TIME_S_MAX},
     {"auth_time", INT, AT(claims, auth_time_s), 0, .max = TIME_S_MAX},
+    {"scope", TEXT, AT(claims, scope), 0, .max = TEXT_MAX(scope)},
+    {"machine", BOOL, AT(claims, machine), 0},
     {"signed_in_at_issue", BOOL, AT(claims, signed_in_at_issue), 0},
     {0},
 };
@@ -308,7 +311,8 @@ static err_t check(struct bytes payload, const struct jws_expect *expect, struct
     if (!str_is(claims.iss, expect->iss)) return ERR_UNAUTHENTICATED;
     if (!names_audience(payload, expect->aud, arena)) return ERR_UNAUTHENTICATED;
     if (!copy(claims.iss, ret->iss) || !copy(claims.sub, ret->sub) ||
-        !copy(claims.sid, ret->sid) || !copy(claims.jti, ret->jti)) {
+        !copy(claims.sid, ret->sid) || !copy(claims.jti, ret->jti) ||
+        !copy(claims.scope, ret->scope)) {
         return ERR_UNAUTHENTICATED;
     }
     const int64_t from_future[] = {claims.nbf_s, claims.iat_s, claims.auth_time_s};
@@ -317,6 +321,7 @@ static err_t check(struct bytes payload, const struct jws_expect *expect, struct
     }
     if (claims.exp_s + SKEW_S <= now_s) return ERR_TOKEN_EXPIRED;
 
+    ret->machine = claims.machine;
     ret->acr = read_acr(payload, arena);
     ret->auth_time_s = claims.signed_in_at_issue ? claims.iat_s : claims.auth_time_s;
     ret->iat_s = claims.iat_s;

@@ -12,8 +12,11 @@
  * that very moment (no refresh, no single sign-on) may be given the claim signed_in_at_issue: true
  * by the realm; then iat is the time of the sign-in. It is the identity provider's word, as acr is.
  *
+ * A client that is a program (private_key_jwt, no person behind it) is given the claim machine:
+ * true by the realm, in the same way.
+ *
  * A token says who, and by which sign-in (iss, sub, sid, jti, acr, auth_time), never what they may
- * do.
+ * do; its `scope` can only take away (policy.h).
  *
  * Ownership  claims are copies inside the struct; the key set is the caller's.
  * Threads    a key set is const once loaded.
@@ -31,6 +34,8 @@ struct jws_keys;
 struct jws_claims {
     char iss[256], sub[128];
     char sid[128], jti[128];           /* the IdP's session and the token's own id; "" if none */
+    char scope[1024];                  /* words with a space between them */
+    bool machine;                      /* a program's own token */
     int acr;                           /* 0 when absent or not a small number */
     int64_t auth_time_s, iat_s, exp_s; /* UNIX seconds */
 };

@@ -1,13 +1,25 @@
 """realm - the identity provider's realm: clients, keys and flows, and the demo's people.
 
 deploy/keycloak/telecura-realm.json holds what is the same everywhere; this adds the gateway's
-address and the users. Roles are not in the token: `access` knows them by the subject.
+address, the scopes of machines and the users. Roles are not in the token: `access` knows them by the
+subject. A scope is an action that permissions.def leaves to the role client (machine.py).
 """
 import base64
 import json
+import re
 
 import people
 from place import TREE, write_file
+
+
+PERMISSION_ROW = re.compile(r"^PERM\((\w+),((?: *\w+,){12})", re.M)
+
+
+def scopes():
+    """may:read_visit, ...: the client's column is the last of the roles'."""
+    text = (TREE / "common/app/permissions.def").read_text()
+    return [f"may:{name.lower()}" for name, cells in PERMISSION_ROW.findall(text)
+            if cells.split(",")[11].strip() != "NO" and name != "BIND_SELF"]
 
 
 def write(place):
@@ -17,6 +29,8 @@ def write(place):
         if client["clientId"] == "portal":
             client["rootUrl"] = place.gateway_url
             client["redirectUris"] = [place.gateway_url + "/*"]
+    realm["clientScopes"] += [{"name": scope, "protocol": "openid-connect",
+                               "attributes": {"include.in.token.scope": "true"}} for scope in scopes()]
     # Programs sign the demo's people in again and again within the half minute of a code.
     realm["otpPolicyCodeReusable"] = True
     realm["users"] = [user(person) for person in people.people(place)]

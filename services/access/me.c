@@ -45,7 +45,8 @@ err_t me_bind(struct act *act)
 {
     const struct bind *in = act->in;
     struct member_bind bound = {.issuer = str_of(act->who.issuer),
-                                .subject = str_of(act->who.subject)};
+                                .subject = str_of(act->who.subject),
+                                .machine = act->who.machine};
     struct member row;
 
     TRY(code_take(act, in->code, &bound.person));

@@ -62,6 +62,16 @@ WITHOUT_KEYS = ("keyd",)       # asks no keyd
 WITHOUT_PEOPLE = ("keyd", "fhir")
 
 
+def machine_actions():
+    """What the role client may do at all: the last of the roles' columns."""
+    rows = re.findall(r"^PERM\((\w+),((?: *\w+,){12})", open(f"{ROOT}/common/app/permissions.def").read(), re.M)
+    return [name for name, cells in rows if cells.split(",")[11].strip() != "NO"]
+
+
+# What a machine's token says beside its subject, with every scope that its role leaves a use for.
+MACHINE = {"machine": True, "sid": None, "scope": " ".join(f"may:{name.lower()}" for name in machine_actions())}
+
+
 def bin_folder():
     return os.path.abspath(os.environ.get("TELECURA_BIN", f"{ROOT}/build/debug/bin"))
 
@@ -357,7 +367,7 @@ class Suite:
 
     def person(self, role, org=ORG, patient=None, state="active"):
         who = Person(str(uuid.uuid4()), org, role, f"sub-{uuid.uuid4()}", patient)
-        who.token = self.idp.token(who.subject)
+        who.token = self.idp.token(who.subject, **(MACHINE if role == "client" else {}))
         self.everywhere(self._member(who, state))
         return who
 

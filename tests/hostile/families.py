@@ -20,9 +20,10 @@ class Family(NamedTuple):
 
 FAMILIES = [
     Family(1, "tokens", ("hostile/test_tokens.py", "hostile/test_every_route.py", "hostile/real/test_door.py",
-                         "unit/crypto/test_jws.c")),
+                         "hostile/real/test_guests.py", "unit/crypto/test_jws.c")),
     Family(2, "key ids", ("hostile/test_key_ids.py", "hostile/real/test_door.py")),
-    Family(3, "claims", ("hostile/test_claims.py", "hostile/test_who_acts.py", "hostile/test_every_route.py")),
+    Family(3, "claims", ("hostile/test_claims.py", "hostile/test_who_acts.py", "hostile/test_every_route.py",
+                         "hostile/real/test_machines.py")),
     Family(4, "foreign ids", ("hostile/test_foreign_ids.py", "hostile/test_every_route.py", "hostile/test_lists.py",
                               "hostile/test_act_rules.py", "integration/audit/test_feed.py"),
            (("a file's id, a claim's id", "files; insurance claims"),)),
@@ -34,7 +35,7 @@ FAMILIES = [
     Family(9, "WebSocket frames", ("hostile/real/test_door.py", "integration/messaging/test_hostile.py", "hostile/test_act_rules.py",
                                    "unit/io/test_ws.c")),
     Family(10, "slow clients", ("hostile/real/test_door.py", "hostile/test_waiting.py", "integration/messaging/test_replicas.py", "unit/io/test_http.c")),
-    Family(11, "floods", ("hostile/real/test_door.py", "integration/messaging/test_hostile.py",)),
+    Family(11, "floods", ("hostile/real/test_door.py", "hostile/real/test_guests.py", "integration/messaging/test_hostile.py",)),
     Family(12, "JSON", ("hostile/test_json.py", "hostile/test_every_route.py", "unit/codec/test_json.c")),
     Family(13, "smuggling", ("hostile/test_smuggling.py", "hostile/real/test_door.py", "e2e/test_gateway.py", "unit/io/test_h1.c")),
     Family(14, "SQL", ("hostile/test_injection.py",)),

@@ -74,6 +74,7 @@ RETURNING person;
 UPDATE member AS m SET issuer = :issuer::text, subject = :subject::text, version = m.version + 1,
     act_id = :act
 WHERE m.org = :org AND m.person = :person::uuid AND m.state = 'active' AND m.issuer IS NULL
+  AND (m.role = 'client') = :machine::bool
   AND NOT EXISTS (SELECT FROM member AS other WHERE other.org = :org AND other.issuer = :issuer
                   AND other.subject = :subject AND other.role = m.role)
 RETURNING m.org, m.id, m.person, m.role, m.state, m.patient AS patient_id, m.language, m.issuer,

@@ -71,6 +71,49 @@ static void addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent(void
     assert_int_equal(policy_unlisted(ROLE_PHARMACIST, READ_RX, true) & part2, part2);
 }
 
+static err_t may(enum role role, enum permission permission, const char *scope)
+{
+    const struct actor actor = {.role = role, .scopes = policy_scopes(str_of(scope)), .acr = 2};
+
+    return auth_may(&actor, permission, 0);
+}
+
+static void scopes_take_away_and_never_add(void **state)
+{
+    static const char *const scopes[] = {
+        "openid", "may:read_visit", "openid may:read_chart may:sign_rx", "may:", "may:no_such_thing",
+        "may:READ_VISIT", "may:read_visi", "may:read_visits", "may:turn_keys may:erase_record"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++)
+        for (enum role role = 0; role < ROLES; role++)
+            for (enum permission at = PASS_ON + 1; at < PERMISSIONS; at++)
+                if (may(role, at, scopes[i]) == ERR_OK) assert_int_equal(may(role, at, ""), ERR_OK);
+    assert_int_equal(may(ROLE_NURSE, READ_VISIT, "openid may:read_visit x"), ERR_OK);
+    assert_int_equal(may(ROLE_NURSE, READ_CHART, "openid may:read_visit x"), ERR_FORBIDDEN);
+    assert_int_equal(may(ROLE_NURSE, READ_CHART, "openid profile"), ERR_OK);
+    for (size_t i = 3; i < 8; i++)
+        assert_int_equal(may(ROLE_NURSE, READ_VISIT, scopes[i]), ERR_FORBIDDEN);
+}
+
+/* What a person answers for with a second factor, what breaks the glass, what signs and what is
+ * said between people is not for programs, whatever scopes they have. */
+static void a_machine_decides_nothing(void **state)
+{
+    static const enum permission never[] = {
+        SIGN_RX, SEND_RX, DRAFT_RX, BREAK_GLASS, MINT_GRANT, CALL, CHAT, SEND_MESSAGE, GIVE_CONSENT,
+        WRITE_NOTE, READ_NOTE, MANAGE_PEOPLE, MANAGE_RELATIONS, INVITE_GUEST, READ_AUDIT};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        assert_int_equal(permission_info(never[i])->reach[ROLE_CLIENT], NO);
+    for (enum permission at = PASS_ON + 1; at < PERMISSIONS; at++)
+        if (permission_info(at)->factor == FRESH)
+            assert_int_equal(permission_info(at)->reach[ROLE_CLIENT], NO);
+    for (enum label label = 0; label < LABELS; label++)
+        assert_int_equal(label_info(label)->reach[ROLE_CLIENT], NO);
+}
+
 static void broken_glass_shows_and_changes_nothing(void **state)
 {
     static const enum permission shown[] = {
@@ -188,6 +231,8 @@ int main(void)
         cmocka_unit_test(a_relation_opens_its_cells_and_no_other),
         cmocka_unit_test(a_label_narrows_and_never_widens),
         cmocka_unit_test(addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent),
+        cmocka_unit_test(scopes_take_away_and_never_add),
+        cmocka_unit_test(a_machine_decides_nothing),
         cmocka_unit_test(broken_glass_shows_and_changes_nothing),
         cmocka_unit_test(broken_glass_opens_addiction_but_no_psychotherapy),
         cmocka_unit_test(a_label_takes_broken_glass_with_care),
