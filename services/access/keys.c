@@ -48,7 +48,7 @@ err_t keys_rotate(struct act *act)
     return pass(act, "/v1/keys/rotate", STR("{}"), &keys_shape, &view);
 }
 
-/* POST /v1/keys/renew: of a patient; without one, of the organisation's staff. */
+/* POST /v1/keys/renew: of a patient; without one, of the organisation's staff and search. */
 err_t keys_renew(struct act *act)
 {
     const struct renew_ask *in = act->in;

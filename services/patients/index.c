@@ -73,7 +73,8 @@ static struct str name_of(struct act *act, const struct search *given)
     return arena_printf(act->arena, STR_FMT ":" STR_FMT, STR_ARG(name), STR_ARG(given->birth_date));
 }
 
-err_t index_make(struct act *act, const struct search *given, struct indexes *ret)
+err_t index_make(struct act *act, const struct search *given, struct uuid which,
+                 struct indexes *ret)
 {
     const struct key_name name = {.org = act->org, .domain = "idx"};
     const struct str texts[INDEXES] = {
@@ -84,7 +85,9 @@ err_t index_make(struct act *act, const struct search *given, struct indexes *re
     };
     struct key key;
 
-    TRY(keys_to_seal(service_keys(), &name, &key));
+    TRY(uuid_is_nil(which) ? keys_to_seal(service_keys(), &name, &key)
+                           : keys_to_open(service_keys(), &name, which, &key));
+    ret->key = key.id;
     for (enum index i = 0; i < INDEXES; i++)
         ret->of[i] = texts[i].n ? mac_of(act, &key, i, texts[i]) : BYTES_NONE;
     secret_wipe(&key, sizeof key);

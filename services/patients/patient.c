@@ -94,6 +94,87 @@ static struct search search_of(const struct demographics *in)
                            .mrn = in->mrn, .phone = in->phone, .email = in->email};
 }
 
+/* ---- under which keys ---- */
+
+#define FORMERS_MAX 7 /* renewed one after the other, and none of them gone yet */
+
+struct asked { /* what is searched by, under each key */
+    struct indexes by[1 + FORMERS_MAX];
+    size_t n;
+};
+
+/* Adds the keys that indexes are under by now; *ret_more when there was one. */
+static err_t keys_add(struct act *act, const struct search *in, struct asked *asked,
+                      bool *ret_more)
+{
+    struct index_key_rows keys;
+
+    *ret_more = false;
+    TRY(index_keys(act, &keys));
+    for (size_t i = 0; i < keys.n; i++) {
+        bool known = uuid_is_nil(keys.p[i].key); /* no key was renewed since then */
+        for (size_t k = 0; k < asked->n; k++) known |= uuid_equal(asked->by[k].key, keys.p[i].key);
+        if (known) continue;
+        if (asked->n > FORMERS_MAX)
+            return err_raise(ERR_UNAVAILABLE, "indexes are under %zu keys", keys.n);
+        const err_t err = index_make(act, in, keys.p[i].key, &asked->by[asked->n]);
+        if (err == ERR_NOT_FOUND) continue;
+        TRY(err);
+        asked->n++;
+        *ret_more = true;
+    }
+    return ERR_OK;
+}
+
+/* One kind of index under each key; none when it was not named. */
+static struct blobs under_each(struct act *act, const struct asked *asked, enum index index)
+{
+    struct bytes *const list = ARENA_ARRAY(act->arena, struct bytes, asked->n);
+    size_t n = 0;
+
+    for (size_t i = 0; i < asked->n; i++)
+        if (asked->by[i].of[index].p) list[n++] = asked->by[i].of[index];
+    return (struct blobs){list, n};
+}
+
+/* While indexes are made anew a number may be held under a former key. */
+static err_t mrn_is_free(struct act *act, const struct search *by, const struct indexes *index,
+                         struct uuid patient)
+{
+    struct asked asked = {{*index}, 1};
+    struct mrn_holder holder;
+    bool formers, held = false;
+
+    if (!index->of[INDEX_MRN].p) return ERR_OK;
+    TRY(keys_add(act, by, &asked, &formers));
+    if (!formers) return ERR_OK;
+    const struct mrn_held ask = {under_each(act, &asked, INDEX_MRN), patient};
+    TRY(mrn_held(act, &ask, &holder, &held));
+    return held ? ERR_MRN_TAKEN : ERR_OK;
+}
+
+/* Indexes under the organisation's new key: an act of the service's own (sealed.c). */
+err_t patient_index_again(struct act *act)
+{
+    const struct sealed_row *in = act->in;
+    struct patient row = {.patient_id = in->id, .version = in->version, .sealed = in->sealed};
+    struct patient_reindex put = {.patient_id = in->id, .read_version = in->version};
+    struct patient_reply *patient;
+    struct indexes index;
+
+    TRY(act_allow(act, in->patient));
+    TRY(patients_open(act, &(struct patient_rows){&row, 1}, &patient));
+    const struct search by = search_of(&patient->about);
+    TRY(index_make(act, &by, UUID_NIL, &index));
+    put.name_index = index.of[INDEX_NAME];
+    put.mrn_index = index.of[INDEX_MRN];
+    put.phone_index = index.of[INDEX_PHONE];
+    put.email_index = index.of[INDEX_EMAIL];
+    put.index_key = index.key;
+    patient_reindex(act, &put);
+    return ERR_OK;
+}
+
 /* A record for somebody whom access enrolled before, or for somebody new. */
 static err_t patient_name(struct act *act, struct uuid enrolled, struct uuid *ret_patient)
 {
@@ -116,7 +197,9 @@ err_t patient_register(struct act *act)
     struct indexes index;
 
     TRY(patient_name(act, in->patient_id, &new.patient_id));
-    TRY(index_make(act, &by, &index));
+    TRY(index_make(act, &by, UUID_NIL, &index));
+    TRY(mrn_is_free(act, &by, &index, new.patient_id));
+    new.index_key = index.key;
     new.name_index = index.of[INDEX_NAME];
     new.mrn_index = index.of[INDEX_MRN];
     new.phone_index = index.of[INDEX_PHONE];
@@ -184,20 +267,25 @@ static bool search_is_sound(const struct search *in, const struct indexes *index
 err_t patient_search(struct act *act)
 {
     const struct search *in = act->in;
-    struct indexes index;
+    struct asked asked = {.n = 1};
     struct patient_rows rows;
     struct patient_reply *patients;
+    bool more;
 
     TRY(act_allow_list(act));
-    TRY(index_make(act, in, &index));
-    if (!search_is_sound(in, &index)) return ERR_UNPROCESSABLE;
+    TRY(index_make(act, in, UUID_NIL, &asked.by[0]));
+    if (!search_is_sound(in, &asked.by[0])) return ERR_UNPROCESSABLE;
 
-    const struct patients_found query = {
-        .name_index = index.of[INDEX_NAME], .mrn_index = index.of[INDEX_MRN],
-        .phone_index = index.of[INDEX_PHONE], .email_index = index.of[INDEX_EMAIL],
-        .limit = FOUND_MAX,
-    };
-    TRY(patients_found(act, &query, &rows));
+    TRY(keys_add(act, in, &asked, &more));
+    do { /* a row that went to a newer key before it was looked for shows that key */
+        const struct patients_found query = {
+            under_each(act, &asked, INDEX_NAME), under_each(act, &asked, INDEX_MRN),
+            under_each(act, &asked, INDEX_PHONE), under_each(act, &asked, INDEX_EMAIL),
+            .limit = FOUND_MAX,
+        };
+        TRY(patients_found(act, &query, &rows));
+        TRY(keys_add(act, in, &asked, &more));
+    } while (more);
     TRY(patients_open(act, &rows, &patients));
     return act_reply_list(act, &patient_shape, patients, rows.n, STR_NONE);
 }
@@ -213,7 +301,9 @@ err_t patient_change(struct act *act)
 
     TRY(act_allow(act, act->path_id));
     TRY(act_settle(act));
-    TRY(index_make(act, &by, &index));
+    TRY(index_make(act, &by, UUID_NIL, &index));
+    TRY(mrn_is_free(act, &by, &index, act->path_id));
+    update.index_key = index.key;
     update.name_index = index.of[INDEX_NAME];
     update.mrn_index = index.of[INDEX_MRN];
     update.phone_index = index.of[INDEX_PHONE];

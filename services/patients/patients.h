@@ -61,13 +61,16 @@ extern const struct shape registration_shape, demographics_shape, list_query_sha
 enum index { INDEX_NAME, INDEX_MRN, INDEX_PHONE, INDEX_EMAIL, INDEXES };
 
 struct indexes {
+    struct uuid key;
     struct bytes of[INDEXES]; /* absent where there is nothing to search by */
 };
 
 /* What differs in @text but means the same becomes the same; empty when nothing is left. */
 struct str index_normal(struct arena *arena, enum index index, struct str text);
-/* MACs of what is given under the organisation's key; ERR_KEY_UNAVAILABLE. */
-err_t index_make(struct act *act, const struct search *given, struct indexes *ret);
+/* MACs of what is given under the organisation's @key; nil: the current one. ERR_KEY_UNAVAILABLE;
+ * ERR_NOT_FOUND when a former key is gone: nothing is under it any more. */
+err_t index_make(struct act *act, const struct search *given, struct uuid key,
+                 struct indexes *ret);
 
 /* ---- tables and handlers ---- */
 
@@ -75,6 +78,7 @@ extern const struct route patients_routes[];
 extern const struct hears patients_hears[];
 extern const struct sealed_table patients_sealed[];
 
-handler patient_register, patient_read, patient_list, patient_change, patient_search;
+handler patient_register, patient_read, patient_list, patient_change, patient_search,
+    patient_index_again;
 handler allergy_add, condition_add, medicine_add, allergy_list, condition_list, medicine_list;
 handler record_read, record_change, record_remove, record_reseal;

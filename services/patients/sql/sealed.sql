@@ -21,3 +21,16 @@ LIMIT 32;
 UPDATE record SET sealed = :sealed::bytea, version = version + 1, sealed_version = version + 1
 WHERE org = :org AND id = :id::uuid AND version = :read_version::int8
 RETURNING id, patient_id, version, kind, state, recorded_at, sealed, sealed_version, labels;
+
+-- patient_indexed_under  :many under_key
+-- The organisation's own key, hence of no patient.
+SELECT patient_id AS id, patient_id AS patient, 4 AS kind, version AS sealed_version, version, sealed FROM patient
+WHERE org = :org AND :patient::uuid = '00000000-0000-0000-0000-000000000000'
+  AND index_key IN (:key::uuid, '00000000-0000-0000-0000-000000000000')
+LIMIT 32;
+
+-- patient_reindex  :exec  raises patient_mrn ERR_MRN_TAKEN
+-- Who changed it meanwhile has indexed it, too.
+UPDATE patient SET name_index = :name_index?::bytea, mrn_index = :mrn_index?::bytea,
+    phone_index = :phone_index?::bytea, email_index = :email_index?::bytea, index_key = :index_key::uuid
+WHERE org = :org AND patient_id = :patient_id::uuid AND version = :read_version::int8;
