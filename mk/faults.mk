@@ -3,4 +3,6 @@
 faults: packages
 	@$(MAKE) --no-print-directory -j2 all openapi
 	@$(PYTEST) tests/faults
+	@$(MAKE) --no-print-directory $B/tests/mock/kafka
+	@SWEEP=all $(PYTEST) $(patsubst %,tests/integration/audit/test_%.py,fsck log feed)
 .PHONY: faults

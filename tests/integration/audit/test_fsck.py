@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import telecura
-from conftest import Log
+from conftest import EVERY, Log
 
 SIZE = 600
 FILES = {   # path: can it be made again from the rest?
@@ -57,9 +57,11 @@ def damages(data):
     """What can happen to a file's bytes."""
     def flip(at):
         return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
-    yield from (("first byte", flip(0)), ("third byte", flip(2)), ("a byte in the middle", flip(len(data) // 2)),
-                ("last byte", flip(len(data) - 1)), ("one byte short", data[:-1]), ("half", data[:len(data) // 2]),
-                ("empty", b""), ("longer", data + b"x"), ("gone", None))
+    yield from (("a byte in the middle", flip(len(data) // 2)), ("half", data[:len(data) // 2]),
+                ("longer", data + b"x"), ("gone", None))
+    if EVERY:
+        yield from (("first byte", flip(0)), ("third byte", flip(2)), ("last byte", flip(len(data) - 1)),
+                    ("one byte short", data[:-1]), ("empty", b""))
 
 
 @pytest.mark.parametrize("path", FILES)
