@@ -45,14 +45,19 @@ static struct standing_view standing_view(struct act *act, const struct consent_
     return view;
 }
 
-static bool is_among(const struct consent_standing_rows *rows, enum consent consent)
+/* The whole of it, not only a part. */
+static bool was_asked(const struct consent_standing_rows *rows, enum consent consent)
 {
-    for (size_t i = 0; i < rows->n; i++)
-        if (str_is(rows->p[i].scope, consent_word(consent))) return true;
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct consent_standing *row = &rows->p[i];
+        const bool whole = uuid_is_nil(row->recipient) && !row->purpose.p;
+
+        if (whole && str_is(row->scope, consent_word(consent))) return true;
+    }
     return false;
 }
 
-/* GET /v1/consents/standing: what was never asked is there as well. */
+/* GET /v1/consents/standing: a scope that was never asked for as a whole is there as well. */
 err_t consents_standing(struct act *act)
 {
     const struct page *in = act->in;
@@ -64,7 +69,7 @@ err_t consents_standing(struct act *act)
     struct standing_view *views = ARENA_ARRAY(act->arena, struct standing_view, rows.n + CONSENTS);
     for (; n < rows.n; n++) views[n] = standing_view(act, &rows.p[n]);
     for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++) {
-        if (is_among(&rows, consent)) continue;
+        if (was_asked(&rows, consent)) continue;
         views[n++] = (struct standing_view){.row = {.patient_id = in->patient_id,
                                                     .scope = str_of(consent_word(consent)),
                                                     .state = STR("none")}};

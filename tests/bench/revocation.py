@@ -46,8 +46,12 @@ class Bench:
         gateway = self.kafka.settings("gateway")
         self.tls = ssl.create_default_context(cafile=gateway["tls_ca"])
         self.tls.load_cert_chain(gateway["tls_cert"], gateway["tls_key"])
-        self.load = work.Load(self.replicas, self.tls, [self.visit() for _ in range(work.TALKERS)])
-        self.visits = [self.visit() for _ in range(WARM_VISITS + VISITS)]
+        self.visits = [self.visit() for _ in range(work.TALKERS + WARM_VISITS + VISITS)]
+
+    def seat_load(self):
+        """Just before it begins: who is asked whether they are there, and does not answer, is let go."""
+        self.load = work.Load(self.replicas, self.tls, self.visits[:work.TALKERS])
+        del self.visits[:work.TALKERS]
 
     def close(self):
         if self.load:
@@ -98,6 +102,7 @@ def main():
         try:
             bench.prepare()
             busy = rig.calm()
+            bench.seat_load()
             most = bench.load.measure()
             bench.load.run(most / 2)
             took = [bench.revoke(visit) for visit in bench.visits][WARM_VISITS:]

@@ -88,6 +88,8 @@ def load_main(pipe, stop, replicas, tls, visits):
     """Each (seconds, pause) from @pipe is a run, answered with its rate."""
     sockets = [enter(replicas[n % len(replicas)], tls, visit, visit.clinician)
                for n, visit in enumerate(visits)]
+    for ws in sockets:
+        patiently(lambda: say(ws))  # keyd makes a key
     pipe.send("seated")
     while True:
         pipe.send(talk_all(sockets, *pipe.recv(), stop))

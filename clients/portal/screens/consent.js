@@ -26,7 +26,6 @@ async function hash_of(text) {
 
 /* The form in which somebody agrees; @done afterwards. */
 export function consent_form(patient_id, document, done) {
-    const shown_at = new Date().toISOString();
     const check = h('input', { type: 'checkbox', required: true });
     const form = h('form', { class: 'card' },
         h('h3', {}, `${t('consent_read')}: ${t(`scope_${document.scope}`)}`),
@@ -36,7 +35,7 @@ export function consent_form(patient_id, document, done) {
     form.addEventListener('submit', acting(form, async () => {
         await post('/v1/consents', {
             patient_id, scope: document.scope, document_version: document.version, language: document.language,
-            document_hash: await hash_of(document.text), shown_at,
+            document_hash: await hash_of(document.text),
         });
         done();
     }));

@@ -188,6 +188,9 @@ def test_grants_and_a_revocation_at_once(access, visit):
         replies = [a.result() for a in asked]
     assert ended.result().status == 200
     assert {r.status for r in replies} <= {201, 403}
+    assert grant(access, it.patient, visit_id=it.id).code == "consent_required"
+    left = access.value(f"SELECT count(*) FROM visit_grant WHERE visit_id = '{it.id}' AND revoked_at IS NULL")
+    assert left == 0, "none was minted behind the no, and none before it lives"
     assert len({r.json["channel_id"] for r in replies if r.status == 201}) <= 1
     assert grant(access, it.patient, visit_id=it.id).code == "consent_required"
 
