@@ -87,7 +87,7 @@ struct relation_ask {
     int64_t starts_at_us, ends_at_us;
 };
 
-handler relation_open, relation_read, relations_read, relation_close;
+handler relation_open, relation_read, relations_read, relation_close, relation_age;
 
 /* ---- why may they? ---- */
 

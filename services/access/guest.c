@@ -259,7 +259,7 @@ err_t guest_enter(struct act *act)
 
     act_become(act, ROLE_GUEST, row.id);
     act_resource(act, row.id, row.version);
-    TRY(act_allow_row_for(act, MINT_GRANT, row.patient_id, (struct row_marks){row.labels}));
+    TRY(act_allow_row_for(act, MINT_GRANT, row.patient_id, (struct row_marks){.labels = row.labels}));
     TRY(act_settle(act));
     if (!link_opens(&row, device, act->now_us)) return ERR_NOT_FOUND;
     if (!row.device.n) {

@@ -111,3 +111,15 @@ err_t relation_close(struct act *act)
     TRY(tell_relation(act, &row));
     return act_reply(act, 200, &relation_shape, &row);
 }
+
+/* Timer: the law of majority has changed, and with it how long somebody is a guardian. */
+err_t relation_age(struct act *act)
+{
+    const struct relation_due *due = act->in;
+    struct relation row;
+
+    TRY(relation_aged(act, &(struct relation_aged){due->id}, &row));
+    TRY(act_allow(act, row.patient_id));
+    act_resource(act, row.id, row.version);
+    return tell_relation(act, &row);
+}

@@ -2,6 +2,7 @@
 
 -- row relation (id uuid, person uuid, patient_id uuid, kind text, proof text, visit_id uuid,
 --     opened_by uuid, starts_at timestamptz, ends_at timestamptz, version int8)
+-- row relation_due (org uuid, id uuid)
 
 -- relation_self  :one relation
 -- A patient's own.
@@ -14,17 +15,38 @@ RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, e
 -- asked for, when the patient comes of age (:born) or an hour after the one visit that it is for,
 -- whichever comes first.
 INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at, proof, visit_id,
-                      opened_by)
+                      opened_by, of_age_on, of_age_years)
 SELECT :org, :id::uuid, :act, m.person, :patient_id::uuid, :kind::text, :starts_at::timestamptz,
-       soonest.at, :proof::text, v.id, :actor
+       soonest.at, :proof::text, v.id, :actor, aged.day, aged.years
 FROM member AS m
+CROSS JOIN LATERAL of_age(:org, :born?::text::date) AS aged
 LEFT JOIN visit AS v ON v.org = :org AND v.id = :visit_id?::uuid AND v.patient_id = :patient_id
      AND v.state NOT IN ('completed', 'cancelled', 'no_show')
-CROSS JOIN LATERAL (SELECT least(:ends_at?::timestamptz, majority_at(:org, :born?::text::date),
+CROSS JOIN LATERAL (SELECT least(:ends_at?::timestamptz, first_instant(:org, aged.day),
                                  v.ends_at + interval '1 hour') AS at) AS soonest
 WHERE m.org = :org AND m.person = :person::uuid AND m.state = 'active' AND m.role = ANY (:roles::text[])
   AND (:visit_id IS NULL OR v.id IS NOT NULL) AND soonest.at > greatest(:starts_at, :now)
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
+
+-- guardians_due  :many relation_due
+-- all orgs: the law has changed since they were reckoned
+SELECT r.org, r.id FROM relation AS r
+CROSS JOIN LATERAL of_age(r.org, (r.of_age_on - make_interval(years => r.of_age_years))::date) AS aged
+WHERE r.kind = 'guardian' AND r.of_age_years IS NOT NULL AND r.ends_at > :now AND aged.day <> r.of_age_on
+LIMIT 100;
+
+-- relation_aged  :one relation  else ERR_BAD_STATE
+-- By the law as it is now; an end that was asked for and comes first stands.
+UPDATE relation AS r SET of_age_on = aged.day, of_age_years = aged.years, version = r.version + 1,
+    act_id = :act, ends_at = CASE WHEN r.ends_at < first_instant(:org, r.of_age_on)
+                                  THEN least(r.ends_at, first_instant(:org, aged.day))
+                                  ELSE first_instant(:org, aged.day) END
+FROM (SELECT g.id, now_is.day, now_is.years FROM relation AS g
+      CROSS JOIN LATERAL of_age(g.org, (g.of_age_on - make_interval(years => g.of_age_years))::date) AS now_is
+      WHERE g.org = :org AND g.id = :id::uuid) AS aged
+WHERE r.org = :org AND r.id = aged.id AND r.ends_at > :now AND aged.day <> r.of_age_on
+RETURNING r.id, r.person, r.patient_id, r.kind, r.proof, r.visit_id, r.opened_by, r.starts_at, r.ends_at,
+          r.version;
 
 -- relation_get  :one relation
 SELECT id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version

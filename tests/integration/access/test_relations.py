@@ -102,6 +102,59 @@ def test_the_law_of_the_day_decides_and_an_early_end_stands(suite, access, staff
     assert made.json["ends_at"][:19] == soon[:19]
 
 
+def test_a_new_law_is_reckoned_for_who_is_a_guardian_already(suite, access, staff):
+    """In force from next year on: who is 18 before is of age, who would be 18 later waits for 21; the birth date is
+    not kept. An end that was asked for stands, whoever comes of age when; what has ended does not come back."""
+    made = {}
+    for name, days, more in (("soon", 30, {}), ("later", 800, {}), ("asked", 800, {"ends_at": rfc3339(suite.now_s() + DAY_S)})):
+        birth_date = access.value(f"SELECT {born(0, days)}")
+        made[name] = opened(access, staff, suite.patient().patient, "guardian", "court_order",
+                            suite.person("proxy"), birth_date=birth_date, **more).json | {"born": birth_date}
+
+    def row(name):
+        return access.rows(f"SELECT ends_at, version, (ends_at AT TIME ZONE 'Europe/Berlin')::date::text AS day "
+                           f"FROM relation WHERE id = '{made[name]['id']}'")[0]
+
+    before = {name: row(name) for name in made}
+    access.stop()
+    access.execute(f"INSERT INTO majority VALUES ('{ORG}', '1900-01-01', 18), ('{ORG}', (now() + interval '1 year')::date, 21)")
+    try:
+        access.start()
+        access.wait_for(f"SELECT version = 2 FROM relation WHERE id = '{made['later']['id']}'", 40)
+        day = access.value(f"SELECT ('{made['later']['born']}'::date + interval '21 years')::date::text")
+        assert row("later")["day"] == day and row("soon") == before["soon"]
+        access.wait_for(f"SELECT version = 2 FROM relation WHERE id = '{made['asked']['id']}'", 40)
+        assert row("asked")["ends_at"] == before["asked"]["ends_at"]
+        told = suite.outbox("access", key=made["later"]["id"])[-1]
+        assert (told["topic"], told["kind"], told["version"]) == ("access.relations.v1", 1, 2)
+        (audited,) = suite.audit("access", action="relation.age", resource_id=made["later"]["id"])
+        assert (audited["outcome"], audited["patient"]) == ("done", made["later"]["patient_id"])
+        columns = access.execute(f"SELECT t::text FROM relation AS t WHERE id = '{made['later']['id']}'")
+        assert made["later"]["born"] not in columns
+    finally:
+        access.execute(f"DELETE FROM majority WHERE org = '{ORG}'")
+
+
+def test_what_a_minor_keeps_to_themselves_a_guardian_neither_enters_nor_opens_to_others(suite, access, staff, visit):
+    it, guardian = visit("in_progress"), suite.person("proxy")
+    made = opened(access, staff, it.patient.patient, "guardian", "birth_certificate", guardian,
+                  birth_date=access.value(f"SELECT {born(4)}"))
+    assert made.status == 201
+    invitation = {"visit_id": it.id, "display_name": "Aunt", "birth_date": "1961-04-30"}
+    assert access.post("/v1/grants", {"visit_id": it.id}, who=guardian).status == 201
+    asked = access.post("/v1/guests", invitation, who=guardian)
+    assert asked.status == 201
+    access.execute(f"UPDATE visit SET labels = 4 WHERE id = '{it.id}'")
+    assert access.post("/v1/grants", {"visit_id": it.id}, who=guardian).status == 404
+    assert access.post("/v1/guests", invitation, who=guardian).status == 404
+    assert access.get(f"/v1/guests/{asked.json['id']}", who=guardian).status == 404
+    assert access.get(f"/v1/guests?visit_id={it.id}", who=guardian).json["data"] == []
+    listed = access.get(f"/v1/guests?visit_id={it.id}", who=it.patient).json["data"]
+    assert [one["id"] for one in listed] == [asked.json["id"]], "the patient sees whom somebody has asked"
+    refused = suite.audit("access", actor=guardian.id, outcome="refused")
+    assert {(row["labels"], row["relation"]) for row in refused} == {("ADOL", None)}
+
+
 # ---- guests: of one visit ----
 
 def test_a_guest_comes_to_the_one_visit_and_goes_with_it(suite, access, staff, visit):

@@ -136,6 +136,7 @@ def test_disclosures_are_those_to_outsiders_and_no_other(feed):
     sent = feed.act(1, patient=ada.patient, action="prescription.send")
     read = feed.act(2, patient=ada.patient, action="prescription.read", role="pharmacist", actor=pharmacist)
     guest = feed.act(1, patient=ada.patient, action="call.join", role="guest")
+    guest += feed.act(2, patient=ada.patient, action="chart.read", role="client")
     feed.act(60, patient=ada.patient, action="prescription.read", role="nurse")         # inside
     feed.act(1, patient=ada.patient, action="call.join", role="patient")                # their own
     feed.act(1, patient=ada.patient, action="prescription.fill", role="pharmacist", outcome="refused")
@@ -146,7 +147,7 @@ def test_disclosures_are_those_to_outsiders_and_no_other(feed):
         rows = found(feed, who=who, path=path, limit=20, **DAY)
         assert ids(rows) == sorted(sent + read + guest)
         assert {(row["recipient"], row["purpose"]) for row in rows} == {
-            ("pharmacy", "treatment"), ("guest of the visit", "treatment")}
+            ("pharmacy", "treatment"), ("guest of the visit", "treatment"), ("registered program", "as registered")}
     assert feed.api.get(f"/v1/audit/{path}", who=bea).status == 404
     told = {(row["action"], row["actor"]) for row in found(feed, patient=ada.patient) if row["service"] == "audit"}
     assert ("audit.disclosures", ada.id) in told
