@@ -35,7 +35,13 @@ err_t documents_read(struct act *act)
     return act_reply_list(act, &document_shape, views, rows.n, STR_NONE);
 }
 
-/* Only what discloses has parts. */
+/* The patient's side reads from its own screen. */
+static bool reads_alone(const struct act *act)
+{
+    return act->who.role == ROLE_PATIENT || act->who.role == ROLE_PROXY;
+}
+
+/* Only what discloses has parts, and nobody writes down that a patient trusts them. */
 static err_t parts_check(struct act *act, const struct consent_ask *in)
 {
     const bool parted = in->purpose.p || !uuid_is_nil(in->recipient_id);
@@ -45,13 +51,8 @@ static err_t parts_check(struct act *act, const struct consent_ask *in)
     if (!parted) return ERR_OK;
     if (!consent_parse(in->scope, &scope) || !consent_is_parted(scope)) return ERR_UNPROCESSABLE;
     if (uuid_is_nil(in->recipient_id)) return ERR_OK;
+    if (!reads_alone(act) && uuid_equal(in->recipient_id, act->who.person)) return ERR_FORBIDDEN;
     return recipient_known(act, &(struct recipient_known){in->recipient_id}, &known);
-}
-
-/* The patient's side reads from its own screen. */
-static bool reads_alone(const struct act *act)
-{
-    return act->who.role == ROLE_PATIENT || act->who.role == ROLE_PROXY;
 }
 
 static struct str method_of(const struct act *act, struct str given)

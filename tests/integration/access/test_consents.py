@@ -124,6 +124,9 @@ def test_a_consent_may_be_to_one_recipient_and_for_one_purpose(suite, access, st
     assert give(access, ada, ada.patient, "research", recipient_id=str(uuid.uuid4())).code == "unprocessable"
     assert give(access, ada, ada.patient, "research", recipient_id=staff["stranger"].id).code == "unprocessable"
     assert give(access, ada, ada.patient, "research", purpose="FUN").code == "bad_body"
+    nurse = staff["nurse"]
+    assert give(access, nurse, ada.patient, "data_sharing", recipient_id=nurse.id).code == "forbidden"
+    assert give(access, staff["front_desk"], ada.patient, "data_sharing", recipient_id=nurse.id).status == 201
     told = suite.outbox("access", key=made.json["id"])[0]["payload"]
     assert uuid.UUID(one).bytes.hex() in told and b"TREAT".hex() in told
 
