@@ -56,9 +56,9 @@ class Bench:
     def close(self):
         if self.load:
             self.load.stop()
+        self.suite.close()
         if self.kafka:
             self.kafka.close()
-        self.suite.close()
 
     def visit(self):
         visit = self.grants.visit(consent=False)
