@@ -13,11 +13,14 @@ FROM event_index_end AS i LEFT JOIN browsing_end AS b USING (org)
 WHERE coalesce(b.next, 0) < i.next ORDER BY i.org LIMIT 64;
 
 -- browsers  :many browser
--- Of those who did something in these leaves and were not noticed before within the time.
+-- Of those who did something in these leaves and were not noticed before within the time. The limit, as
+-- many as a turn has, tells the planner that they are few.
 SELECT new.person AS who, had.event_id, had.patients, had.since
-FROM (SELECT DISTINCT i.person FROM entry AS e JOIN event_index AS i ON i.org = e.org AND i.event_id = e.event_id
-      WHERE e.org = :org AND e.leaf_index >= :first::int8 AND e.leaf_index < :end::int8
-        AND i.person <> '00000000-0000-0000-0000-000000000000' AND i.at > :after::timestamptz
+FROM (SELECT DISTINCT i.person
+      FROM (SELECT event_id FROM entry
+            WHERE org = :org AND leaf_index >= :first::int8 AND leaf_index < :end::int8 LIMIT 5000) AS e
+      JOIN event_index AS i ON i.org = :org AND i.event_id = e.event_id
+      WHERE i.person <> '00000000-0000-0000-0000-000000000000' AND i.at > :after::timestamptz
         AND NOT EXISTS (SELECT FROM browsing AS b WHERE b.org = :org AND b.who = i.person
                         AND b.kind = :kind::text AND b.at > :after)) AS new
 CROSS JOIN LATERAL (
