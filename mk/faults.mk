@@ -5,4 +5,8 @@ faults: packages
 	@$(PYTEST) tests/faults
 	@$(MAKE) --no-print-directory $B/tests/mock/kafka
 	@SWEEP=all $(PYTEST) $(patsubst %,tests/integration/audit/test_%.py,fsck log feed)
-.PHONY: faults
+# A day on one connection by grants of a minute, on the test clock: two minutes.
+soak: packages
+	@$(MAKE) --no-print-directory -j2 all
+	@TELECURA_SOAK_HOURS=24 $(PYTEST) tests/integration/messaging/test_chat.py -k hours_on_one_connection
+.PHONY: faults soak

@@ -12,7 +12,9 @@
  *   socket.tell('typing', {})           no answer is due
  *   socket.close()
  *
- * Close codes below 4500 mean "come back", those from 4500 on "stay out". What was asked and not
+ * Close codes below 4500 mean "come back", those from 4500 on "stay out", but for three: a grant that
+ * is over (4504) is replaced by a new one, one that was taken back (4503 in answer to connect) by
+ * one new one if access still gives it, one that does not open (4500) by a few. What was asked and not
  * answered when a connection broke is refused with `connection_lost`; who asked may ask again.
  */
 import { Refused } from './api.js';
@@ -21,8 +23,8 @@ import { token } from './signin.js';
 
 const FIRST_MS = 200, LAST_MS = 8_000;
 const REFRESH_EARLY_MS = 90_000;
-const REFUSALS_MAX = 3;
-const LEFT = 1000, GRANT_ENDED = 4504, STAY_OUT = 4500;
+const LEFT = 1000, STAY_OUT = 4500, REVOKED = 4503, GRANT_ENDED = 4504;
+const TRIES = { [STAY_OUT]: 3, [REVOKED]: 2 };  /* of connect, with a new grant each, before it is believed */
 
 export class Socket {
     #path; #visit; #on; #ws = null; #last_id = 0; #waiting = new Map();
@@ -95,7 +97,7 @@ export class Socket {
         this.#ws = null;
         if (this.#closed) return;
         /* What was refused may be over in a moment, or be cured by a new grant. */
-        const may_again = code === STAY_OUT && this.#refused && this.#refusals < REFUSALS_MAX;
+        const may_again = this.#refused && this.#refusals < TRIES[code];
         if (code < STAY_OUT && code !== LEFT || code === GRANT_ENDED || may_again) this.#again();
         else this.#end(this.#refused ?? new Refused(403, { code: `closed_${code}`, title: reason }));
     }

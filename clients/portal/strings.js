@@ -271,6 +271,9 @@ const words = {
     error_proof_wrong: ['That is not what was expected. After three wrong tries the link ends.',
         'Das ist nicht, was erwartet wurde. Nach drei falschen Versuchen endet der Link.'],
     error_code_invalid: ['That code is unknown, used or too old.', 'Dieser Code ist unbekannt, verbraucht oder zu alt.'],
+    error_grant_revoked: ['You may not be in this visit any more.', 'Sie dürfen an diesem Gespräch nicht mehr teilnehmen.'],
+    error_removed: ['You have been taken out of this visit. Whoever leads it can let you in again.',
+        'Sie wurden aus diesem Gespräch genommen. Wer es leitet, kann Sie wieder hereinlassen.'],
     error_closed_4503: ['This visit is closed.', 'Dieses Gespräch ist geschlossen.'],
     error_closed_4505: ['You have joined from another device or window.', 'Sie sind von einem anderen Gerät oder Fenster aus beigetreten.'],
 };

@@ -73,12 +73,23 @@ static bool is_in_time(int64_t from_us, int64_t to_us, int64_t now_us)
     return from_us <= now_us + SKEW_US && now_us < to_us;
 }
 
+static bool is_short(const struct grant *grant)
+{
+    const int64_t minutes_max =
+        str_is(grant->role, "clinician") ? GRANT_STAFF_MINUTES_MAX : GRANT_PATIENT_MINUTES_MAX;
+    const int64_t life_us = grant->ends_at_us - grant->minted_at_us;
+
+    return life_us > 0 && life_us <= minutes_max * MINUTE_US;
+}
+
 err_t grant_check(struct arena *arena, const char *public_file, struct str token, int64_t now_us,
                   struct grant *ret_grant)
 {
     struct grant grant = {0};
 
     TRY(check(arena, public_file, token, &grant_shape, STR("grant"), &grant));
+    if (!is_short(&grant)) return ERR_GRANT_REQUIRED;
+    if (now_us >= grant.ends_at_us) return ERR_GRANT_EXPIRED;
     if (!is_in_time(grant.minted_at_us, grant.ends_at_us, now_us)) return ERR_GRANT_REQUIRED;
     *ret_grant = grant;
     return ERR_OK;

@@ -2,21 +2,25 @@
  * grant - what is inside the PASETOs: channel and call grants (of access), visit passes (of
  * appointments).
  *
- * A grant opens exactly one visit's channel and call for one person, ten minutes by default. A pass
+ * A grant opens exactly one visit's channel and call for one person, for ten minutes unless access is
+ * set otherwise, and never for longer than its seat's ceiling, whoever signed it. A pass
  * says that a visit is in a state that allows a grant, so that access need not wait for Kafka:
  * check-in and admit answer one, POST /v1/grants takes it.
  *
  * Both travel as tokens of a signer with purpose "grant" or "pass"; the payload is JSON by a shape.
  *
  * Threads  any.
- * Errors   ERR_GRANT_REQUIRED, and it does not say why.
+ * Errors   ERR_GRANT_EXPIRED for a sound grant that is over: another one may be had. For all else
+ *          ERR_GRANT_REQUIRED, and it does not say why.
  */
 #pragma once
 
 #include "common/app/signer.h"
 #include "common/base/uuid.h"
 
-#define GRANT_TTL_US (10 * 60 * 1000000LL)
+/* The longest life, by seat; the settings of access stay below. */
+#define GRANT_PATIENT_MINUTES_MAX 30
+#define GRANT_STAFF_MINUTES_MAX 60
 
 struct grant {
     struct uuid id, org, person, patient, provider, visit;
@@ -39,8 +43,8 @@ struct pass {
 
 struct str grant_mint(struct arena *arena, const struct signer *signer, const struct grant *grant);
 struct str pass_mint(struct arena *arena, const struct signer *signer, const struct pass *pass);
-/* @public_file: the other service's; read again when it changes. ERR_GRANT_REQUIRED for everything
- * that is not sound, of the right purpose, in time. */
+/* @public_file: the other service's; read again when it changes. Sound, of the right purpose, in
+ * time. */
 err_t grant_check(struct arena *arena, const char *public_file, struct str token, int64_t now_us,
                   struct grant *ret_grant);
 err_t pass_check(struct arena *arena, const char *public_file, struct str token, int64_t now_us,

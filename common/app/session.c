@@ -9,6 +9,7 @@
 
 #define SESSIONS_MAX 20000
 #define CONNECT_US (5 * SECOND_US)
+#define SESSIONS_A_PERSON_MAX 8 /* devices and windows; a call is two */
 #define DRAIN_US (5 * SECOND_US) /* longer than a closing handshake may take */
 
 static const struct service *service;
@@ -162,6 +163,22 @@ void session_check(struct session *session)
         session_close(session, 4503, "revoked");
     else if (clock_now_us() > session->grant.ends_at_us)
         session_close(session, 4504, "grant ended");
+}
+
+void session_crowd(const struct session *newest)
+{
+    struct session *oldest = NULL;
+    size_t theirs = 0;
+
+    for (size_t slot = 0; slot < slot_max; slot++) {
+        struct session *const one = slots[slot];
+
+        if (!one || one->state != OPEN || !uuid_equal(one->actor.person, newest->actor.person))
+            continue;
+        theirs++;
+        if (!oldest || one->opened_us < oldest->opened_us) oldest = one;
+    }
+    if (theirs > SESSIONS_A_PERSON_MAX) session_close(oldest, 4505, "too many connections");
 }
 
 static void sessions_check(void *unused)

@@ -19,7 +19,9 @@
  * Close codes  reconnect: 4001 call moved to another replica, 4008 slow reader, 4010 draining, 4011
  *              unavailable. Stay out: 4500 protocol, or connect refused (the error frame before it
  *              says why), 4502 not connected in time, 4503 revoked or visit closed, 4504 grant
- *              ended, 4505 another device took the seat. 1000: the client left.
+ *              ended: come back with a new one, 4505 another device took the seat, or one's ninth
+ *              connection here the place of the oldest. In answer to connect, 4503 and 4504 say so
+ *              of its grant. 1000: the client left.
  *
  * Threads  loop only, except where it is said.
  * Errors   those of frames are answered in frames; the rest are close codes.

@@ -149,15 +149,22 @@ static void frame_next(struct session *session);
 static void frame_answer(struct session *session, struct frame_job *job)
 {
     if (job->err == ERR_OK && job->new_holder.open) {
+        const bool is_new = session->state == CONNECTING;
+
         session->actor = job->new_holder.actor;
         session->grant = job->new_holder.grant;
         session->state = OPEN;
+        if (is_new) session_crowd(session);
     }
     if (ws_send(session->ws, job->reply) == WS_FULL) session_close(session, 4008, "slow");
     if (session->state != CONNECTING) return;
 
     if (err_is_fault(job->err))
         session_close(session, 4011, "unavailable");
+    else if (job->err == ERR_GRANT_EXPIRED)
+        session_close(session, 4504, "grant ended");
+    else if (job->err == ERR_GRANT_REVOKED)
+        session_close(session, 4503, "revoked");
     else
         session_close(session, 4500, "connect refused");
 }

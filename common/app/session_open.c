@@ -94,7 +94,7 @@ static err_t grant_fits(const struct opening *opening, const struct holder *hold
         return ERR_GRANT_REQUIRED;
     if (!uuid_is_nil(opening->path_id) && !uuid_equal(grant->channel, opening->path_id))
         return ERR_GRANT_REQUIRED;
-    if (session_grant_revoked(grant)) return ERR_GRANT_REQUIRED;
+    if (session_grant_revoked(grant)) return ERR_GRANT_REVOKED;
     return service_caught_up() || grant->minted_at_us >= started_us ? ERR_OK : ERR_UNAVAILABLE;
 }
 
@@ -140,10 +140,11 @@ err_t opening_check(struct worker *worker, const struct opening *opening, struct
 
 /* ---- within the act ---- */
 
-err_t session_allow(struct act *act, const char *right)
+/* The relation that a grant proves, to the grant's end. Its id is the visit's, or the guest's own:
+ * they are of one visit. */
+static void relation_prove(struct act *act)
 {
     const struct grant *grant = act->grant;
-    /* Its id is the visit's, or the guest's own: they are of one visit. */
     const struct relation_of_grant relation = {
         .id = grant->alone ? grant->person : grant->visit,
         .kind = grant->alone ? STR("guest") : STR("booked"),
@@ -151,9 +152,16 @@ err_t session_allow(struct act *act, const char *right)
         .ends_at_us = grant->ends_at_us,
     };
 
-    if (!has_right(grant, right)) return ERR_GRANT_REQUIRED;
     if (grant->alone || uuid_equal(grant->provider, act->who.person))
         relation_of_grant(act_tx(act), &relation);
+}
+
+err_t session_allow(struct act *act, const char *right)
+{
+    const struct grant *grant = act->grant;
+
+    if (!has_right(grant, right)) return ERR_GRANT_REQUIRED;
+    relation_prove(act);
     TRY(act_allow(act, grant->patient));
     return consent_require(act, grant->patient, CONSENT_TELEHEALTH);
 }
@@ -162,6 +170,7 @@ err_t session_refresh(struct act *act)
 {
     const struct session_opened opened = {.ends_at_us = act->grant->ends_at_us};
 
+    relation_prove(act);
     TRY(act_allow(act, act->grant->patient));
     return act_reply(act, 200, &session_opened_shape, &opened);
 }

@@ -47,6 +47,8 @@ struct session {
 
 /* Ends what has lost its ground. */
 void session_check(struct session *session);
+/* Of more connections of one person than there may be here the oldest gives way. */
+void session_crowd(const struct session *newest);
 bool session_grant_revoked(const struct grant *grant);
 /* The service stops, and no session is left or one has taken too long; for the effects thread. */
 bool session_drained(void);

@@ -1,5 +1,7 @@
 #include "services/access/access.h"
 
+#include "common/base/clock.h"
+
 static struct signer *signer;
 static const char *pass_keys; /* public file of appointments */
 
@@ -159,7 +161,10 @@ static err_t ground_hold(struct act *act, struct uuid visit, struct uuid patient
 /* No grant outlives the consent that it rests on. */
 static int64_t ends_at_us(const struct act *act, const struct ground *ground)
 {
-    const int64_t usual_us = act->now_us + GRANT_TTL_US;
+    const struct access_settings *const settings = service_settings();
+    const int64_t minutes = act->who.role == ROLE_CLINICIAN ? settings->staff_grant_minutes
+                                                            : settings->grant_minutes;
+    const int64_t usual_us = act->now_us + minutes * MINUTE_US;
 
     return ground->ends_at_us && ground->ends_at_us < usual_us ? ground->ends_at_us : usual_us;
 }

@@ -62,7 +62,7 @@ const struct route access_routes[] = {
 
     {POST, "/v1/grants", MINT_GRANT, AUDIT_GRANT_MINTED, &grant_ask_shape, 2000, grant_make,
      .again = grant_read, .reply = &grant_shape,
-     .about = "One visit's channel and call for ten minutes, by a visit pass or a visit's id."},
+     .about = "One visit's channel and call for some minutes, by a visit pass or a visit's id."},
     {GET, "/v1/grants/{id}", MINT_GRANT, AUDIT_GRANT_READ, NULL, 2000, grant_read,
      .reply = &grant_shape,
      .about = "One's own grant again, as long as what it rests on holds."},

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.family(6)
 ID = "00000000-0000-4000-8000-000000000001"
 PATHS = {"messaging": "/v1/stream", "signaling": "/v1/calls/{channel}"}
 OPENS = {"messaging": "channel.open", "signaling": "call.join"}
-REFUSED = {"grant_required", "not_found", "consent_required", "forbidden", "unauthenticated", "bad_body"}
+REFUSED = {"grant_required", "grant_expired", "not_found", "consent_required", "forbidden", "unauthenticated", "bad_body"}
 
 
 def claims(**more):
@@ -58,7 +58,7 @@ GRANTS = {
     "another signer's": lambda v, who: v.grant(who, signer=paseto.Signer()), "a visit pass": lambda v, who: v.grant(who, purpose="pass"),
     "of no purpose": lambda v, who: v.grant(who, purpose=""), "of a wider purpose": lambda v, who: v.grant(who, purpose="grants"),
     "expired by 61 s": at(-661, -61), "expired long ago": at(-86400, -86000), "not begun": at(3600, 4200), "ends before it begins": at(0, -600),
-    "for a day": claims(ends_at="not a time"), "without an end": claims(ends_at=None), "without a beginning": claims(minted_at=None),
+    "for an hour, a patient's": at(0, 3600), "for a day": at(0, 86400), "an end that is no time": claims(ends_at="not a time"), "without an end": claims(ends_at=None), "without a beginning": claims(minted_at=None),
     "an end that is a number": claims(ends_at=4102444800), "another organisation's": claims(org=OTHER_ORG), "of no organisation": claims(org=None),
     "of nobody": claims(person=None), "of another person": claims(person=ID), "an id that is none": claims(id="1"),
     "no visit": claims(visit=None), "no channel": claims(channel=None), "a star for a channel": claims(channel="*"),
@@ -121,6 +121,7 @@ def test_a_grant_that_was_not_given_so(house, visit, service, name):
     before = len(house.rows(service, last))
     code = tried(house, service, visit, who, GRANTS[name](visit, who))
     assert code in REFUSED | {4500}, code
+    assert (code == "grant_expired") == name.startswith("expired"), code
     if code != 4500:
         rows = house.rows(service, last)
         assert len(rows) == before + 1 and {row["outcome"] for row in rows} == {"refused"}

@@ -1,9 +1,15 @@
 """The chat of one visit: order, acknowledgement, resume, who may."""
+import os
+import time
 import uuid
 
-from telecura import OTHER_ORG
+import pytest
+
+from telecura import OTHER_ORG, rfc3339
 from visits import until
 from ws import Refused, connect
+
+STEP_S, FRAME_S = 50, 0.06      # the clock's; and ours, as the limit of frames a second has a clock of its own
 
 
 def say(ws, body, message_id=None):
@@ -157,6 +163,46 @@ def test_refresh_prolongs_and_never_changes_the_subject(suite, grants, visit, en
         except Refused as refused:
             assert refused.code == "grant_required"
     say(doctor, "still open")
+
+
+@pytest.mark.parametrize("name,code,close", [
+    ("is over", "grant_expired", 4504), ("is another's", "grant_required", 4500), ("is no grant", "grant_required", 4500)])
+def test_a_client_is_told_whether_to_come_back(messaging, visit, name, code, close):
+    """4504: with a new one; 4500: not with this. Of one that was taken back (4503): test_feed.py."""
+    now = visit.grants.suite.now_s()
+    given = {"is over": visit.grant(visit.patient, minted_at=rfc3339(now - 600), ends_at=rfc3339(now - 1)),
+             "is another's": visit.grant(visit.clinician), "is no grant": visit.grant(visit.patient, purpose="pass")}
+    with connect(messaging, "/v1/stream") as ws:
+        with pytest.raises(Refused) as refused:
+            ws.ask("connect", token=visit.patient.token, grant=given[name])
+        assert (refused.value.code, ws.closed()[0]) == (code, close)
+
+
+def test_hours_on_one_connection_by_grants_of_a_minute(suite, messaging, visit, enter):
+    """Refreshed in band on the test clock, the sign-in is the only end; without Kafka, so that each grant proves the
+    clinician's relation anew. Half an hour here, 24 in `make soak`."""
+    began, steps = suite.now_s(), int(float(os.environ.get("TELECURA_SOAK_HOURS", "0.5")) * 3600 / STEP_S)
+    try:
+        ws, opened = enter(visit, visit.clinician, grant=visit.grant(visit.clinician, ttl_s=60))
+        for n in range(1, steps + 1):
+            time.sleep(FRAME_S)
+            suite.clock(began + n * STEP_S - time.time())
+            ends = ws.ask("refresh", grant=visit.grant(visit.clinician, ttl_s=60))["ends_at"]
+        assert ends > opened["ends_at"]
+        assert say(ws, "the same connection")["offset"] == 1
+        rows = suite.audit("messaging", actor=visit.clinician.id, action="channel.open")
+        assert len(rows) == steps + 1 and {row["outcome"] for row in rows} == {"done"}
+    finally:
+        suite.clock(0)
+
+
+def test_of_too_many_connections_of_a_person_the_oldest_gives_way(visit, enter):
+    doctor, _ = enter(visit, visit.clinician)
+    sockets = [enter(visit, visit.patient)[0] for _ in range(8)]
+    newest, _ = enter(visit, visit.patient)
+    assert sockets[0].closed(5) == (4505, "too many connections")
+    for n, ws in enumerate((newest, sockets[1], doctor)):
+        assert say(ws, "still here")["offset"] == n + 1
 
 
 def test_a_session_ends_with_its_grant(visit, enter):

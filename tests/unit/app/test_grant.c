@@ -24,7 +24,7 @@ static const struct grant grant = {
     .role = {"patient", 7},
     .rights = {"chat call", 9},
     .minted_at_us = NOW_US,
-    .ends_at_us = NOW_US + GRANT_TTL_US,
+    .ends_at_us = NOW_US + 10 * MINUTE_US,
 };
 static const struct pass pass = {
     .org = {{2}},
@@ -120,9 +120,34 @@ static void it_opens_from_its_minting_to_its_end(void **state)
 
     assert_int_equal(grant_check(f->arena, f->public, token, grant.ends_at_us - 1, &got), ERR_OK);
     assert_int_equal(grant_check(f->arena, f->public, token, grant.ends_at_us, &got),
-                     ERR_GRANT_REQUIRED);
+                     ERR_GRANT_EXPIRED);
     assert_int_equal(grant_check(f->arena, f->public, token, NOW_US - HOUR_US, &got),
                      ERR_GRANT_REQUIRED);
+}
+
+/* Whoever signed it: a patient's for half an hour, a clinician's for an hour. */
+static void it_is_never_for_longer_than_its_ceiling(void **state)
+{
+    static const struct {
+        const char *seat;
+        int64_t minutes;
+    } seats[] = {{"patient", GRANT_PATIENT_MINUTES_MAX}, {"clinician", GRANT_STAFF_MINUTES_MAX}};
+    struct fixture *f = *state;
+    struct grant got;
+
+    for (size_t i = 0; i < sizeof seats / sizeof *seats; i++) {
+        for (int longer = 0; longer < 2; longer++) {
+            struct grant given = grant;
+
+            given.role = str_of(seats[i].seat);
+            given.ends_at_us = given.minted_at_us + seats[i].minutes * MINUTE_US + longer * SECOND_US;
+            const struct str token = grant_mint(f->arena, f->signer, &given);
+            assert_int_equal(grant_check(f->arena, f->public, token, given.minted_at_us, &got),
+                             longer ? ERR_GRANT_REQUIRED : ERR_OK);
+            assert_int_equal(grant_check(f->arena, f->public, token, given.ends_at_us, &got),
+                             longer ? ERR_GRANT_REQUIRED : ERR_GRANT_EXPIRED);
+        }
+    }
 }
 
 static void every_changed_character_is_noticed(void **state)
@@ -201,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_grant_says_what_was_minted),        TEST(a_pass_says_what_was_minted),
         TEST(one_never_passes_for_the_other),      TEST(it_opens_from_its_minting_to_its_end),
+        TEST(it_is_never_for_longer_than_its_ceiling),
         TEST(every_changed_character_is_noticed),  TEST(the_key_outlives_the_process),
         TEST(a_changed_public_file_is_read_again), TEST(what_is_no_key_file_is_refused),
     };
