@@ -2,8 +2,8 @@
  * grant - what is inside the PASETOs: channel and call grants (of access), visit passes (of
  * appointments).
  *
- * A grant opens exactly one visit's channel and call for one person, for ten minutes unless access is
- * set otherwise, and never for longer than its seat's ceiling, whoever signed it. A pass
+ * A grant opens exactly one visit's channel and call for one person, for ten minutes unless access
+ * is set otherwise, and never for longer than its seat's ceiling, whoever signed it. A pass
  * says that a visit is in a state that allows a grant, so that access need not wait for Kafka:
  * check-in and admit answer one, POST /v1/grants takes it.
  *

@@ -186,6 +186,14 @@ struct guest_entry {
 
 handler guest_invite, guest_read, guests_read, guest_end, guest_enter;
 
+/* ---- out of a visit: removal.c ---- */
+
+struct removal_ask {
+    struct uuid visit_id, person_id;
+};
+
+handler removal_make, removal_read, removal_lift;
+
 /* ---- holds and erasure: erasure.c ---- */
 
 struct patient_ask {
@@ -277,7 +285,7 @@ extern const struct shape enrolment_shape, people_query_shape, person_shape, bin
     grant_shape, grant_end_shape, guest_ask_shape, guest_shape, guests_query_shape,
     guest_entry_shape, site_shape, hold_ask_shape, hold_shape, holds_query_shape,
     erasure_ask_shape, erasure_shape, erasures_query_shape, glass_ask_shape, glass_query_shape,
-    glass_finding_shape, glass_shape, keys_shape, renew_ask_shape,
+    glass_finding_shape, glass_shape, removal_ask_shape, removal_shape, keys_shape, renew_ask_shape,
     renewed_view_shape;
 extern const struct setting access_setting_rows[];
 extern const struct route access_routes[];

@@ -173,13 +173,17 @@ err_t grant_give(struct act *act, const struct visit *visit, const struct grant_
 {
     struct channel channel;
     struct ground ground;
+    struct removal_id removal;
     struct str seat;
+    bool removed;
 
     TRY(act_settle(act));
     TRY(seat_of(act, visit, &seat));
     if (!is_open(visit->state)) return ERR_BAD_STATE;
     TRY(ground_hold(act, visit->id, visit->patient_id, &ground));
     TRY(channel_of(act, &(struct channel_of){visit->id, uuid_v4()}, &channel));
+    TRY(removal_of_actor(act, &(struct removal_of_actor){visit->id}, &removal, &removed));
+    if (removed) return ERR_REMOVED;
 
     const struct visit_grant row = {
         .id = uuid_v7(act->now_us),

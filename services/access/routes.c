@@ -83,6 +83,15 @@ const struct route access_routes[] = {
      guest_enter, .reply = &grant_shape,
      .about = "A grant for who has the link and what it asks for; again to the page that has it."},
 
+    {POST, "/v1/removals", REMOVE_FROM_VISIT, AUDIT_GRANT_REMOVED, &removal_ask_shape, 2000,
+     removal_make, .again = removal_read, .reply = &removal_shape,
+     .about = "By whoever leads the visit: somebody's grants for it end, and there is no new one."},
+    {GET, "/v1/removals/{id}", REMOVE_FROM_VISIT, AUDIT_GRANT_READ, NULL, 2000, removal_read,
+     .reply = &removal_shape, .about = "One of them."},
+    {POST, "/v1/removals/{id}/readmit", REMOVE_FROM_VISIT, AUDIT_GRANT_READMITTED, NULL, 2000,
+     removal_lift, .repeat = removal_read, .reply = &removal_shape,
+     .about = "They may come again."},
+
     {POST, "/v1/holds", HOLD_RECORD, AUDIT_HOLD_PLACED, &hold_ask_shape, 2000, hold_place,
      .again = hold_read, .reply = &hold_shape,
      .about = "A legal hold: the patient cannot be erased until it is released."},

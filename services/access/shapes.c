@@ -373,6 +373,29 @@ const struct shape guest_entry_shape = {
     "GuestEntry", sizeof(struct guest_entry), guest_entry_fields,
 };
 
+static const struct field removal_ask_fields[] = {
+    {"visit_id", UUID, IN(removal_ask, visit_id), REQUIRED},
+    {"person_id", UUID, IN(removal_ask, person_id), REQUIRED},
+    {0},
+};
+const struct shape removal_ask_shape = {
+    "RemovalPost", sizeof(struct removal_ask), removal_ask_fields,
+};
+
+static const struct field removal_fields[] = {
+    {"id", UUID, IN(removal, id), REQUIRED},
+    {"visit_id", UUID, IN(removal, visit_id), REQUIRED},
+    {"patient_id", UUID, IN(removal, patient_id), REQUIRED | PATIENT},
+    {"person_id", UUID, IN(removal, person), REQUIRED},
+    {"removed_by", UUID, IN(removal, removed_by), REQUIRED},
+    {"removed_at", TIME, IN(removal, removed_at_us), REQUIRED},
+    {"readmitted_by", UUID, IN(removal, readmitted_by), 0},
+    {"readmitted_at", TIME, IN(removal, readmitted_at_us), 0},
+    {"version", INT, IN(removal, version), REQUIRED},
+    {0},
+};
+const struct shape removal_shape = {"Removal", sizeof(struct removal), removal_fields};
+
 /* ---- holds and erasure ---- */
 
 static const char *const hold_reasons[] = {

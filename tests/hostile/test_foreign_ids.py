@@ -19,7 +19,7 @@ IDS_OF = {
     "/v1/providers/": "provider", "/v1/appointments/": "visit", "/v1/patients/": "patient", "/v1/records/": "record",
     "/v1/channels/": "channel", "/v1/prescriptions/": "prescription", "/v1/invoices/": "invoice",
     "/v1/audit/holds/": "audit_row", "/v1/audit/destructions/": "audit_row",     # of these none is made here
-    "/v1/break-glass/": "glass", "/v1/holds/": "audit_row", "/v1/erasures/": "audit_row",                     # nor of these
+    "/v1/break-glass/": "glass", "/v1/removals/": "removal", "/v1/holds/": "audit_row", "/v1/erasures/": "audit_row",                     # nor of these
     "/v1/audit/events/": "audit_row", "/v1/audit/patients/": "patient", "/v1/audit/{id}/": "organisation",
     "/fhir/R4/Patient/": "patient", "/fhir/R4/Appointment/": "visit",
 }

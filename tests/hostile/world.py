@@ -14,7 +14,7 @@ CODED = {"text": "Penicillin", "system": "http://snomed.info/sct", "code": "7641
 class World:
     """KINDS names what it has; each is a property."""
     KINDS = ("patient", "person", "provider", "relation", "consent", "record", "visit", "channel", "grant", "guest",
-             "prescription", "invoice", "audit_row", "glass", "organisation", "membership", "booked_relation")
+             "prescription", "invoice", "audit_row", "glass", "removal", "organisation", "membership", "booked_relation")
 
     def __init__(self, house):
         self.house, self.suite = house, house.suite
@@ -87,6 +87,11 @@ class World:
     @functools.cached_property
     def grant(self):
         return self.post("access", "/v1/grants", {"visit_id": self.arrived}, self.who)
+
+    @functools.cached_property
+    def removal(self):
+        body = {"visit_id": self.arrived, "person_id": self.house.person("proxy").id}
+        return self.post("access", "/v1/removals", body, self.doctor)
 
     @functools.cached_property
     def guest(self):
