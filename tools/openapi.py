@@ -19,9 +19,10 @@ PROBLEM = {"type": "object", "required": ["type", "title", "status", "code"], "p
         "pointer": {"type": "string"}, "code": {"type": "string"}}}}}}
 
 NO_TOKEN = {"PERMISSION_NONE", "SERVICE_ONLY"}
-CHOICES = (  # who acts, for a sign-in that is several; needless for all others
+CHOICES = (  # who acts, for a sign-in that is several, and in an emergency; needless for all others
     ("Telecura-Org", "The organisation to act in.", {"type": "string", "format": "uuid"}),
-    ("Telecura-Role", "The role to act in.", {"type": "string"}))
+    ("Telecura-Role", "The role to act in.", {"type": "string"}),
+    ("Telecura-Emergency", "The pass that breaking the glass has answered.", {"type": "string"}))
 
 
 def describe_all(folder):

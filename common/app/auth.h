@@ -37,6 +37,7 @@ struct sign_in { /* as it came; absent ones are STR_NONE */
     struct str token; /* bearer */
     struct str org;   /* Telecura-Org */
     struct str role;  /* Telecura-Role */
+    struct str emergency; /* Telecura-Emergency: see grant.h */
 };
 
 struct auth;

@@ -1,6 +1,6 @@
 /* What the tokens say, and when it holds. */
 #include "common/app/grant.h"
-
+#include "common/app/policy.h"
 #include "common/base/clock.h"
 #include "common/codec/json.h"
 
@@ -34,6 +34,15 @@ static const struct field pass_fields[] = {
     {0},
 };
 static const struct shape pass_shape = {"Pass", sizeof(struct pass), pass_fields};
+
+static const struct field emergency_fields[] = {
+    ID(emergency, id), ID(emergency, org), ID(emergency, person), ID(emergency, patient),
+    AT(emergency, starts_at), AT(emergency, ends_at),
+    {0},
+};
+static const struct shape emergency_shape = {
+    "Emergency", sizeof(struct emergency), emergency_fields,
+};
 /* clang-format on */
 
 /* ---- minting ---- */
@@ -52,6 +61,12 @@ struct str grant_mint(struct arena *arena, const struct signer *signer, const st
 struct str pass_mint(struct arena *arena, const struct signer *signer, const struct pass *pass)
 {
     return mint(arena, signer, &pass_shape, pass, STR("pass"));
+}
+
+struct str emergency_mint(struct arena *arena, const struct signer *signer,
+                          const struct emergency *emergency)
+{
+    return mint(arena, signer, &emergency_shape, emergency, STR("emergency"));
 }
 
 /* ---- checking ---- */
@@ -103,5 +118,19 @@ err_t pass_check(struct arena *arena, const char *public_file, struct str token,
     TRY(check(arena, public_file, token, &pass_shape, STR("pass"), &pass));
     if (!is_in_time(pass.issued_at_us, pass.expires_at_us, now_us)) return ERR_GRANT_REQUIRED;
     *ret_pass = pass;
+    return ERR_OK;
+}
+
+err_t emergency_check(struct arena *arena, const char *public_file, struct str token,
+                      int64_t now_us, struct emergency *ret_emergency)
+{
+    const int64_t life_us_max = relation_info(RELATION_BREAK_GLASS)->at_most * MINUTE_US;
+    struct emergency emergency = {0};
+
+    TRY(check(arena, public_file, token, &emergency_shape, STR("emergency"), &emergency));
+    if (!is_in_time(emergency.starts_at_us, emergency.ends_at_us, now_us) ||
+        emergency.ends_at_us - emergency.starts_at_us > life_us_max)
+        return ERR_GRANT_REQUIRED;
+    *ret_emergency = emergency;
     return ERR_OK;
 }

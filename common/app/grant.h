@@ -1,13 +1,19 @@
 /*
- * grant - what is inside the PASETOs: channel and call grants (of access), visit passes (of
- * appointments).
+ * grant - what is inside the PASETOs: channel and call grants and emergency passes (of access),
+ * visit passes (of appointments).
  *
  * A grant opens exactly one visit's channel and call for one person, for ten minutes unless access
  * is set otherwise, and never for longer than its seat's ceiling, whoever signed it. A pass
  * says that a visit is in a state that allows a grant, so that access need not wait for Kafka:
  * check-in and admit answer one, POST /v1/grants takes it.
  *
- * Both travel as tokens of a signer with purpose "grant" or "pass"; the payload is JSON by a shape.
+ * An emergency pass says that its clinician has broken the glass of one patient, for half an hour:
+ * what access tells by Kafka as well, so that nobody waits for that in an emergency. It goes with a
+ * request in the header Telecura-Emergency, beside the clinician's own token, and is worth nothing
+ * in anybody else's hands.
+ *
+ * All travel as tokens of a signer with a purpose: "grant", "pass" or "emergency"; the payload is
+ * JSON by a shape.
  *
  * Threads  any.
  * Errors   ERR_GRANT_EXPIRED for a sound grant that is over: another one may be had. For all else
@@ -41,11 +47,20 @@ struct pass {
     int64_t issued_at_us, expires_at_us;
 };
 
+struct emergency {
+    struct uuid id, org, person, patient; /* id: of the relation */
+    int64_t starts_at_us, ends_at_us;
+};
+
 struct str grant_mint(struct arena *arena, const struct signer *signer, const struct grant *grant);
 struct str pass_mint(struct arena *arena, const struct signer *signer, const struct pass *pass);
+struct str emergency_mint(struct arena *arena, const struct signer *signer,
+                          const struct emergency *emergency);
 /* @public_file: the other service's; read again when it changes. Sound, of the right purpose, in
  * time. */
 err_t grant_check(struct arena *arena, const char *public_file, struct str token, int64_t now_us,
                   struct grant *ret_grant);
 err_t pass_check(struct arena *arena, const char *public_file, struct str token, int64_t now_us,
                  struct pass *ret_pass);
+err_t emergency_check(struct arena *arena, const char *public_file, struct str token,
+                      int64_t now_us, struct emergency *ret_emergency);

@@ -240,7 +240,7 @@ static void request_run(struct worker *worker, struct job *job)
         .path_id = request->path_id,
         .path_rest = request->path_rest,
         .sign_in = {bearer_of(head), h1_header(head, "telecura-org"),
-                    h1_header(head, "telecura-role")},
+                    h1_header(head, "telecura-role"), h1_header(head, "telecura-emergency")},
         .remote = http_remote(request->call),
         .request = request_id(request->call),
         .body = http_body(request->call),

@@ -278,6 +278,7 @@ static const struct {
     {"origin", NULL},
     {"telecura-org", NULL},
     {"telecura-role", NULL},
+    {"telecura-emergency", NULL},
 };
 
 static int meaning_check(struct h1_head *head, unsigned *seen)

@@ -14,6 +14,20 @@ err_t grant_start(void)
     return signer ? ERR_OK : err_raise(ERR_UNAVAILABLE, "the key that signs grants cannot be used");
 }
 
+struct str grant_emergency(struct act *act, const struct glass *row)
+{
+    const struct emergency emergency = {
+        .id = row->id,
+        .org = act->org,
+        .person = row->person,
+        .patient = row->patient_id,
+        .starts_at_us = row->opened_at_us,
+        .ends_at_us = row->ends_at_us,
+    };
+
+    return emergency_mint(act->arena, signer, &emergency);
+}
+
 /* ---- visits, as appointments tells them ---- */
 
 bool visit_is_closed(struct str state)

@@ -1,6 +1,6 @@
 /*
- * Taking somebody out of a visit: their grants end, their sockets with them, and there is no new one
- * until the visit's clinician lets them in again. (A guest of a one-time link is ended as such.)
+ * Taking somebody out of a visit: their grants end, their sockets with them, and there is no new
+ * one until the visit's clinician lets them in again. (A one-time link's guest is ended as such.)
  *
  * Who mints and who removes hold the visit's channel until COMMIT, so whichever comes second sees
  * the first: after the answer nobody who was removed has a grant that lives.
@@ -28,7 +28,8 @@ err_t removal_make(struct act *act)
     TRY(visit_led(act, visit.patient_id, visit.provider_id, visit.labels));
     if (uuid_equal(in->person_id, act->who.person)) return ERR_UNPROCESSABLE;
     TRY(channel_of(act, &(struct channel_of){visit.id, uuid_v4()}, &channel));
-    const struct removal_insert new = {uuid_v7(act->now_us), visit.id, visit.patient_id, in->person_id};
+    const struct removal_insert new = {
+        uuid_v7(act->now_us), visit.id, visit.patient_id, in->person_id};
     TRY(removal_insert(act, &new, &row));
     const struct grants_end_of_visit theirs = {visit.id, row.person};
     TRY(grants_end_of_visit(act, &theirs, &grants));

@@ -515,6 +515,7 @@ static const struct field glass_fields[] = {
     {"person_id", UUID, IN(glass_view, row.person), REQUIRED},
     {"reason", TEXT, IN(glass_view, row.reason), REQUIRED, .words = glass_reasons},
     {"text", TEXT, IN(glass_view, text), PHI, 10, 2000},
+    {"pass", TEXT, IN(glass_view, pass), PHI, 1, 4096},
     {"opened_at", TIME, IN(glass_view, row.opened_at_us), REQUIRED},
     {"ends_at", TIME, IN(glass_view, row.ends_at_us), REQUIRED},
     {"state", TEXT, IN(glass_view, row.state), REQUIRED, .words = glass_state_words},

@@ -119,6 +119,14 @@ WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version);
 INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at)
 VALUES (:org, :id::uuid, :act, :person::uuid, :patient_id::uuid, :kind::text, :now, :ends_at::timestamptz);
 
+-- relation_of_emergency  :exec
+-- A clinician's by the pass that breaking the glass has answered, until access tells of it; what it has
+-- told already stands.
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at, version)
+VALUES (:org, :id::uuid, :act, :actor, :patient_id::uuid, 'break_glass', :starts_at::timestamptz,
+        :ends_at::timestamptz, 0)
+ON CONFLICT (org, id) DO NOTHING;
+
 -- relation_of_grant  :exec
 -- A clinician's relation, or a guest's, as the grant proves it, until access tells of it (any version
 -- beats 0).
