@@ -1,6 +1,6 @@
-/* home - the next visit with its one next step, and the other visits. */
+/* home - the next visit with its one next step, the other visits, and who has opened the record in an emergency. */
 import { list, MANY, post } from '../api.js';
-import { acting, button, confirmed, h, when } from '../page.js';
+import { acting, button, confirmed, h, moment_of, when } from '../page.js';
 import { t } from '../strings.js';
 import { clinician_name, patient_name } from './people.js';
 
@@ -45,6 +45,15 @@ async function rows_of(title, visits, app, again) {
         h('ul', {}, await Promise.all(visits.map((visit) => row_of(visit, app, again)))));
 }
 
+/* What the mail of it leads to. */
+async function emergencies() {
+    const opened = await list('/v1/break-glass', { limit: MANY });
+    return opened.length > 0 && h('section', {}, h('h2', {}, t('glass_seen')), h('p', {}, t('glass_what')),
+        h('ul', {}, await Promise.all(opened.reverse().map(async ({ person_id, opened_at, reason, finding }) =>
+            h('li', { class: 'row' }, h('span', {}, h('strong', {}, moment_of(opened_at)), h('br'), await clinician_name(person_id),
+                ' · ', t(`glass_${reason}`), ' · ', t(`glass_${finding ?? 'to_review'}`)))))));
+}
+
 export async function show(main, app) {
     const { me } = app, is_patient = me.role === 'patient';
     const again = () => show(main, app);
@@ -61,5 +70,5 @@ export async function show(main, app) {
             next ? await row_of(next, app, again, true) : h('p', {}, t('no_visit')),
             is_patient && h('p', {}, h('a', { class: next ? 'button' : 'button main', href: '#book' }, t('book')))),
         ...[await rows_of(t('upcoming'), ahead.filter((visit) => visit !== next), app, again),
-            await rows_of(t('past'), past, app, again)].filter(Boolean));
+            await rows_of(t('past'), past, app, again), is_patient && await emergencies()].filter(Boolean));
 }
