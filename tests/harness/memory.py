@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.cmac import CMAC
 
 PAGE = 4096
+RESERVED = 1 << 36      # a sanitizer's shadow, which says where memory is, and not what is in it
 ARGON_PASSES, ARGON_KIB, ARGON_LANES = 3, 64 * 1024, 2      # services/keyd/kek_file.c
 
 
@@ -36,7 +37,7 @@ def memory(pid, undumped=False):
     held = {}
     with open(f"/proc/{pid}/mem", "rb", 0) as mem, open(f"/proc/{pid}/pagemap", "rb", 0) as pages:
         for begin, size, path, left_out in regions(pid):
-            if left_out and not undumped:
+            if size > RESERVED or left_out and not undumped:
                 continue
             for at, n in touched(pages, begin, size):
                 mem.seek(at)

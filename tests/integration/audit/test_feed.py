@@ -292,6 +292,26 @@ def last_leaf(feed, event):
     return leaf
 
 
+def test_a_new_mac_key_in_the_middle_of_a_chain(feed, go_reader):
+    """Each record names its key: what was chained under the former stays good, the chain goes on."""
+    feed.act(2)
+    feed.receipted()
+    size, keyd = feed.size(), feed.suite.services["keyd"]
+    former, _ = mac_key_of(feed.suite, "appointments")
+    keyd.execute(f"UPDATE dek SET state = 'decrypt_only' WHERE id = {quote(former)}")
+    feed.producer.stop()    # it has the former one cached
+    feed.producer.start()
+    *_, event = feed.act(2)
+    feed.receipted()
+    new, key = mac_key_of(feed.suite, "appointments")
+    row = feed.api.rows("SELECT e.seq, encode(e.mac, 'hex') AS mac, encode(f.mac, 'hex') AS prev FROM entry AS e "
+                        "JOIN entry AS f ON (f.org, f.producer, f.seq) = (e.org, e.producer, e.seq - 1) "
+                        f"WHERE e.event_id = {quote(event)}")[0]
+    assert new != former
+    assert hmac.new(key, bytes.fromhex(row["prev"]) + last_leaf(feed, event), "sha256").hexdigest() == row["mac"]
+    assert feed.api.rows("SELECT * FROM incident") == [] and feed.verified(go_reader) >= size + 2
+
+
 @pytest.mark.family(16)
 def test_forged_records_are_incidents_and_no_leaves(feed, go_reader):
     feed.act()
