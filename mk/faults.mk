@@ -4,7 +4,8 @@ faults: packages
 	@$(MAKE) --no-print-directory -j2 all openapi
 	@$(PYTEST) tests/faults
 	@$(MAKE) --no-print-directory $B/tests/mock/kafka
-	@SWEEP=all $(PYTEST) $(patsubst %,tests/integration/audit/test_%.py,fsck log feed)
+	@SWEEP=all $(PYTEST) $(patsubst %,tests/integration/audit/test_%.py,fsck feed second)
+
 # A day on one connection by grants of a minute, on the test clock: two minutes.
 soak: packages
 	@$(MAKE) --no-print-directory -j2 all

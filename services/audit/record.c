@@ -223,10 +223,11 @@ static err_t heartbeat_hear(struct act *act, const struct heard *heard)
 }
 
 /* It follows the last of the batch, so nothing needs to be asked. An event that was there under
- * another number does not get past its index: then each record is heard by itself. */
+ * another number does not get past its index: then each record is heard by itself. A batch is one
+ * step of the log at most. */
 static bool continues(const struct batch *batch, const struct heard *heard)
 {
-    return batch->n > 0 && heard->leaf.class == LEAF_EVENT &&
+    return batch->n > 0 && batch->n < LOG_BATCH_MAX - 1 && heard->leaf.class == LEAF_EVENT &&
            heard->seq == batch->first + (int64_t)batch->n &&
            bytes_equal(batch->macs[batch->n - 1], bytes_of(heard->prev.b, HASH_BYTES));
 }

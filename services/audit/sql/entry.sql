@@ -81,7 +81,7 @@ SELECT place, first, last, leaves FROM (
            sum(pg_column_size(w.leaves)) OVER (ORDER BY w.place) - pg_column_size(w.leaves) AS bytes_before
     FROM (SELECT place, first, last, leaves FROM waiting
           WHERE org = :org AND place >= :end::int8 ORDER BY place LIMIT :most::int8) AS w
-) AS sized WHERE leaves_so_far <= :most AND bytes_before < 4194304 ORDER BY place;
+) AS sized WHERE bytes_before = 0 OR (leaves_so_far <= :most AND bytes_before < 4194304) ORDER BY place;
 
 -- log_end_hold  :maybe log_place
 -- Nothing is staged until this transaction ends.

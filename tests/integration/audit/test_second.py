@@ -11,7 +11,7 @@ import pytest
 import sealed
 import second
 import telecura
-from conftest import Feed, Kafka, Log, run
+from conftest import EVERY, Feed, Kafka, Log, run
 from telecura import ORG, bin_folder
 
 SEED = os.environ.get("SEED", "audit")
@@ -79,12 +79,13 @@ def test_inclusion_of_every_entry(grown):
 
 
 def test_every_byte_of_every_file_matters(tmp_path):
-    """A small log: each byte changed in turn is found by audit-verify and by the second one."""
+    """A small log: each byte changed in turn is found by the second one, and by audit-verify, of whose
+    starts make test does one in eight, make faults all."""
     suite = telecura.Suite()
     log = Log(suite)
     log.stage(2)
     log.settle()
-    folder, vkey, tried = log.export(), log.vkey(), 0
+    folder, vkey, tried, begun = log.export(), log.vkey(), 0, 0
     chance = random.Random(SEED)
     assert len(second.verify(folder, vkey)) == 2
     for at, _, names in os.walk(folder):
@@ -95,14 +96,17 @@ def test_every_byte_of_every_file_matters(tmp_path):
             for i in range(len(data)):
                 with open(path, "wb") as f:
                     f.write(data[:i] + bytes([data[i] ^ 1 << chance.randrange(8)]) + data[i + 1:])
-                ours = run(f"{bin_folder()}/audit-verify", folder, "--vkey", vkey, env=QUIET)
-                assert ours.returncode == 1 and ours.stdout, (path, i)
                 with pytest.raises(second.Damaged):
                     second.verify(folder, vkey)
                 tried += 1
+                if not EVERY and chance.randrange(8):
+                    continue
+                ours = run(f"{bin_folder()}/audit-verify", folder, "--vkey", vkey, env=QUIET)
+                assert ours.returncode == 1 and ours.stdout, (path, i)
+                begun += 1
             with open(path, "wb") as f:
                 f.write(data)
-    assert len(second.verify(folder, vkey)) == 2 and tried > 400
+    assert len(second.verify(folder, vkey)) == 2 and tried > 400 and begun > tried / (1 if EVERY else 20) - 1
     shutil.rmtree(folder)
     suite.close()
 
