@@ -25,6 +25,7 @@ def test_keys_are_looked_at_turned_and_renewed(suite, services, people, record):
     assert suite.audit("access", action="kek.rotate", outcome="done")[-1]["actor"] == people["admin"].id
     patient = record(Canary())
     assert telectl(services, people["admin"], "keys", "renew", patient.id, "--domain", "chart") == {"renewed": 1}
+    assert telectl(services, people["admin"], "keys", "renew", "--domain", "idx") == {"renewed": 1}
 
 
 def test_a_hold_an_erasure_and_their_lists(suite, services, people, record):
