@@ -1,12 +1,14 @@
 #include "common/io/consumer_own.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/codec/pb.h"
 
 #include <poll.h>
 #include <stdlib.h>
 
 #define RETRY_MS 1000
+#define LEAVE_US (5 * SECOND_US)
 
 const char *consumer_read(const rd_kafka_message_t *record, struct arena *arena,
                           struct event *ret_event)
@@ -68,6 +70,21 @@ rd_kafka_t *consumer_client(struct consumer *consumer, const char *const *settin
         consumer_rest(consumer, RETRY_MS);
     }
     return NULL;
+}
+
+void consumer_client_end(rd_kafka_t *rk)
+{
+    const int64_t until_us = clock_mono_us() + LEAVE_US;
+    rd_kafka_queue_t *asks = rd_kafka_queue_new(rk);
+    rd_kafka_error_t *no = rd_kafka_consumer_close_queue(rk, asks);
+
+    while (!no && !rd_kafka_consumer_closed(rk) && clock_mono_us() < until_us)
+        rd_kafka_queue_poll_callback(asks, CONSUMER_POLL_MS);
+    const bool left = rd_kafka_consumer_closed(rk);
+    if (no) rd_kafka_error_destroy(no);
+    rd_kafka_queue_destroy(asks);
+    if (left) rd_kafka_destroy(rk);
+    else log_line(LOG_WARN, "group_not_left", "Kafka did not answer the goodbye of a consumer");
 }
 
 void consumer_rest(const struct consumer *consumer, int ms)

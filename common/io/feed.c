@@ -492,10 +492,9 @@ static void feed_close(struct feed *feed)
 {
     if (!feed->rk) return;
     held_drop(feed);
-    rd_kafka_consumer_close(feed->rk);
     if (feed->cluster) rd_kafka_mem_free(feed->rk, feed->cluster);
     feed->cluster = NULL;
-    rd_kafka_destroy(feed->rk);
+    consumer_client_end(feed->rk);
     feed->rk = NULL;
 }
 

@@ -128,8 +128,7 @@ void *watch_run(void *user)
         hear(&watch, record);
         rd_kafka_message_destroy(record);
     }
-    rd_kafka_consumer_close(watch.rk);
-    rd_kafka_destroy(watch.rk);
+    consumer_client_end(watch.rk);
     arena_free(watch.arena);
     free(watch.ended);
     return NULL;
