@@ -30,9 +30,9 @@ rd_kafka_t *consumer_client(struct consumer *consumer, const char *const *settin
                             void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t,
                                               rd_kafka_topic_partition_list_t *, void *),
                             void *user);
-/* Leaves the group and ends @rk. A client that has not left after 5 s (librdkafka 2.0.2 may wait for
- * ever for a broker that is gone) is left as it is, with a line in the log: the process ends, or
- * goes on with a new one. */
+/* Leaves the group and ends @rk. A client that has not left after 5 s (librdkafka 2.0.2 may wait
+ * for ever for a broker that is gone) is let be, with a line in the log: the process ends, or goes
+ * on with a new one. */
 void consumer_client_end(rd_kafka_t *rk);
 /* Up to @ms, less when stopping. */
 void consumer_rest(const struct consumer *consumer, int ms);

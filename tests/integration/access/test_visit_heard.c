@@ -76,7 +76,7 @@ static int database_ended(void **state)
 static int nothing_known(void **state)
 {
     (void)state;
-    run_sql("TRUNCATE visit, relation, outbox");
+    run_sql("TRUNCATE visit, relation, outbox CASCADE");
     return 0;
 }
 
