@@ -73,9 +73,6 @@ def test_a_blob_that_was_changed_does_not_open(house, rows, kind, change):
     row.write(CHANGES[change](row.blob, other.blob))
     try:
         reply = row.ask()
-        if change == "twice":       # protobuf's own rule: the later fields count, and they are the same
-            assert reply.status == 200 and row.word.encode() in reply.body
-            return
         # A key's name that is no key's looks like that of a key that was destroyed: then nobody is there.
         assert (reply.status, reply.code) in ((500, "corrupt"), (404, "not_found")), reply
         assert row.word.encode() not in reply.body
