@@ -24,8 +24,6 @@ tests: $(UNIT) $(INTEGRATION)
 FIRST  := $(addprefix tests/,integration/audit/ hostile/ integration/messaging/ integration/notifications/ integration/)
 SUITES := $(sort $(dir $(wildcard tests/unit/test_*.py tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py tests/hostile/test_*.py)))
 pytest: $(patsubst %/,%.pytest,$(FIRST) $(filter-out $(FIRST),$(SUITES)))
-# The longest by far is worked through by two, file by file.
-tests/integration/audit.pytest: PYTEST += -n 2 --dist loadfile
 $(SUITES:%/=%.pytest): %.pytest: ; @echo '$*:' && $(PYTEST) $(wildcard $*/test_*.py)
 # The suite on ports and in a folder of its own; one that runs is left alone.
 e2e: ; @TELECURA_TEST_PORTS=$(PORTS_TEST) $(PYTEST) tests/e2e
