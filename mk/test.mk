@@ -14,13 +14,13 @@ openapi: all ; @/usr/bin/python3 tools/openapi.py $B/bin $B
 
 test: packages tidy
 	@$(MAKE) --no-print-directory -j2 all tests openapi
-	@$(MAKE) --no-print-directory -j5 integration unit pytest
+	@$(MAKE) --no-print-directory -j4 integration unit pytest
 	@$(MAKE) --no-print-directory e2e
 	@echo 'make test: style, unit, integration, end to end: all ran'
 packages: ; @$(UP) packages test
 tests: $(UNIT) $(INTEGRATION)
 # One run a folder: its services and its people are its own, and so are the names of its files. They
-# wait more than they work, hence five at a time; the longest begin first.
+# wait more than they work, hence four at a time; the longest begin first.
 FIRST  := $(addprefix tests/,integration/audit/ hostile/ integration/messaging/ integration/notifications/ integration/)
 SUITES := $(sort $(dir $(wildcard tests/unit/test_*.py tests/unit/*/test_*.py tests/integration/test_*.py tests/integration/*/test_*.py tests/hostile/test_*.py)))
 pytest: $(patsubst %/,%.pytest,$(FIRST) $(filter-out $(FIRST),$(SUITES)))

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CALL_US (200 * MS_US)
+#define CALL_US (KEYS_CALL_MS * MS_US)
 #define MANAGE_US (10 * SECOND_US) /* Argon2 and a commit */
 #define CACHED_US (15 * MINUTE_US)
 #define WAYS 8 /* slots that a name may stand in */
