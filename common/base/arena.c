@@ -1,4 +1,5 @@
 #include "common/base/arena.h"
+#include "common/base/sanitizer.h"
 #include "common/base/secret.h"
 
 #include <stdalign.h>
@@ -7,14 +8,7 @@
 #include <stdlib.h>
 
 /* Under AddressSanitizer what is not handed out is poisoned and allocations lie apart. */
-#if defined(__SANITIZE_ADDRESS__)
-#define POISONED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POISONED 1
-#endif
-#endif
-#ifdef POISONED
+#if SANITIZES_ADDRESSES
 #include <sanitizer/asan_interface.h>
 #define GAP_BYTES 16
 #else

@@ -1,4 +1,5 @@
 #include "common/base/secret.h"
+#include "common/base/sanitizer.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,16 +14,7 @@
 
 /* The leak checker of the sanitizers attaches with ptrace, which a process that is not dumpable
  * refuses. */
-#if defined(__SANITIZE_ADDRESS__)
-#define DUMPABLE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define DUMPABLE 1
-#endif
-#endif
-#ifndef DUMPABLE
-#define DUMPABLE 0
-#endif
+#define DUMPABLE SANITIZES_ADDRESSES
 
 #define POOL_BYTES 512
 #define STACK_BYTES (32 * 1024) /* the deepest that calls of OpenSSL and libpq were seen to go */

@@ -11,14 +11,11 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/sanitizer.h"
 #include "common/base/uuid.h"
 #include "common/crypto/aead.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define KEYS_CALL_MS 1000 /* a sanitizer slows both ends down */
-#else
-#define KEYS_CALL_MS 200
-#endif
+#define KEYS_CALL_MS (IS_SANITIZED ? 1000 : 200) /* a sanitizer slows both ends down */
 
 struct keys;
 struct http_tls;

@@ -1,6 +1,7 @@
 #include "common/io/sandbox.h"
 
 #include "common/base/log.h"
+#include "common/base/sanitizer.h"
 #include "common/base/str.h"
 
 #include <errno.h>
@@ -18,17 +19,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED true
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED false
-#endif
 
 /* ---- files: Landlock, whose later numbers Debian's headers do not have ---- */
 

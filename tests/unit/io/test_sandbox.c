@@ -1,6 +1,7 @@
 /* A child shuts itself in and then tries what is forbidden. */
 #include "common/io/sandbox.h"
 
+#include "common/base/sanitizer.h"
 #include "common/base/secret.h"
 #include "common/base/str.h"
 
@@ -25,12 +26,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
-#else
-#define IS_SANITIZED false
-#endif
 
 struct places {
     const char *reads, *writes, *text;
