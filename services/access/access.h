@@ -64,6 +64,10 @@ handler person_enrol, person_read, people_list, person_disable, person_code, me_
 /* A member row with its PHI opened. */
 err_t person_of(struct act *act, const struct member *row, struct person *ret);
 struct str person_language(struct str given); /* "en" when absent */
+bool actor_is_patients(const struct act *act); /* a patient, or who acts for one */
+/* A clinician's own are theirs, a colleague's are not there: ERR_NOT_FOUND. Others see all. */
+err_t clinician_check(const struct act *act, struct uuid clinician);
+struct uuid clinician_filter(const struct act *act); /* the same for a list; nil: all */
 /* Seals and inserts the member and, for a patient, what they are to themselves; tells both. */
 struct newcomer {
     struct uuid person, patient_id;

@@ -35,12 +35,6 @@ err_t documents_read(struct act *act)
     return act_reply_list(act, &document_shape, views, rows.n, STR_NONE);
 }
 
-/* The patient's side reads from its own screen. */
-static bool reads_alone(const struct act *act)
-{
-    return act->who.role == ROLE_PATIENT || act->who.role == ROLE_PROXY;
-}
-
 /* Only what discloses has parts, and nobody writes down that a patient trusts them. */
 static err_t parts_check(struct act *act, const struct consent_ask *in)
 {
@@ -51,13 +45,15 @@ static err_t parts_check(struct act *act, const struct consent_ask *in)
     if (!parted) return ERR_OK;
     if (!consent_parse(in->scope, &scope) || !consent_is_parted(scope)) return ERR_UNPROCESSABLE;
     if (uuid_is_nil(in->recipient_id)) return ERR_OK;
-    if (!reads_alone(act) && uuid_equal(in->recipient_id, act->who.person)) return ERR_FORBIDDEN;
+    if (!actor_is_patients(act) && uuid_equal(in->recipient_id, act->who.person))
+        return ERR_FORBIDDEN;
     return recipient_known(act, &(struct recipient_known){in->recipient_id}, &known);
 }
 
+/* The patient's side reads from its own screen. */
 static struct str method_of(const struct act *act, struct str given)
 {
-    return given.p ? given : reads_alone(act) ? STR("screen") : STR("paper");
+    return given.p ? given : actor_is_patients(act) ? STR("screen") : STR("paper");
 }
 
 /* Staff say how they asked; what was only spoken was heard by somebody else too. */
@@ -66,7 +62,7 @@ static err_t evidence_check(struct act *act, const struct consent_ask *in, struc
     const bool spoken = str_is(method, "spoken"), witnessed = !uuid_is_nil(in->witness_id);
     struct tally known;
 
-    if (reads_alone(act) && !str_is(method, "screen")) return ERR_UNPROCESSABLE;
+    if (actor_is_patients(act) && !str_is(method, "screen")) return ERR_UNPROCESSABLE;
     if (in->shown_at_us > act->now_us || spoken != witnessed) return ERR_UNPROCESSABLE;
     return spoken ? witness_known(act, &(struct witness_known){in->witness_id}, &known) : ERR_OK;
 }

@@ -62,15 +62,12 @@ static err_t glass_reply(struct act *act, int status, const struct glass *row)
     return act_reply(act, status, &glass_shape, &view);
 }
 
-/* A clinician's own is theirs, a colleague's is not there. */
 static err_t glass_of(struct act *act, struct glass *ret)
 {
     TRY(glass_get(act, &(struct glass_get){act->path_id}, ret));
     TRY(act_allow(act, ret->patient_id));
     TRY(act_settle(act));
-    return act->who.role == ROLE_CLINICIAN && !uuid_equal(ret->person, act->who.person)
-               ? ERR_NOT_FOUND
-               : ERR_OK;
+    return clinician_check(act, ret->person);
 }
 
 /* POST /v1/break-glass */
@@ -123,7 +120,7 @@ err_t glasses_read(struct act *act)
     const struct glasses_list ask = {
         .after_id = after.id,
         .patient_id = in->patient_id,
-        .person = act->who.role == ROLE_CLINICIAN ? act->who.person : UUID_NIL,
+        .person = clinician_filter(act),
         .state = in->state,
         .limit = in->limit,
     };

@@ -72,14 +72,6 @@ static struct unseal guest_sealed(const struct guest *row)
 
 /* ---- those who ask somebody ---- */
 
-/* Of clinicians only whose visit it is. */
-static err_t host_check(const struct act *act, struct uuid provider)
-{
-    return act->who.role == ROLE_CLINICIAN && !uuid_equal(provider, act->who.person)
-               ? ERR_NOT_FOUND
-               : ERR_OK;
-}
-
 /* A visit with such labels is not for guests. */
 static bool takes_guests(int64_t labels)
 {
@@ -124,7 +116,7 @@ err_t guest_invite(struct act *act)
     TRY(guest_visit(act, &(struct guest_visit){in->visit_id}, &visit));
     TRY(act_allow_row(act, visit.patient_id, (struct row_marks){.labels = visit.labels}));
     TRY(act_settle(act));
-    TRY(host_check(act, visit.provider_id));
+    TRY(clinician_check(act, visit.provider_id));
     if (visit_is_closed(visit.state) || !takes_guests(visit.labels)) return ERR_BAD_STATE;
     TRY(proof_of(act->arena, in->birth_date, in->phone, &proof));
 
@@ -143,15 +135,21 @@ err_t guest_invite(struct act *act)
     return act_reply(act, 201, &guest_shape, &view);
 }
 
+/* For those who may ask somebody to that visit. */
+static err_t guest_of(struct act *act, struct guest *ret)
+{
+    TRY(guest_get(act, &(struct guest_get){act->path_id}, ret));
+    TRY(act_allow_row(act, ret->patient_id, (struct row_marks){.labels = ret->labels}));
+    TRY(act_settle(act));
+    return clinician_check(act, ret->provider_id);
+}
+
 /* GET /v1/guests/{id} */
 err_t guest_read(struct act *act)
 {
     struct guest row;
 
-    TRY(guest_get(act, &(struct guest_get){act->path_id}, &row));
-    TRY(act_allow_row(act, row.patient_id, (struct row_marks){.labels = row.labels}));
-    TRY(act_settle(act));
-    TRY(host_check(act, row.provider_id));
+    TRY(guest_of(act, &row));
     return guest_reply(act, &row);
 }
 
@@ -167,7 +165,7 @@ err_t guests_read(struct act *act)
     const struct guests_list ask = {
         .after_id = after.id,
         .visit_id = in->visit_id,
-        .provider = act->who.role == ROLE_CLINICIAN ? act->who.person : UUID_NIL,
+        .provider = clinician_filter(act),
         .limit = in->limit,
     };
     TRY(act_allow_list(act));
@@ -204,10 +202,7 @@ err_t guest_end(struct act *act)
 {
     struct guest row;
 
-    TRY(guest_get(act, &(struct guest_get){act->path_id}, &row));
-    TRY(act_allow_row(act, row.patient_id, (struct row_marks){.labels = row.labels}));
-    TRY(act_settle(act));
-    TRY(host_check(act, row.provider_id));
+    TRY(guest_of(act, &row));
     TRY(guest_over(act, &(struct guest_over){row.id}, &row));
     grants_end_of_person(act, &(struct grants_end_of_person){row.id});
     TRY(relation_over(act, row.id));

@@ -5,10 +5,21 @@ static bool is_patient(struct str role)
     return str_is(role, "patient");
 }
 
-/* Patients and proxies see whom they can book, and nobody's address. */
-static bool is_outsider(const struct act *act)
+bool actor_is_patients(const struct act *act)
 {
     return act->who.role == ROLE_PATIENT || act->who.role == ROLE_PROXY;
+}
+
+err_t clinician_check(const struct act *act, struct uuid clinician)
+{
+    return act->who.role == ROLE_CLINICIAN && !uuid_equal(clinician, act->who.person)
+               ? ERR_NOT_FOUND
+               : ERR_OK;
+}
+
+struct uuid clinician_filter(const struct act *act)
+{
+    return act->who.role == ROLE_CLINICIAN ? act->who.person : UUID_NIL;
 }
 
 /* Names the patient for guard and audit; staff are about no patient. */
@@ -143,7 +154,7 @@ err_t person_enrol(struct act *act)
 err_t person_read(struct act *act)
 {
     const struct member_get ask = {act->path_id};
-    const bool outsider = is_outsider(act);
+    const bool outsider = actor_is_patients(act); /* they see whom they can book, and no address */
     struct member row;
     struct person person;
 
@@ -170,7 +181,7 @@ err_t people_list(struct act *act)
     const struct members_list ask = {
         .after_id = after.id,
         .role = in->role,
-        .outsider = is_outsider(act),
+        .outsider = actor_is_patients(act),
         .limit = in->limit,
     };
     TRY(act_allow_list(act));
