@@ -219,7 +219,7 @@ def pgbench_script(statements, sample, clients):
               "starts_at": of["starts_at"], "version": "1", "sealed": ":sealed"}
     own = {
         "guard_allow": {"kinds": ":kinds", "site": "false"},
-        "guard_consent": {"scope": "'telehealth'", "refusal": "'TC002'"},
+        "guard_consent": {"scope": "'telehealth'", "purpose": ":purpose", "refusal": "'TC002'"},
         "appointment_insert": {"visit_type": "'consultation'", "labels": "0"},
         "relation_begin": {"person": of["provider"], "kind": "'booked'", "ends_at": ":ends"},
         "history_insert": {"event": "'book'", "state": "'scheduled'", "who": of["patient"],
