@@ -23,6 +23,11 @@ static const struct deed {
     {"breakglass", "show", "/v1/break-glass/%s", NULL, true},
     {"breakglass", "end", "/v1/break-glass/%s/end", NULL, false},
     {"breakglass", "review", "/v1/break-glass/%s/review", NULL, false},
+    {"audit", "hold", "/v1/audit/holds", NULL, false},
+    {"audit", "lift", "/v1/audit/holds/%s/lift", NULL, false},
+    {"audit", "destroy", "/v1/audit/destructions", "shard", false},
+    {"audit", "approve", "/v1/audit/destructions/%s/approve", NULL, false},
+    {"audit", "withdraw", "/v1/audit/destructions/%s/withdraw", NULL, false},
     {"consent", "list", "/v1/consents/standing?patient_id=%s", NULL, true},
     {"consent", "revoke", "/v1/consents/%s/revoke", NULL, false},
 };
@@ -50,7 +55,7 @@ static struct str body_of(const struct call *call, const struct deed *deed)
         const char *name;
         int option;
     } said[] = {{"reason", WITH_REASON}, {"domain", WITH_DOMAIN}, {"finding", WITH_FINDING},
-                {"text", WITH_TEXT}};
+                {"text", WITH_TEXT}, {"shard", WITH_SHARD}, {"patient_id", WITH_PATIENT}};
     struct str members = member_of(call, deed->operand, call->operand);
 
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {

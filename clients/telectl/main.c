@@ -33,6 +33,12 @@ static const struct command commands[] = {
     {"audit", "holds", NULL, list_show, &holds_listing, "what must be kept, and why"},
     {"audit", "destructions", NULL, list_show, &destructions_listing,
      "whose keys were to go, who wanted it, what has gone"},
+    {"audit", "hold", NULL, deed_do, NULL,
+     "a legal hold of the log, or of a --shard, or of what tells of a --patient: --reason"},
+    {"audit", "lift", "HOLD", deed_do, NULL, "ends a hold: --reason"},
+    {"audit", "destroy", "SHARD", deed_do, NULL, "asks that the keys of a half year be destroyed"},
+    {"audit", "approve", "DESTRUCTION", deed_do, NULL, "by somebody else than who asked; for ever"},
+    {"audit", "withdraw", "DESTRUCTION", deed_do, NULL, "it is not to happen"},
 
     {"report", "access", "PATIENT", list_show, &access_listing,
      "who did what with a record, when and why: --from --to"},

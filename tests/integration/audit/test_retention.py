@@ -1,5 +1,6 @@
 """The end of a shard: when its time is over, no hold stands and two privacy officers want it, its keys
 are destroyed; what it says is gone, and every proof of it still holds."""
+import json
 import uuid
 
 import pytest
@@ -10,6 +11,7 @@ import telecura
 from conftest import Feed, Kafka, run
 from postgres import quote
 from telecura import ORG, bin_folder
+from test_telectl import telectl
 
 SHARD = "2026h2"
 REASON = "Canary v. Clinic, file 4711"
@@ -39,6 +41,12 @@ class Law:
     def post(self, path, who=0, **body):
         return self.feed.api.request("POST", f"/v1/audit/{path}", body or None, who=self.officers[who],
                                      headers={"Idempotency-Key": str(uuid.uuid4())})
+
+    def telectl(self, *words, who=0):
+        """The same on the command line, which has to succeed."""
+        done = telectl(self.feed, "audit", *words, who=self.officers[who])
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     def get(self, path):
         return self.feed.api.get(f"/v1/audit/{path}", who=self.auditor)
@@ -100,9 +108,9 @@ def test_a_hold_stops_it(law, of):
 def test_a_hold_of_another_shard_or_patient_stops_nothing(law):
     for of in ({"shard": "2027h1"}, {"patient_id": law.suite.patient().patient}):
         assert law.post("holds", reason=REASON, **of).status == 201
-    asked = law.post("destructions", shard=SHARD)
-    assert asked.status == 201 and law.post("destructions", shard=SHARD).status == 409
-    assert law.post(f"destructions/{asked.json['id']}/withdraw", 1).json["state"] == "withdrawn"
+    asked = law.telectl("destroy", SHARD)
+    assert asked["state"] == "asked" and law.post("destructions", shard=SHARD).status == 409
+    assert law.telectl("withdraw", asked["id"], who=1)["state"] == "withdrawn"
 
 
 def test_what_two_persons_want_is_destroyed_and_still_proved(law, go_reader, tmp_path):
@@ -114,7 +122,7 @@ def test_what_two_persons_want_is_destroyed_and_still_proved(law, go_reader, tmp
     assert law.post(f"destructions/{asked['id']}/approve", 1).code == "on_hold"
     law.post(f"holds/{hold['id']}/lift", reason="settled")
     law.suite.service("keyd").kill()       # approved, but nobody is there to do it
-    assert law.post(f"destructions/{asked['id']}/approve", 1).json["state"] == "approved"
+    assert law.telectl("approve", asked["id"], who=1)["state"] == "approved"
     feed.api.kill()
     law.suite.service("keyd").start()
     feed.release_lease()
