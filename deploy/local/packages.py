@@ -18,7 +18,7 @@ TO_BUILD = ["build-essential", "pkg-config", "librdkafka-dev", "libpq-dev", "lib
             "libcurl4-openssl-dev", "libseccomp-dev"]
 TO_TEST = ["python3-pytest", "python3-cryptography", "strace", "kcat", "clang", "docker-compose",
            "golang-go", "golang-golang-x-mod-dev", "python3-venv", "chromium", "chromium-driver",
-           "python3-selenium", "git"]
+           "python3-selenium", "git", "testssl.sh"]
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 
