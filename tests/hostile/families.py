@@ -58,7 +58,7 @@ FAMILIES = [
            (("a forged witness's signature", "witnesses"),)),
     Family(25, "paths and references", ("hostile/test_paths.py", "integration/access/test_portal.py", "integration/audit/test_feed.py"),
            (("kinds that lie, bombs, polyglots, ranges, chunks", "files"), ("webhooks' and pictures' addresses", "webhooks"))),
-    Family(26, "others' tools", ("hostile/real/test_tls.py",)),
+    Family(26, "others' tools", ("hostile/real/test_autobahn.py", "hostile/real/test_tls.py")),
 ]
 
 
