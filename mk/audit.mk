@@ -27,9 +27,10 @@ $B/audit-verify-static: $(VERIFIER) $(wildcard common/base/*.[ch]) | $(GENERATED
 $B/tests/mock/kafka: $B/tests/mock/kafka.o $B/libcommon.a
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
-# One append, for strace to break at every syscall.
-$B/tests/faults/append: $B/tests/faults/append.o $B/libaudit.a $B/libcommon.a
-	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+# One append, for strace to break at every syscall, and failing.c at every operation of the store.
+STORE_OPERATIONS := fsync mkdir open64 rename rmdir unlink unlinkat write
+$B/tests/faults/append: $B/tests/faults/append.o $B/tests/faults/failing.o $B/libaudit.a $B/libcommon.a
+	@$(CC) $(CFLAGS) $(STORE_OPERATIONS:%=-Wl,--wrap=%) $^ $(LDLIBS) -o $@
 
 tests: $B/tests/mock/kafka
 faults: $B/tests/faults/append

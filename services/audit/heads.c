@@ -63,7 +63,7 @@ err_t heads_add(const char *dir, const struct checkpoint *tree, struct arena *ar
 
     if (err == ERR_OK && str_equal(last.origin, tree->origin) && last.size == tree->size &&
         hash_equal(&last.root, &tree->root))
-        return ERR_OK;
+        return store_sync(dir, HEADS);
     if (err != ERR_OK && err != ERR_NOT_FOUND) return err;
     return store_append(dir, HEADS, str_bytes(line_of(arena, tree)));
 }

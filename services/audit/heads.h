@@ -17,7 +17,7 @@
 
 #define HEADS "heads"
 
-/* Does nothing if it is the last one already. */
+/* Adds nothing if it is the last one already; synced when it returns. */
 err_t heads_add(const char *dir, const struct checkpoint *tree, struct arena *arena);
 err_t heads_last(const char *dir, struct arena *arena, struct checkpoint *ret);
 /* A line, without its newline; the origin is borrowed from it. */

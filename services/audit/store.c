@@ -149,6 +149,14 @@ err_t store_append(const char *dir, const char *name, struct bytes line)
     return is.st_size > 0 ? ERR_OK : folder_sync(path.text);
 }
 
+err_t store_sync(const char *dir, const char *name)
+{
+    const struct path path = path_of(dir, name);
+    AUTO_CLOSE int fd = open(path.text, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd >= 0 && fsync(fd) == 0 ? folder_sync(dir) : trouble("cannot sync", path.text);
+}
+
 /* Of what was read from the middle of a file: from the first line that begins there to the last
  * that ends there. */
 static struct str whole_lines(struct str text, bool from_the_begin)

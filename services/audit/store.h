@@ -28,6 +28,8 @@ err_t store_write(const char *dir, const char *path, struct bytes from);
 /* Adds @line, which ends in a newline; file and folder are synced when it returns. A line that a
  * crash has cut short before stays, on a line of its own. */
 err_t store_append(const char *dir, const char *path, struct bytes line);
+/* What was added before, by whoever was killed or failed before it was synced. */
+err_t store_sync(const char *dir, const char *path);
 /* The last lines of a file, all whole; as many as fit into 4 KiB. */
 err_t store_tail(const char *dir, const char *path, struct arena *arena, struct str *ret);
 err_t store_remove(const char *dir, const char *path); /* absent is fine */

@@ -6,11 +6,15 @@
  *   append FOLDER again       as a start does: mends what a crash has left, checks everything; then
  *                             appends one leaf more
  *   append FOLDER inspect     what fsck finds in the files of the shard
+ *   append FOLDER try N | try-next N    append or next, one operation of which FAIL breaks
+ *                             (failing.h); then, as the sequencer does, the same process loads it
+ *                             anew and goes on
  *
  * FOLDER has log/ (the log), head (what would be the rows in PostgreSQL) and key.
  */
 #include "services/audit/inspect.h"
 #include "services/audit/audit.h"
+#include "tests/faults/failing.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -51,16 +55,21 @@ static void head_get(const char *folder)
     close(fd);
 }
 
-/* All or nothing, as PostgreSQL's COMMIT. */
-static void head_set(const char *folder)
+/* All or nothing, as PostgreSQL's COMMIT; of one that failed nobody knows which. */
+static err_t head_set(const char *folder)
 {
+    const enum failing_when when = failing("head");
     char path[PATH_MAX_BYTES], new[PATH_MAX_BYTES];
 
+    if (when == BEFORE) return ERR_UNAVAILABLE;
+    const bool was = failing_arm(false); /* its files are no log's */
     path_of(path, folder, "head");
     path_of(new, folder, "head.new");
     const int fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, &head, sizeof head) != sizeof head || close(fd) != 0) abort();
     if (rename(new, path) != 0) abort();
+    failing_arm(was);
+    return when == AFTER ? ERR_UNAVAILABLE : ERR_OK;
 }
 
 static struct head row_of(const struct row *row)
@@ -93,7 +102,7 @@ static err_t append(struct log *log, const char *folder, size_t n, struct arena 
     TRY(log_stage(log, leaves, n + links, arena, &next));
     head.now.size = next.size;
     head.now.root = next.root;
-    head_set(folder);
+    TRY(head_set(folder));
     return log_publish(log, &next, arena);
 }
 
@@ -103,7 +112,7 @@ static err_t next(struct log *log, const char *folder, size_t n, struct arena *a
     TRY(load(log, false, arena));
     head.former = head.now;
     head.now = (struct row){0, hash_sha256(BYTES_NONE), NEXT};
-    head_set(folder);
+    TRY(head_set(folder));
     return append(log, folder, n, arena);
 }
 
@@ -112,6 +121,24 @@ static err_t again(struct log *log, const char *folder, struct arena *arena)
 {
     TRY(load(log, true, arena));
     return append(log, folder, 1, arena);
+}
+
+/* As a turn of the sequencer and the next one: what was known is forgotten, head and files tell. */
+static err_t try_on(struct log *log, const char *folder, bool begins, size_t n,
+                    struct arena *arena)
+{
+    struct log anew = {.org = log->org};
+
+    memcpy(anew.folder, log->folder, sizeof anew.folder);
+    failing_arm(true);
+    const err_t err = begins ? next(log, folder, n, arena) : append(log, folder, n, arena);
+    failing_arm(false);
+    failing_told();
+    head_get(folder);
+    if (err == ERR_OK) return ERR_OK;
+    TRY(load(&anew, true, arena));
+    failing_unsynced(); /* what is published now may get its receipts */
+    return append(&anew, folder, 1, arena);
 }
 
 static void say(const char *line)
@@ -152,6 +179,10 @@ int main(int argc, char **argv)
         err = next(&log, argv[1], n, arena);
     else if (strcmp(argv[2], "again") == 0)
         err = again(&log, argv[1], arena);
+    else if (strcmp(argv[2], "try") == 0)
+        err = try_on(&log, argv[1], false, n, arena);
+    else if (strcmp(argv[2], "try-next") == 0)
+        err = try_on(&log, argv[1], true, n, arena);
     else if ((err = load(&log, false, arena)) == ERR_OK)
         code = inspect(&log);
     arena_free(arena);

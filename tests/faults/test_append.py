@@ -1,8 +1,9 @@
 """One append to an audit log, and one that begins the shard of the next half year, broken at every
-single syscall it makes on the log's files: EIO, ENOSPC or SIGKILL. Whatever the head names is whole
-after the next start, and the log goes on.
+single syscall it makes on the log's files: EIO, ENOSPC or SIGKILL; and at every operation that changes
+something, done or not, which says that it failed. Whatever the head names is whole after the next start,
+or in the same process's next turn, and the log goes on.
 
-strace injects; tests/faults/append.c is the append without a database, the head a file. The faults
+strace injects, and failing.c; append.c is the append without a database, the head a file. strace's faults
 come in a random order (SEED=) and as many as fit into 50 seconds each; the run says how many those were.
 """
 import base64
@@ -29,6 +30,7 @@ SHARDS = ("2026h2", "2027h1")
 BUDGET_S = 50
 BEFORE, ADDED = 252, 6      # an append that fills a bundle and begins the next
 FULL = {"write", "openat", "mkdir", "rename", "fsync"}      # may fail for want of room
+TREE = re.compile(r"^(\S+) (\d+) [\w+/]{43}=$", re.M)        # of heads; a line may have been cut
 QUIET = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}    # which does not work under ptrace
 
 
@@ -100,8 +102,7 @@ def whole(folder, vkeys):
     for number, found in enumerate(entries):
         assert found[number > 0:] == [b"leaf %d" % i for i in range(number > 0, len(found))]
     assert len(entries[-1]) == head
-    with open(folder / "log/heads") as f:
-        trees = [(origin, int(size)) for origin, size, _ in map(str.split, f)]
+    trees = [(origin, int(size)) for origin, size in TREE.findall((folder / "log/heads").read_text())]
     assert trees == sorted(set(trees)) and trees[-1] == (LOG + shard, head)
     assert not (folder / "log" / shard / "staging").exists()
     return head
@@ -146,3 +147,43 @@ def test_every_syscall_of_an_append(append, base, vkeys, what, tmp_path):
     print(f"{what}: {len(tried)} of {len(faults)} faults at {sum(steps[1].values())} syscalls: "
           f"{sum(tried)} before the head moved, {len(tried) - sum(tried)} after; none lost, none torn")
     assert len(tried) >= min(60, len(faults)) and 0 < sum(tried) < len(tried)
+
+
+def counted(append, base, folder, what):
+    """{operation: how often} of an append that nothing disturbs."""
+    shutil.copytree(base, folder)
+    done = subprocess.run([append, folder, what, str(ADDED)], capture_output=True, text=True, check=True,
+                          timeout=30, env={**os.environ, "FAIL": "count"})
+    return {name: int(count) for name, count in re.findall(r"^(\w+) (\d+)$", done.stdout, re.M)}
+
+
+def failed_once(append, base, vkeys, what, folder, fault):
+    """The log after an operation that failed, and after what the same process did next; whether the head
+    had moved by then."""
+    shutil.copytree(base, folder)
+    done = subprocess.run([append, folder, what, str(ADDED)], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, "FAIL": fault})
+    assert done.returncode == 0, f"{what} {fault}: {done.stderr[-2000:]}"
+    unsynced = [name for name in re.findall("^unsynced (.*/log/.*)$", done.stdout, re.M)
+                if not name.endswith("/.new")]
+    assert not unsynced, f"{what} {fault}: a power failure would lose {unsynced}"
+    after = whole(folder, vkeys)
+    found = subprocess.run([append, folder, "inspect"], capture_output=True, text=True, timeout=30).stdout
+    assert all("is left over" in line for line in found.splitlines()), f"{what} {fault}: {found}"
+    again = subprocess.run([append, folder, "again"], capture_output=True, text=True, timeout=30)
+    assert again.returncode == 0 and whole(folder, vkeys) == after + 1, f"{what} {fault}: {again.stderr}"
+    shutil.rmtree(folder)
+    return after
+
+
+@pytest.mark.parametrize("what", ["try", "try-next"])
+def test_every_operation_that_fails_done_or_not(append, base, vkeys, what, tmp_path):
+    faults = [f"{name}:{number}:{when}" for name, count in counted(append, base, tmp_path / "dry", what).items()
+              for number in range(1, count + 1)
+              for when in ("before", "after", *(("half",) if name == "write" else ()))]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(lambda n: failed_once(append, base, vkeys, what, tmp_path / str(n), faults[n]),
+                             range(len(faults))))
+    # One leaf after a step that had not moved the head; after one that had; and no step failed at all, as
+    # when what is left over could not be removed.
+    print(f"{what}: {len(faults)} operations failed, done or not; the log then has {collections.Counter(ends)}")
