@@ -15,7 +15,6 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
-#include "common/crypto/aead.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -411,6 +410,5 @@ err_t run_act(const struct run *run, const struct run_input *given, struct db *d
             err = settle_refusal(act, input, db, err);
     }
     log_act(UUID_NIL);
-    crypto_forget();
     return err == ERR_OK ? act->own->refusal : err;
 }

@@ -2,6 +2,7 @@
 #include "common/app/projection.h"
 #include "common/app/run.h"
 #include "common/app/worker.h"
+#include "common/crypto/aead.h"
 
 static const struct service *service;
 
@@ -33,7 +34,9 @@ static err_t event_run(const struct hears *row, struct tx *tx, struct arena *are
                                     .if_match = -1};
     struct act act;
 
-    return run_act(&run, &input, NULL, arena, &act);
+    const err_t err = run_act(&run, &input, NULL, arena, &act);
+    crypto_forget();
+    return err;
 }
 
 static bool row_hears(const struct hears *row, const struct event *event, enum hearing mode)

@@ -156,6 +156,7 @@ err_t service_act(struct db *db, struct uuid org, enum audit_action audit, handl
 
     if (!effects_arena) effects_arena = arena_new(ACT_ARENA_BYTES_MAX);
     const err_t err = run_act(&run, &input, db, effects_arena, &act);
+    crypto_forget();
     arena_reset(effects_arena);
     return err;
 }

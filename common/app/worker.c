@@ -1,6 +1,7 @@
 #include "common/app/worker.h"
 #include "common/app/run.h"
 #include "common/base/clock.h"
+#include "common/crypto/aead.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -49,16 +50,26 @@ static struct job *list_take(struct list_of_jobs *list)
     return job;
 }
 
-static struct job *job_wait(void)
+static struct job *job_take(bool waits)
 {
     struct job *job;
 
     pthread_mutex_lock(&pool.lock);
-    while (!(job = list_take(&pool.queue)) && !pool.stopping)
+    while (!(job = list_take(&pool.queue)) && waits && !pool.stopping)
         pthread_cond_wait(&pool.work, &pool.lock);
     pthread_mutex_unlock(&pool.lock);
 
     return job;
+}
+
+/* NULL when the pool stops. Nobody sleeps on keys. */
+static struct job *job_next(void)
+{
+    struct job *job = job_take(false);
+
+    if (job) return job;
+    crypto_forget();
+    return job_take(true);
 }
 
 static void *worker_main(void *unused)
@@ -71,7 +82,7 @@ static void *worker_main(void *unused)
 
     (void)unused;
     current = &worker;
-    while ((job = job_wait())) {
+    while ((job = job_next())) {
         job->run(&worker, job);
         arena_reset(worker.arena);
     }

@@ -26,7 +26,7 @@ static void key_set(struct inside_thread *thread, const uint8_t *key)
 
     if (thread->keyed && secret_equal(thread->key, key, AEAD_KEY_BYTES)) return;
     memcpy(thread->key, key, AEAD_KEY_BYTES);
-    thread->used = thread->keyed = true;
+    thread->keyed = true;
     INSIDE_MUST(EVP_EncryptInit_ex2(thread->ecb, NULL, key, NULL, NULL));
     encrypt_blocks(thread->ecb, zero, k1, BLOCK_BYTES);
     const uint8_t carry = k1[0] >> 7;

@@ -22,9 +22,9 @@
 /* Writes plain.n + AEAD_OVERHEAD_BYTES to @ret_sealed. */
 void aead_seal(const uint8_t key[AEAD_KEY_BYTES], struct bytes aad, struct bytes plain,
                uint8_t *ret_sealed);
-/* This thread forgets the keys that it had last: its contexts, those of hash.h too, and the stack
- * below. Called when the work under them is done. */
-void crypto_forget(void);
 /* Writes sealed.n - AEAD_OVERHEAD_BYTES to @ret_plain; on failure ret_plain is zeroed. */
 err_t aead_open(const uint8_t key[AEAD_KEY_BYTES], struct bytes aad, struct bytes sealed,
                 uint8_t *ret_plain);
+/* This thread forgets the keys that it had last: its contexts, and the stack below. Called before
+ * it waits for more work; under load the next act's keys take the place of the last one's. */
+void crypto_forget(void);

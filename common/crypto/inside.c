@@ -3,16 +3,13 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/params.h>
 
 #include <pthread.h>
 #include <stdlib.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;
-static EVP_MAC *hmac;
 static EVP_CIPHER *ecb, *gcm;
 
 static _Thread_local struct inside_thread *mine;
@@ -28,18 +25,16 @@ static void thread_free(void *p)
 {
     struct inside_thread *thread = p;
 
-    EVP_MAC_CTX_free(thread->hmac);
     EVP_CIPHER_CTX_free(thread->ecb);
     EVP_CIPHER_CTX_free(thread->gcm_seal);
     EVP_CIPHER_CTX_free(thread->gcm_open);
     secret_wipe(thread, sizeof(*thread));
     free(thread);
-    mine = NULL; /* another destructor of this thread may still hash */
+    mine = NULL; /* another destructor of this thread may still seal */
 }
 
 static void fetch(void)
 {
-    INSIDE_MUST((hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) != NULL);
     INSIDE_MUST((ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL)) != NULL);
     INSIDE_MUST((gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL)) != NULL);
     INSIDE_MUST(pthread_key_create(&at_thread_end, thread_free) == 0);
@@ -57,15 +52,8 @@ static EVP_CIPHER_CTX *cipher_ctx(const EVP_CIPHER *cipher, int sealing)
 static struct inside_thread *thread_new(void)
 {
     struct inside_thread *thread = calloc(1, sizeof(*thread));
-    char digest[] = "SHA256";
-    const OSSL_PARAM with_sha256[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
 
     INSIDE_MUST(thread != NULL);
-    INSIDE_MUST((thread->hmac = EVP_MAC_CTX_new(hmac)) != NULL);
-    INSIDE_MUST(EVP_MAC_CTX_set_params(thread->hmac, with_sha256));
     thread->ecb = cipher_ctx(ecb, 1);
     thread->gcm_seal = cipher_ctx(gcm, 1);
     thread->gcm_open = cipher_ctx(gcm, 0);
@@ -87,13 +75,12 @@ void crypto_forget(void)
     static const uint8_t zero[AEAD_KEY_BYTES];
     struct inside_thread *thread = mine;
 
-    if (!thread || !thread->used) return;
     secret_wipe_stack();
-    thread->used = thread->keyed = false;
+    if (!thread || !thread->keyed) return;
+    thread->keyed = false;
     secret_wipe(thread->key, sizeof(thread->key));
     secret_wipe(thread->k1, sizeof(thread->k1));
     INSIDE_MUST(EVP_CipherInit_ex2(thread->ecb, NULL, zero, NULL, -1, NULL));
     INSIDE_MUST(EVP_CipherInit_ex2(thread->gcm_seal, NULL, zero, zero, -1, NULL));
     INSIDE_MUST(EVP_CipherInit_ex2(thread->gcm_open, NULL, zero, zero, -1, NULL));
-    INSIDE_MUST(EVP_MAC_init(thread->hmac, zero, sizeof(zero), NULL));
 }

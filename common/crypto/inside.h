@@ -2,7 +2,7 @@
  * inside - what the files of common/crypto share: algorithms fetched once, contexts kept per
  * thread. Nothing outside this folder includes it, but for the test that replays published vectors.
  *
- * A fetch by name or a fresh context costs more than the hash or the cipher of a short record, so
+ * A fetch by name or a fresh context costs more than the cipher of a short record, so
  * each thread keeps one context of a kind, made at its first use and freed when the thread ends.
  * A context holds the last key until the next use, or until crypto_forget().
  *
@@ -16,10 +16,9 @@
 #include <openssl/evp.h>
 
 struct inside_thread {
-    EVP_MAC_CTX *hmac;
     EVP_CIPHER_CTX *ecb; /* AES-256 in whole blocks, under @key */
     EVP_CIPHER_CTX *gcm_seal, *gcm_open;
-    bool used, keyed; /* has had a key since crypto_forget(); @ecb has one */
+    bool keyed; /* since crypto_forget() */
     uint8_t key[AEAD_KEY_BYTES], k1[AEAD_TAG_BYTES];
 };
 
