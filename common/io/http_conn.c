@@ -62,6 +62,13 @@ static void timer_start(struct conn *conn, unsigned ms)
     evtimer_add(&conn->timer, &after);
 }
 
+/* While a request runs and is answered, what comes next waits in the input, up to its bound, and so
+ * does the end of a client that sends no more but reads on. */
+static bool conn_reads(const struct conn *conn)
+{
+    return conn->phase != PHASE_RUN && conn->phase != PHASE_WRITE;
+}
+
 void conn_phase(struct conn *conn, enum phase phase)
 {
     const struct http_limits *limits = &conn->http->limits;
@@ -71,20 +78,19 @@ void conn_phase(struct conn *conn, enum phase phase)
         [PHASE_WRITE] = conn->stall_ms, [PHASE_WS] = 0,
         [PHASE_LINGER] = LINGER_MS,
     };
-    const bool reads = phase != PHASE_RUN && phase != PHASE_WRITE;
 
     conn->phase = phase;
     if (timer_ms[phase]) timer_start(conn, timer_ms[phase]);
     else evtimer_del(&conn->timer);
-    if (reads) bufferevent_enable(conn->bev, EV_READ);
-    else bufferevent_disable(conn->bev, EV_READ);
+    if (conn_reads(conn) && !(bufferevent_get_enabled(conn->bev) & EV_READ))
+        bufferevent_enable(conn->bev, EV_READ);
 }
 
 /* Whatever is written must move within stall_ms: the timer follows the bytes, not the request. */
 static void output_moved(struct evbuffer *buffer, const struct evbuffer_cb_info *moved, void *user)
 {
     struct conn *conn = user;
-    const bool began = moved->orig_size == 0 && moved->n_added > 0;
+    const bool began = conn->phase == PHASE_WS && moved->orig_size == 0 && moved->n_added > 0;
 
     if (conn->phase != PHASE_WRITE && conn->phase != PHASE_WS) return;
     if (evbuffer_get_length(buffer) == 0) evtimer_del(&conn->timer);
@@ -245,6 +251,7 @@ static void conn_body(struct conn *conn)
     }
     if (end == 1) conn_run(conn);
     else if (end > 1) conn_refuse(conn, end);
+    else if (conn->phase != PHASE_BODY) conn_phase(conn, PHASE_BODY);
 }
 
 static void conn_after_head(struct conn *conn)
@@ -255,7 +262,6 @@ static void conn_after_head(struct conn *conn)
         conn_refuse(conn, 413);
     } else if (head->chunked || head->content_length > 0) {
         conn->chunked = (struct h1_chunked){0};
-        conn_phase(conn, PHASE_BODY);
         if (head->expect_continue && evbuffer_get_length(input(conn)) == 0)
             evbuffer_add_printf(output(conn), "HTTP/1.1 100 Continue\r\n\r\n");
         conn_body(conn);
@@ -270,10 +276,10 @@ static void conn_head(struct conn *conn)
     const size_t n = have < H1_HEAD_BYTES_MAX ? have : H1_HEAD_BYTES_MAX;
 
     if (n == 0) return;
-    if (conn->phase == PHASE_IDLE) conn_phase(conn, PHASE_HEAD);
     const long end = h1_head_end((char *)evbuffer_pullup(input(conn), (ev_ssize_t)n), n);
     if (end < 0) conn_refuse(conn, 400);
     else if (end == 0 && n == H1_HEAD_BYTES_MAX) conn_refuse(conn, 431);
+    else if (end == 0 && conn->phase == PHASE_IDLE) conn_phase(conn, PHASE_HEAD);
     if (end <= 0) return;
 
     struct http_call *call = calloc(1, sizeof *call);
@@ -303,11 +309,12 @@ static void conn_readable(struct bufferevent *bev, void *user)
 
 void conn_write_reply(struct conn *conn, struct http_call *call)
 {
+    const struct str end = conn->closing ? STR("connection: close\r\n\r\n") : STR("\r\n");
     struct evbuffer *out = output(conn);
 
     conn_phase(conn, PHASE_WRITE);
     evbuffer_add(out, call->reply_head, call->reply_head_size);
-    evbuffer_add_printf(out, "%s\r\n", conn->closing ? "connection: close\r\n" : "");
+    evbuffer_add(out, end.p, end.n);
     evbuffer_add(out, call->reply_body, call->reply_body_size);
     call_free(call);
 }
@@ -341,7 +348,7 @@ static void conn_event(struct bufferevent *bev, short what, void *user)
 
     ERR_clear_error();
     if (what & BEV_EVENT_CONNECTED) http_tls_peer(bufferevent_openssl_get_ssl(bev), conn->peer);
-    else conn_free(conn);
+    else if (!(what & BEV_EVENT_EOF) || conn_reads(conn)) conn_free(conn);
 }
 
 static void conn_late(evutil_socket_t fd, short what, void *user)

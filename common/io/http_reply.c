@@ -43,15 +43,32 @@ static bool is_one_line(struct str value)
     return true;
 }
 
-static void date_add(struct text *head)
+/* For the head; made once a second. */
+static struct str date_now(void)
 {
+    static _Thread_local struct {
+        time_t at;
+        size_t n;
+        char text[40];
+    } last;
     const time_t now = (time_t)(clock_now_us() / SECOND_US);
-    struct tm utc;
-    char date[40];
 
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-    text_printf(head, "date: %s\r\n", date);
+    if (now != last.at || last.n == 0) {
+        struct tm utc;
+
+        gmtime_r(&now, &utc);
+        last.n = strftime(last.text, sizeof last.text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+        last.at = now;
+    }
+    return (struct str){last.text, last.n};
+}
+
+static void header_add(struct text *head, struct str name, struct str value)
+{
+    text_add(head, name);
+    text_add(head, STR(": "));
+    text_add(head, value);
+    text_add(head, STR("\r\n"));
 }
 
 static void reply_make(struct http_call *call, int status, const char *content_type,
@@ -66,17 +83,15 @@ static void reply_make(struct http_call *call, int status, const char *content_t
         head.room += strlen(headers[i].name) + headers[i].value.n + 4;
     head.p = wiped_new(head.room);
     text_printf(&head, "HTTP/1.1 %d \r\n", status);
-    date_add(&head);
+    header_add(&head, STR("date"), date_now());
     if (!bodiless) text_printf(&head, "content-length: %zu\r\n", body.n);
-    if (content_type && body.n) text_printf(&head, "content-type: %s\r\n", content_type);
+    if (content_type && body.n) header_add(&head, STR("content-type"), str_of(content_type));
     for (size_t i = 0; i < header_count; i++) {
         if (!is_one_line(headers[i].value)) continue;
         cacheable |= strcasecmp(headers[i].name, "cache-control") == 0;
-        text_printf(&head, "%s: ", headers[i].name);
-        text_add(&head, headers[i].value);
-        text_add(&head, STR("\r\n"));
+        header_add(&head, str_of(headers[i].name), headers[i].value);
     }
-    if (!cacheable) text_printf(&head, "cache-control: no-store\r\n");
+    if (!cacheable) header_add(&head, STR("cache-control"), STR("no-store"));
     call->reply_head = head.p;
     call->reply_head_size = head.n;
     call->reply_body = wiped_new(body.n);

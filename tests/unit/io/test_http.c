@@ -264,6 +264,37 @@ static void answers_come_from_other_threads(void **state)
     server_end(&server);
 }
 
+/* It sends no more, which is seen while its first request runs, and reads both answers. */
+static void a_client_that_only_reads_on_is_answered(void **state)
+{
+    struct server server;
+
+    (void)state;
+    sem_init(&job.taken, 0, 0);
+    server_start(&server, &HTTP_LIMITS, take, NULL);
+    server_run(&server);
+    const int half = client_connect(server.port), other = client_connect(server.port);
+
+    client_say(half, "GET /1 HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST "\r\n");
+    shutdown(half, SHUT_WR);
+    sem_wait(&job.taken);
+    struct http_call *first = job.call;
+    client_say(other, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    sem_wait(&job.taken);
+    http_reply(job.call, 204, NULL, BYTES_NONE, NULL, 0);
+    assert_int_equal(client_answer(other).status, 204); /* the loop has turned since */
+
+    http_reply(first, 200, NULL, BYTES_NONE, NULL, 0);
+    assert_int_equal(client_answer(half).status, 200);
+    sem_wait(&job.taken);
+    http_reply(job.call, 201, NULL, BYTES_NONE, NULL, 0);
+    assert_int_equal(client_answer(half).status, 201);
+    assert_true(client_ended(half));
+    close(half);
+    close(other);
+    server_end(&server);
+}
+
 static void a_drain_answers_what_runs(void **state)
 {
     struct server server;
@@ -555,6 +586,7 @@ int main(void)
         cmocka_unit_test(large_bodies_are_refused_without_reset),
         cmocka_unit_test(slow_requests_have_a_deadline),
         cmocka_unit_test(answers_come_from_other_threads),
+        cmocka_unit_test(a_client_that_only_reads_on_is_answered),
         cmocka_unit_test(a_drain_answers_what_runs),
         cmocka_unit_test(a_client_that_does_not_read_is_dropped),
         cmocka_unit_test(connections_have_a_limit),
