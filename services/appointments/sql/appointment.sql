@@ -69,8 +69,9 @@ WHERE org = :org AND labels & hidden = 0 AND (starts_at, id) > (:after_at::times
 ORDER BY starts_at, id LIMIT :limit::int8;
 
 -- appointment_step  :one appointment  else appointment_not_moved
--- Confirm, cancel: the state alone. A negative :if_match asks for no version.
-UPDATE appointment SET state = :state::text, version = version + 1, act_id = :act
+-- Confirm, cancel: the state, and what it takes of the calendars. A negative :if_match asks for no version.
+UPDATE appointment SET state = :state::text, version = version + 1, act_id = :act,
+    during = CASE WHEN :state <> 'cancelled' THEN during END
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match)
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
@@ -98,7 +99,7 @@ UPDATE appointment AS b SET during = span, starts_at = lower(span), ends_at = up
     local_start = to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS')
 FROM availability AS a, appointment AS old
 CROSS JOIN tstzrange(:starts_at::timestamptz,
-                     :starts_at + (upper(old.during) - lower(old.during))) AS span
+                     :starts_at + (old.ends_at - old.starts_at)) AS span
 WHERE b.org = :org AND b.id = :id::uuid AND b.state = ANY (:from::text[]) AND b.version = :if_match::int8
   AND old.org = b.org AND old.id = b.id AND old.version = b.version AND lower(span) > :now
   AND a.org = b.org AND a.provider_id = b.provider_id AND a.during @> span
@@ -176,7 +177,7 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 
 -- appointment_end  :one appointment  else appointment_not_run
 -- What was not used of the time is free again.
-UPDATE appointment AS b SET state = 'completed', ended_at = :now, version = version + 1,
+UPDATE appointment AS b SET state = 'completed', during = NULL, ended_at = :now, version = version + 1,
     act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match)
@@ -197,7 +198,7 @@ FROM appointment AS b WHERE org = :org AND id = :id::uuid;
 
 -- appointment_miss  :one appointment  else appointment_not_moved
 -- Ten minutes after the start at the earliest, and never who was seen at the visit.
-UPDATE appointment AS b SET state = 'no_show', version = version + 1, act_id = :act
+UPDATE appointment AS b SET state = 'no_show', during = NULL, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match) AND :now >= starts_at + interval '10 minutes'
   AND NOT EXISTS (SELECT FROM attended AS t WHERE t.org = b.org AND t.visit_id = b.id

@@ -66,6 +66,6 @@ CROSS JOIN generate_series(lower(a.during), upper(a.during) - t.length,
 CROSS JOIN tstzrange(starts, starts + t.length) AS span
 WHERE starts >= :from AND starts < :to AND starts > :after::timestamptz
   AND NOT EXISTS (SELECT FROM appointment AS b WHERE b.org = :org AND b.provider_id = :provider_id
-      AND b.state IN ('scheduled', 'confirmed', 'arrived', 'in_progress') AND b.during && span)
+      AND b.during && span)
 ORDER BY starts, a.site_id
 LIMIT :limit::int8;
