@@ -36,6 +36,8 @@ const words = {
     second_factor_text: ['This needs your second factor. A window opens for it; what you have written stays here.',
         'Dafür ist Ihr zweiter Faktor nötig. Es öffnet sich ein Fenster; was Sie geschrieben haben, bleibt hier.'],
     confirm_now: ['Confirm now', 'Jetzt bestätigen'],
+    logged_off: ['You were signed out because nobody was here for a while. Please sign in again.',
+        'Sie wurden abgemeldet, weil längere Zeit niemand hier war. Bitte melden Sie sich neu an.'],
     sign_in_ended: ['Your sign-in has ended. Please sign in again.', 'Ihre Anmeldung ist beendet. Bitte melden Sie sich neu an.'],
 
     /* guests */
@@ -129,6 +131,7 @@ const words = {
     consent_check: ['I have read this and agree.', 'Ich habe dies gelesen und willige ein.'],
     consent_give: ['Agree', 'Einwilligen'],
     taken_back: ['The patient has taken back a consent: {0}.', 'Die Patientin oder der Patient hat eine Einwilligung widerrufen: {0}.'],
+    ran_out: ['A consent of the patient has come to its end: {0}.', 'Eine Einwilligung der Patientin oder des Patienten ist abgelaufen: {0}.'],
     left: ['What goes on:', 'Was weiter geht:'],
     left_call: ['the call', 'das Gespräch'],
     left_chat: ['the chat', 'die Nachrichten'],
@@ -286,6 +289,9 @@ const words = {
     error_removed: ['You have been taken out of this visit. Whoever leads it can let you in again.',
         'Sie wurden aus diesem Gespräch genommen. Wer es leitet, kann Sie wieder hereinlassen.'],
     error_closed_4503: ['This visit is closed.', 'Dieses Gespräch ist geschlossen.'],
+    guest_logged_off: ['The call was left because nobody was here for a while. Open your link again to come back.',
+        'Das Gespräch wurde verlassen, weil längere Zeit niemand hier war. Öffnen Sie Ihren Link erneut, um zurückzukommen.'],
+    error_seat_taken: ['You are in this call in another window.', 'Sie sind in einem anderen Fenster schon in diesem Gespräch.'],
     error_closed_4505: ['You have joined from another device or window.', 'Sie sind von einem anderen Gerät oder Fenster aus beigetreten.'],
 };
 

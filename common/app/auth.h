@@ -79,3 +79,5 @@ bool revoked_grant(struct uuid grant);
 bool revoked_visit(struct uuid visit);
 /* When one of this scope was taken back last; 0: never. */
 int64_t revoked_consent_us(struct uuid patient, enum consent consent);
+/* That was its own end, and not the patient's doing. */
+bool revoked_consent_expired(struct uuid patient, enum consent consent);

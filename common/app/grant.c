@@ -21,6 +21,7 @@ static const struct field grant_fields[] = {
     {"labels", INT, IN(grant, labels), 0, 0, UINT32_MAX},
     {"as", TEXT, IN(grant, as), 0, 1, 64},
     {"alone", BOOL, IN(grant, alone), 0},
+    {"last", BOOL, IN(grant, last), 0},
     {0},
 };
 static const struct shape grant_shape = {"Grant", sizeof(struct grant), grant_fields};

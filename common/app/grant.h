@@ -37,6 +37,7 @@ struct grant {
     int64_t minted_at_us, ends_at_us;
     int64_t labels;      /* of the visit: labels.def, a bit each */
     bool alone; /* of a guest who came by a one-time link: with it goes no sign-in */
+    bool last;  /* none follows: it ends with the consent that it rests on */
 };
 
 struct pass {

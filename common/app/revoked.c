@@ -23,7 +23,7 @@ struct set {
 };
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct set persons, changed, grants, visits, consents[CONSENTS];
+static struct set persons, changed, grants, visits, consents[CONSENTS], expired[CONSENTS];
 
 static size_t id_hash(struct uuid id)
 {
@@ -77,11 +77,12 @@ static int64_t set_at(const struct set *set, struct uuid id)
     return at_us;
 }
 
-static void consent_put(const Telecura__V1__RevocationEvent *ev, int64_t at_us)
+static void consent_put(struct set sets[CONSENTS], const Telecura__V1__RevocationEvent *ev,
+                        int64_t at_us)
 {
     enum consent consent;
 
-    if (consent_parse(str_of(ev->scope), &consent)) set_put(&consents[consent], ev->patient, at_us);
+    if (consent_parse(str_of(ev->scope), &consent)) set_put(&sets[consent], ev->patient, at_us);
 }
 
 void revoked_hear(const struct event *event)
@@ -107,7 +108,11 @@ void revoked_hear(const struct event *event)
         set_put(&visits, ev->visit, event->at_us);
         break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__CONSENT_REVOKED:
-        consent_put(ev, event->at_us);
+        consent_put(consents, ev, event->at_us);
+        break;
+    case TELECURA__V1__REVOCATION_EVENT__KIND__CONSENT_EXPIRED:
+        consent_put(consents, ev, event->at_us);
+        consent_put(expired, ev, event->at_us);
         break;
     default:
         break;
@@ -138,4 +143,11 @@ bool revoked_visit(struct uuid visit)
 int64_t revoked_consent_us(struct uuid patient, enum consent consent)
 {
     return set_at(&consents[consent], patient);
+}
+
+bool revoked_consent_expired(struct uuid patient, enum consent consent)
+{
+    const int64_t at_us = set_at(&expired[consent], patient);
+
+    return at_us != 0 && at_us == set_at(&consents[consent], patient);
 }

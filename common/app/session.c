@@ -114,11 +114,11 @@ bool session_grant_revoked(const struct grant *grant)
 #define CONSENT_FRAME_BYTES 256
 
 /* {"consent":{"scope":"recording","state":"revoked","left":["call","chat","note"]}} */
-static struct str consent_frame(enum consent consent, char text[CONSENT_FRAME_BYTES])
+static struct str consent_frame(enum consent consent, bool expired, char text[CONSENT_FRAME_BYTES])
 {
     int n = snprintf(text, CONSENT_FRAME_BYTES,
-                     "{\"consent\":{\"scope\":\"%s\",\"state\":\"revoked\",\"left\":[",
-                     consent_word(consent));
+                     "{\"consent\":{\"scope\":\"%s\",\"state\":\"%s\",\"left\":[",
+                     consent_word(consent), expired ? "expired" : "revoked");
 
     for (const char *word = consent_left(consent); *word;) {
         const int length = (int)strcspn(word, " ");
@@ -130,26 +130,40 @@ static struct str consent_frame(enum consent consent, char text[CONSENT_FRAME_BY
     return (struct str){text, (size_t)n};
 }
 
-/* What the patient has taken back since the grant was minted, to the clinician; of what ends the
- * connection it is the last frame. */
+/* To the clinician; of what ends the connection it is the last frame. */
+static void consent_tell(struct session *session, enum consent consent, bool expired)
+{
+    char text[CONSENT_FRAME_BYTES];
+
+    if (str_is(session->grant.role, "clinician") && *consent_left(consent))
+        session_send(session, STORED, consent_frame(consent, expired, text));
+}
+
+/* What the patient has taken back since the grant was minted, or what has come to its end. */
 static void consents_tell(struct session *session)
 {
     const struct grant *grant = &session->grant;
 
     for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++) {
         const int64_t at_us = revoked_consent_us(grant->patient, consent);
-        char text[CONSENT_FRAME_BYTES];
 
         if (at_us <= grant->minted_at_us || at_us <= session->told_us[consent]) continue;
         session->told_us[consent] = at_us;
-        if (str_is(grant->role, "clinician") && *consent_left(consent))
-            session_send(session, STORED, consent_frame(consent, text));
+        consent_tell(session, consent, revoked_consent_expired(grant->patient, consent));
     }
 }
 
 static bool is_revoked(const struct session *session)
 {
     return revoked_person(session->actor.person) || session_grant_revoked(&session->grant);
+}
+
+static void grant_over(struct session *session)
+{
+    if (!session->grant.last) return session_close(session, 4504, "grant ended");
+
+    consent_tell(session, CONSENT_TELEHEALTH, true);
+    session_close(session, 4503, "consent ended");
 }
 
 void session_check(struct session *session)
@@ -162,7 +176,7 @@ void session_check(struct session *session)
     if (is_revoked(session))
         session_close(session, 4503, "revoked");
     else if (clock_now_us() > session->grant.ends_at_us)
-        session_close(session, 4504, "grant ended");
+        grant_over(session);
 }
 
 void session_crowd(const struct session *newest)

@@ -10,8 +10,9 @@
  * refresh {token?, grant}.
  *
  * What the patient takes back meanwhile is told to the clinician: {"consent": {scope, state:
- * "revoked", left: [...]}}, where `left` says what of the visit goes on (consents.def). Without
- * telehealth nothing does here, and this is the last frame.
+ * "revoked", left: [...]}}, where `left` says what of the visit goes on (consents.def); so is
+ * a consent that has come to its end ("expired"). Without telehealth nothing does here, and this
+ * is the last frame.
  *
  * A connection is of the gateway's own pages or of no page: an Origin that is not the Host asked
  * for is refused before the upgrade.

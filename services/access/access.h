@@ -267,9 +267,10 @@ err_t tell_relation(struct act *act, const struct relation *row);
 err_t tell_consent(struct act *act, const struct consent_row *row);
 err_t tell_person_disabled(struct act *act, const struct member *row);
 err_t tell_member_changed(struct act *act, const struct member *row);
-err_t tell_consent_revoked(struct act *act, const struct consent_row *row);
+err_t tell_consent_over(struct act *act, const struct consent_row *row);
 err_t tell_guest_ended(struct act *act, struct uuid guest, int64_t version);
 err_t tell_grant_revoked(struct act *act, struct uuid grant, int64_t version);
+err_t tell_grants_revoked(struct act *act, const struct ended_grant_rows *grants);
 err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version);
 err_t tell_erased(struct act *act, struct uuid patient, int64_t version);
 err_t tell_emergency(struct act *act, const struct glass *row,

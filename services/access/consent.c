@@ -164,7 +164,7 @@ err_t consent_revoke(struct act *act)
     if (str_is(row.scope, consent_word(CONSENT_TELEHEALTH)))
         grants_end_of_patient(act, &(struct grants_end_of_patient){row.patient_id});
     TRY(tell_consent(act, &row));
-    TRY(tell_consent_revoked(act, &row));
+    TRY(tell_consent_over(act, &row));
     return consent_reply(act, 200, &row);
 }
 
@@ -178,5 +178,6 @@ err_t consent_expire(struct act *act)
     TRY(consent_expired(act, &ended, &row));
     TRY(act_allow(act, row.patient_id));
     act_resource(act, row.id, row.version);
-    return tell_consent(act, &row);
+    TRY(tell_consent(act, &row));
+    return tell_consent_over(act, &row);
 }

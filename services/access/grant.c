@@ -123,7 +123,7 @@ static err_t pass_know(struct act *act, struct str token, struct uuid *ret_visit
 static const struct grant_terms of_members = {STR("chat call"), false};
 
 static struct grant_view grant_view(struct act *act, const struct visit_grant *row,
-                                    const struct grant_terms *terms)
+                                    const struct ground *ground, const struct grant_terms *terms)
 {
     const struct grant grant = {
         .id = row->id,
@@ -140,6 +140,7 @@ static struct grant_view grant_view(struct act *act, const struct visit_grant *r
         .minted_at_us = row->minted_at_us,
         .ends_at_us = row->ends_at_us,
         .labels = row->labels,
+        .last = ground->ends_at_us && ground->ends_at_us <= row->ends_at_us,
     };
 
     return (struct grant_view){
@@ -218,7 +219,7 @@ err_t grant_give(struct act *act, const struct visit *visit, const struct grant_
         .minted_at_us = row.minted_at_us,
         .ends_at_us = row.ends_at_us,
     };
-    const struct grant_view view = grant_view(act, &row, terms);
+    const struct grant_view view = grant_view(act, &row, &ground, terms);
     grant_insert(act, &new);
     return act_reply(act, 201, &grant_shape, &view);
 }
@@ -251,7 +252,7 @@ err_t grant_read(struct act *act)
     if (!uuid_equal(row.person, act->who.person)) return ERR_NOT_FOUND;
     if (row.revoked_at_us || row.ends_at_us <= act->now_us) return ERR_BAD_STATE;
     TRY(ground_hold(act, row.visit_id, row.patient_id, &ground));
-    const struct grant_view view = grant_view(act, &row, &of_members);
+    const struct grant_view view = grant_view(act, &row, &ground, &of_members);
     return act_reply(act, 200, &grant_shape, &view);
 }
 

@@ -33,8 +33,7 @@ err_t removal_make(struct act *act)
     TRY(removal_insert(act, &new, &row));
     const struct grants_end_of_visit theirs = {visit.id, row.person};
     TRY(grants_end_of_visit(act, &theirs, &grants));
-    for (size_t i = 0; i < grants.n; i++)
-        TRY(tell_grant_revoked(act, grants.p[i].id, grants.p[i].version));
+    TRY(tell_grants_revoked(act, &grants));
     return act_reply(act, 201, &removal_shape, &row);
 }
 

@@ -98,11 +98,13 @@ err_t tell_guest_ended(struct act *act, struct uuid guest, int64_t version)
     return tell_person(act, guest, version, KIND_OF(REVOCATION, PERSON_DISABLED));
 }
 
-err_t tell_consent_revoked(struct act *act, const struct consent_row *row)
+err_t tell_consent_over(struct act *act, const struct consent_row *row)
 {
+    const bool expired = str_is(row->state, "expired");
     Telecura__V1__RevocationEvent event = TELECURA__V1__REVOCATION_EVENT__INIT;
 
-    event.kind = KIND_OF(REVOCATION, CONSENT_REVOKED);
+    event.kind =
+        expired ? KIND_OF(REVOCATION, CONSENT_EXPIRED) : KIND_OF(REVOCATION, CONSENT_REVOKED);
     event.patient = pb_uuid(act->arena, row->patient_id);
     event.scope = pb_text(act->arena, row->scope);
     return act_emit(act, TOPIC_REVOCATIONS, row->patient_id, row->version, &event.base);
@@ -115,6 +117,13 @@ err_t tell_grant_revoked(struct act *act, struct uuid grant, int64_t version)
     event.kind = KIND_OF(REVOCATION, GRANT_REVOKED);
     event.grant = pb_uuid(act->arena, grant);
     return act_emit(act, TOPIC_REVOCATIONS, grant, version, &event.base);
+}
+
+err_t tell_grants_revoked(struct act *act, const struct ended_grant_rows *grants)
+{
+    for (size_t i = 0; i < grants->n; i++)
+        TRY(tell_grant_revoked(act, grants->p[i].id, grants->p[i].version));
+    return ERR_OK;
 }
 
 err_t tell_visit_closed(struct act *act, struct uuid visit, int64_t version)

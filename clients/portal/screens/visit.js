@@ -88,12 +88,12 @@ function chat_box(visit, me, consent) {
     return { box: h('section', { class: 'side' }, h('h2', {}, t('chat')), log, status, form), leave: () => chat.close() };
 }
 
-/* ---- what the patient takes back meanwhile ---- */
+/* ---- what the patient takes back meanwhile, or what ends by itself ---- */
 
 /* To the clinician, who is told by the chat; without telehealth that is its last word. */
-function taken_back({ scope, left }) {
+function taken_back({ scope, state, left }) {
     return h('p', { class: 'error', role: 'alert' },
-        `${t('taken_back', t(`scope_${scope}`))} ${t('left')} ${left.map((what) => t(`left_${what}`)).join(', ')}.`);
+        `${t(state === 'expired' ? 'ran_out' : 'taken_back', t(`scope_${scope}`))} ${t('left')} ${left.map((what) => t(`left_${what}`)).join(', ')}.`);
 }
 
 /* ---- the screen ---- */

@@ -4,7 +4,9 @@ import uuid
 
 import pytest
 
+import paseto
 from telecura import ORG, rfc3339
+from visits import until
 
 SCOPES = {"telehealth", "recording", "data_sharing", "research"}
 
@@ -88,6 +90,27 @@ def test_a_consent_ends_by_itself(suite, access):
     again = give(access, ada, ada.patient)
     assert again.status == 201, "the ended one is no obstacle before the timer has seen it"
     assert access.get(f"/v1/consents/{row['id']}", who=ada).json["state"] == "expired"
+
+
+def test_its_end_in_a_visit_is_told_as_a_no_is(suite, access, visit):
+    """The last grant says that it is: the session tells the clinician (messaging/test_sessions.py). What no grant
+    rests on is told by the feed as it ends."""
+    it = visit("in_progress", consent=False)
+    ends = rfc3339(suite.now_s() + 300)
+    give(access, it.patient, it.patient.patient, ends_at=ends)
+    grant = access.post("/v1/grants", {"visit_id": it.id}, who=it.clinician).json
+    inside = paseto.verify(grant["grant"], f"{suite.folder}/access.public", "grant")
+    assert inside["last"] is True and inside["ends_at"][:19] == ends[:19]
+    other = visit("in_progress")
+    inside = paseto.verify(access.post("/v1/grants", {"visit_id": other.id}, who=other.clinician).json["grant"],
+                           f"{suite.folder}/access.public", "grant")
+    assert not inside.get("last"), "of a consent without an end another grant follows"
+
+    row = give(access, it.patient, it.patient.patient, "recording", ends_at=rfc3339(suite.now_s() + 1)).json
+    until(lambda: suite.outbox("access", key=it.patient.patient), what="the word of its end")
+    (told,) = suite.outbox("access", key=it.patient.patient)
+    assert (told["topic"], told["kind"]) == ("access.revocations.v1", 8) and b"recording".hex() in told["payload"]
+    assert access.get(f"/v1/consents/{row['id']}", who=it.patient).json["state"] == "expired"
 
 
 def test_it_is_on_record_what_was_shown_how_and_by_whom(suite, access, staff):

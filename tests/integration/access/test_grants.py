@@ -27,7 +27,7 @@ def test_both_sides_of_a_visit_get_a_grant_for_its_one_channel(suite, access, vi
         "id": theirs.json["grant_id"], "org": ORG, "person": it.patient.id, "patient": it.patient.patient,
         "provider": it.clinician.id, "visit": it.id, "channel": theirs.json["channel_id"],
         "role": "patient", "as": "patient", "rights": "chat call", "minted_at": inside["minted_at"],
-        "ends_at": theirs.json["expires_at"], "labels": 0, "alone": False}
+        "ends_at": theirs.json["expires_at"], "labels": 0, "alone": False, "last": False}
     assert paseto.verify(theirs.json["grant"], f"{suite.folder}/access.public", "pass") is None
     row = suite.audit("access", patient=it.patient.patient, action="grant.mint", actor=it.clinician.id)[-1]
     assert (row["outcome"], row["relation"], row["resource_id"]) == ("done", "booked", ours.json["id"])
