@@ -98,17 +98,24 @@ err_t relations_read(struct act *act)
     return act_reply_list(act, &relation_shape, rows.p, rows.n, next);
 }
 
-/* POST /v1/relations/{id}/close */
+/* POST /v1/relations/{id}/close: where it was the last one, grants and sockets end with it. Who
+ * mints holds the relation until COMMIT, so no grant comes behind this. */
 err_t relation_close(struct act *act)
 {
     const struct relation_get ask = {act->path_id};
     const struct relation_end end = {act->path_id};
+    struct relation_due_rows held;
+    struct ended_grant_rows grants;
     struct relation row;
 
     TRY(relation_get(act, &ask, &row));
     TRY(act_allow(act, row.patient_id));
+    TRY(relations_hold(act, &(struct relations_hold){row.person, row.patient_id}, &held));
     TRY(relation_end(act, &end, &row));
     TRY(tell_relation(act, &row));
+    const struct grants_end_of_relation theirs = {row.patient_id, row.person};
+    TRY(grants_end_of_relation(act, &theirs, &grants));
+    TRY(tell_grants_revoked(act, &grants));
     return act_reply(act, 200, &relation_shape, &row);
 }
 

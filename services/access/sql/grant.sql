@@ -72,6 +72,18 @@ UPDATE visit_grant AS g SET revoked_at = :now, version = g.version + 1, act_id =
 WHERE v.org = :org AND v.patient_id = :patient_id::uuid AND g.org = v.org AND g.visit_id = v.id
   AND g.revoked_at IS NULL AND g.ends_at > :now;
 
+-- grants_end_of_relation  :many ended_grant
+-- Of somebody to a patient's visits, that rest on no other relation: broken glass opens none. Each act has a
+-- now of its own, and so has each replica: what ends within a minute has ended.
+UPDATE visit_grant AS g SET revoked_at = :now, version = g.version + 1, act_id = :act FROM visit AS v
+WHERE v.org = :org AND v.patient_id = :patient_id::uuid AND g.org = v.org AND g.visit_id = v.id
+  AND g.person = :person::uuid AND g.revoked_at IS NULL AND g.ends_at > :now
+  AND NOT EXISTS (SELECT FROM relation AS r
+                  WHERE r.org = :org AND r.person = :person AND r.patient_id = :patient_id
+                    AND r.kind <> 'break_glass' AND (r.visit_id IS NULL OR r.visit_id = v.id)
+                    AND r.starts_at <= :now AND (r.ends_at IS NULL OR r.ends_at > :now + interval '1 minute'))
+RETURNING g.id, g.version;
+
 -- grants_end_of_person  :exec
 UPDATE visit_grant SET revoked_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND person = :person::uuid AND revoked_at IS NULL AND ends_at > :now;

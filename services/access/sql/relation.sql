@@ -60,6 +60,12 @@ WHERE org = :org AND r.id > :after_id::uuid
   AND (:person?::uuid IS NULL OR r.person = :person)
 ORDER BY r.id LIMIT :limit::int8;
 
+-- relations_hold  :many relation_due
+-- All of one person to one patient, until COMMIT and in one order: of two that are closed at once the
+-- second sees the first.
+SELECT org, id FROM relation WHERE org = :org AND person = :person::uuid AND patient_id = :patient_id::uuid
+ORDER BY id LIMIT 1000 FOR UPDATE;
+
 -- relation_end  :one relation  else ERR_BAD_STATE
 -- What a person is to themselves does not end, and broken glass is ended as such (glass_end_now).
 UPDATE relation SET ends_at = :now, version = version + 1, act_id = :act

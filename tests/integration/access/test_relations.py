@@ -1,4 +1,5 @@
 """A relation is proven, serves a role and ends: at its date, on the day of majority, with one visit."""
+import concurrent.futures
 import uuid
 
 import pytest
@@ -153,6 +154,60 @@ def test_what_a_minor_keeps_to_themselves_a_guardian_neither_enters_nor_opens_to
     assert [one["id"] for one in listed] == [asked.json["id"]], "the patient sees whom somebody has asked"
     refused = suite.audit("access", actor=guardian.id, outcome="refused")
     assert {(row["labels"], row["relation"]) for row in refused} == {("ADOL", None)}
+
+
+def test_guardians_of_before_the_law_of_the_day_are_reckoned_too(suite, access, staff):
+    """Migration 0117 on rows that 0115 found: the age that an end was made of is found; an end that was asked for is
+    nobody's age, and stands."""
+    def guardian(**more):
+        made = opened(access, staff, suite.patient().patient, "guardian", "court_order", suite.person("proxy"),
+                      birth_date=access.value(f"SELECT {born(3)}"), **more)
+        assert made.status == 201, made
+        return made.json["id"]
+
+    def reckoned(row):
+        return access.rows(f"SELECT of_age_on::text AS day, of_age_years FROM relation WHERE id = '{row}'")[0]
+
+    theirs, asked = guardian(), guardian(ends_at=rfc3339(suite.now_s() + DAY_S + 4321))
+    before = reckoned(theirs)
+    access.execute(f"UPDATE relation SET of_age_on = NULL, of_age_years = NULL WHERE id IN ('{theirs}', '{asked}')")
+    access.execute(open("services/access/sql/migrations/0117_guardians_before_the_law.sql").read())
+    assert reckoned(theirs) == before and before["of_age_years"]
+    assert reckoned(asked) == {"day": None, "of_age_years": None}
+
+
+# ---- what the desk closes ends at once ----
+
+def closed(access, staff, row):
+    return access.post(f"/v1/relations/{row}/close", who=staff["front_desk"])
+
+
+def test_grants_end_with_the_last_relation_that_they_rest_on(suite, access, staff, visit):
+    it, proxy = visit("in_progress"), suite.person("proxy")
+    first, second = (opened(access, staff, it.patient.patient, "proxy", "court_order", proxy).json["id"] for _ in range(2))
+    grants = [access.post("/v1/grants", {"visit_id": it.id}, who=proxy).json["id"] for _ in range(2)]
+    theirs = access.post("/v1/grants", {"visit_id": it.id}, who=it.patient).json["id"]
+
+    def told():
+        return [(row["topic"], row["kind"]) for one in grants for row in suite.outbox("access", key=one)]
+
+    assert closed(access, staff, first).status == 200
+    assert told() == [] and access.get(f"/v1/grants/{grants[0]}", who=proxy).status == 200, "another one holds"
+    assert closed(access, staff, second).status == 200
+    assert told() == [("access.revocations.v1", 3)] * 2
+    assert access.post("/v1/grants", {"visit_id": it.id}, who=proxy).status == 404
+    assert suite.outbox("access", key=theirs) == [], "nobody else's"
+    assert closed(access, staff, second).code == "bad_state"
+
+
+def test_of_two_that_are_closed_at_once_one_sees_the_other(suite, access, staff, visit):
+    for _ in range(5):
+        it, proxy = visit("in_progress"), suite.person("proxy")
+        rows = [opened(access, staff, it.patient.patient, "proxy", "court_order", proxy).json["id"] for _ in range(2)]
+        grant = access.post("/v1/grants", {"visit_id": it.id}, who=proxy).json["id"]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            assert [reply.status for reply in pool.map(lambda row: closed(access, staff, row), rows)] == [200, 200]
+        assert len(suite.outbox("access", key=grant)) == 1
 
 
 # ---- guests: of one visit ----

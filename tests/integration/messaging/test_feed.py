@@ -9,7 +9,7 @@ from sealed import message, uuid_bytes
 from visits import patiently
 from ws import Refused, connect
 
-PERSON_DISABLED, GRANT_REVOKED, CONSENT_REVOKED, VISIT_CLOSED, MEMBER_CHANGED = 2, 3, 4, 5, 6
+PERSON_DISABLED, GRANT_REVOKED, CONSENT_REVOKED, VISIT_CLOSED, MEMBER_CHANGED, EXPIRED = 2, 3, 4, 5, 6, 8
 ENDED = 8
 
 
@@ -98,15 +98,16 @@ LEFT = {"telehealth": ["phone", "in_person", "note"], "recording": ["call", "cha
 
 
 @pytest.mark.family(7)
-@pytest.mark.parametrize("scope", LEFT)
-def test_the_clinician_is_told_what_is_left_of_the_visit(scope, access, replicas, grants, enter):
-    """Without telehealth that is the last frame; of the rest the visit goes on. No visit rests on research."""
+@pytest.mark.parametrize("scope,kind", [*((scope, "revoked") for scope in LEFT), ("recording", "expired")])
+def test_the_clinician_is_told_what_is_left_of_the_visit(scope, kind, access, replicas, grants, enter):
+    """Without telehealth that is the last frame; of the rest the visit goes on. No visit rests on research. A consent
+    that has come to its end is told in the same way."""
     visit = grants.visit()
     doctor, _ = patiently(lambda: enter(visit, visit.clinician, service=replicas[0]))
     patient, _ = patiently(lambda: enter(visit, visit.patient, service=replicas[1]))
-    revoke(access, CONSENT_REVOKED, (4, uuid_bytes(visit.patient.patient)), (5, scope))
+    revoke(access, {"revoked": CONSENT_REVOKED, "expired": EXPIRED}[kind], (4, uuid_bytes(visit.patient.patient)), (5, scope))
     if LEFT[scope]:
-        assert doctor.push("consent") == {"scope": scope, "state": "revoked", "left": LEFT[scope]}
+        assert doctor.push("consent") == {"scope": scope, "state": kind, "left": LEFT[scope]}
     if scope == "telehealth":
         assert doctor.closed(5) == patient.closed(5) == (4503, "revoked")
     else:
@@ -117,6 +118,29 @@ def test_the_clinician_is_told_what_is_left_of_the_visit(scope, access, replicas
         time.sleep(1.01)  # a grant's time is in seconds
         again, _ = enter(visit, visit.clinician, service=replicas[0])
         again.silent("consent", 0.1)
+
+
+@pytest.mark.family(7)
+def test_a_relation_that_the_desk_closes_ends_its_sockets(suite, access, replicas, grants, enter):
+    """Within two seconds, and of that person to that patient alone."""
+    visit, proxy, desk = grants.visit(), suite.person("proxy"), suite.person("front_desk")
+    relation = suite.relation(proxy, visit.patient.patient, "proxy")
+    grant_id = str(uuid.uuid4())
+    access.execute(
+        "INSERT INTO visit (org, id, act_id, patient_id, provider_id, state, starts_at, ends_at, version, epoch) VALUES "
+        f"('{visit.org}', '{visit.id}', gen_random_uuid(), '{visit.patient.patient}', '{visit.clinician.id}', "
+        "'in_progress', now(), now() + interval '30 minutes', 3, 0); "
+        f"INSERT INTO visit_channel (org, visit_id, channel_id) VALUES ('{visit.org}', '{visit.id}', '{visit.channel}'); "
+        "INSERT INTO visit_grant (org, id, act_id, visit_id, person, seat, minted_at, ends_at) VALUES "
+        f"('{visit.org}', '{grant_id}', gen_random_uuid(), '{visit.id}', '{proxy.id}', 'patient', now(), "
+        "now() + interval '10 minutes')")
+    theirs, _ = patiently(lambda: enter(visit, proxy, service=replicas[0], grant=visit.grant(proxy, id=grant_id)))
+    patient, _ = enter(visit, visit.patient, service=replicas[1])
+    began = time.monotonic()
+    assert access.post(f"/v1/relations/{relation}/close", who=desk).status == 200
+    assert theirs.closed(5) == (4503, "revoked")
+    assert time.monotonic() - began < 2
+    say(patient, "still here")
 
 
 @pytest.mark.family(7)
