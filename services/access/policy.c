@@ -82,17 +82,16 @@ err_t policy_read(struct act *act)
     struct policy_ask ask = {.labels = label_of(in->label)};
     struct standing_rows standings;
     struct agreed_rows agreed;
-    struct member who;
+    struct asked_for who;
 
     TRY(act_allow(act, in->patient_id));
     if (!permission_parse(in->action, &ask.permission)) return ERR_UNPROCESSABLE;
-    TRY(member_get(act, &(struct member_get){in->person_id}, &who));
+    TRY(policy_person(act, &(struct policy_person){in->person_id}, &who));
     if (!role_parse(who.role, &ask.role)) return ERR_UNPROCESSABLE;
     TRY(standings_of(act, &stands, &standings));
     const struct str purpose = str_of(purpose_code(policy_purpose(ask.role, ask.permission)));
     TRY(agreed_by(act, &(struct agreed_by){in->patient_id, in->person_id, purpose}, &agreed));
 
-    const bool active = str_is(who.state, "active");
     const struct policy_need need = policy_need(&ask);
     const struct policy_facts facts = {
         .kinds = kinds_of(&standings), .consents = scopes_of(&agreed), .known = true,
@@ -100,7 +99,7 @@ err_t policy_read(struct act *act)
     };
     const struct policy_verdict verdict = policy_decide(&ask, &facts);
     struct decision_view view = {
-        .decision = str_of(active ? policy_words[verdict.word] : "no_member"),
+        .decision = str_of(who.active ? policy_words[verdict.word] : "no_member"),
         .role = who.role,
         .action = in->action,
         .cell = str_of(cell_word(need.reach)),

@@ -2,6 +2,14 @@
 
 -- row standing (id uuid, kind text, proof text, starts_at timestamptz, ends_at timestamptz, live bool)
 -- row agreed (id uuid, scope text)
+-- row asked_for (role text, active bool, version int8)
+
+-- policy_person  :one asked_for
+-- A member, or somebody's guest.
+SELECT role, state = 'active' AS active, version FROM member WHERE org = :org AND person = :person::uuid
+UNION ALL
+SELECT 'guest', ended_at IS NULL, version FROM guest_link WHERE org = :org AND id = :person
+LIMIT 1;
 
 -- standings_of  :many standing
 -- How they stand to the patient, and have stood: the live ones first.

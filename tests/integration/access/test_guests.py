@@ -196,6 +196,23 @@ def test_a_guest_who_is_sent_away_is_out_and_stays_out(suite, access, signaling,
     ws.drop()   # how the feed ends it on every replica: tests/integration/signaling/test_feed.py
 
 
+def test_it_is_explained_what_a_guest_may(access, staff, visit):
+    it = visit("in_progress")
+    guest = invite(access, it.patient, it).json["id"]
+
+    def explained(action, patient=it.patient.patient):
+        reply = access.get(f"/v1/policy/decision?person_id={guest}&action={action}&patient_id={patient}",
+                           who=staff["privacy"])
+        assert reply.status == 200, reply
+        return reply.json["role"], reply.json["decision"], reply.json.get("relation")
+
+    assert explained("CALL") == ("guest", "allow", "guest")
+    assert explained("CHAT") == ("guest", "no_role", None)
+    assert explained("CALL", visit().patient.patient) == ("guest", "no_relation", None)
+    assert access.post(f"/v1/guests/{guest}/end", who=it.patient).status == 200
+    assert explained("CALL") == ("guest", "no_member", "guest"), "who has gone"
+
+
 def test_with_the_visit_its_guests_go(suite, access, visit, visit_pass):
     it = visit("in_progress")
     made, device = invite(access, it.patient, it).json, uuid.uuid4().hex
