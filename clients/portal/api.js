@@ -12,7 +12,7 @@ import * as signin from './signin.js';
 
 const AGAIN_MS = 800;
 
-export const hooks = { second_factor: null, signed_out: null };
+export const hooks = { second_factor: null, signed_out: null, logged_off: null };
 
 /* A problem document (RFC 9457). `code` is what to switch on. */
 export class Refused extends Error {

@@ -8,14 +8,19 @@
  * Media do not go through signaling: when its connection breaks they go on, and the socket comes
  * back by itself. Signals are handled one after the other, as they came.
  */
+import * as awake from './awake.js';
 import { Peer } from './peer.js';
 import { Socket } from './socket.js';
 
+const SIGN_EVERY_MS = 30_000;       /* who is in a call touches nothing */
+
 export class Call {
+    #sign;
     #socket; #on; #peers = new Map(); #flows = new Map(); #polite = new Map(); #ice = null; #queue = Promise.resolve();
 
     constructor(visit_id, on) {
         this.#on = on;
+        this.#sign = setInterval(() => { if (this.#is_connected()) awake.sign(); }, SIGN_EVERY_MS);
         this.#socket = new Socket((grant) => `/v1/calls/${grant.channel_id}`, visit_id, {
             opened: (reply) => this.#opened(reply),
             refreshed: (reply) => this.#refreshed(reply),
@@ -114,6 +119,8 @@ export class Call {
         this.#tell_state();
     }
 
+    #is_connected() { return [...this.#peers.values()].some(({ peer }) => peer.is_connected); }
+
     #tell_state() {
         const peers = [...this.#peers.values()];
         this.#on.state(peers.length === 0 ? 'waiting'
@@ -122,6 +129,7 @@ export class Call {
 
     leave() {
         for (const person of this.#peers.keys()) this.#tell(person, 'hangup');
+        clearInterval(this.#sign);
         this.#socket.tell('leave', {});
         this.#peers.forEach(({ peer }) => peer.close());
         this.#socket.close();

@@ -7,7 +7,7 @@
  * a key of its own, which lies in this tab's sessionStorage: by link and key it renews its grant,
  * and comes back after a reload, without typing again. No other page gets in by the same link.
  */
-import { Refused } from './api.js';
+import { hooks, Refused } from './api.js';
 import { media_close } from './media.js';
 import { acting, h, labelled, show_error } from './page.js';
 import { call_box } from './screens/visit.js';
@@ -51,11 +51,13 @@ async function open_call() {
     const { box, leave } = await call_box({ id: grant.visit_id, role: 'patient' }, ended, ticket);
 
     main.replaceChildren(h('h1', { class: 'unseen' }, t('call')), box);
-    addEventListener('hashchange', () => {      /* "Leave" is a link to # */
+    const end = (text) => {
         leave();
         media_close();
-        over(t('guest_left'));
-    }, { once: true });
+        over(text);
+    };
+    addEventListener('hashchange', () => end(t('guest_left')), { once: true });     /* "Leave" is a link to # */
+    hooks.logged_off = () => end(t('guest_logged_off'));
 }
 
 function ask() {

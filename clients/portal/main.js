@@ -112,12 +112,24 @@ hooks.second_factor = () => new Promise((resolve, reject) => {
     dialog.showModal();
 });
 
-hooks.signed_out = () => {
+function signed_out(text) {
     leave?.();
     leave = null;
+    removeEventListener('hashchange', show_screen);
+    app.me = null;
+    document.querySelectorAll('dialog').forEach((dialog) => dialog.remove());
     frame();
-    welcome(t('sign_in_ended'));
-    announce(t('sign_in_ended'));
+    welcome(text);
+    announce(text);
+}
+
+hooks.signed_out = () => signed_out(t('sign_in_ended'));
+
+/* Nobody was there for too long. What was shown goes first. */
+hooks.logged_off = () => {
+    const ended = signin.end();
+    signed_out(t('logged_off'));
+    return ended;
 };
 
 try {

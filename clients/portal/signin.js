@@ -6,6 +6,7 @@
  *   signin.go()                 leaves for the sign-in page
  *   await signin.token()        an access token that is good for a while yet; refreshes by itself
  *   await signin.step_up()      a fresh second factor, in a window of its own (call it in a click)
+ *   await signin.end()          the sign-in is over; sign_out() goes to the first page as well
  *   await signin.sign_out()
  *
  * What has to outlive the way to the sign-in page and back (verifier, state, screen) lies in this
@@ -136,7 +137,8 @@ export async function step_up() {
     }
 }
 
-export async function sign_out() {
+/* Of this page and at the identity provider. */
+export async function end() {
     const { refresh } = tokens ?? {};
     tokens = null;
     sessionStorage.removeItem(WAS_IN);
@@ -145,5 +147,9 @@ export async function sign_out() {
             method: 'POST', credentials: 'omit',
             body: new URLSearchParams({ client_id: CLIENT, refresh_token: refresh }),
         }).catch(() => {});     /* the token ends by itself */
+}
+
+export async function sign_out() {
+    await end();
     location.assign('/');
 }

@@ -12,23 +12,27 @@
  *   socket.tell('typing', {})           no answer is due
  *   socket.close()
  *
+ * Each minute in which somebody was there (awake.js) the server is told so. Who was not for too long is
+ * logged off: `hooks.logged_off`, in place of the state 'ended'.
+ *
  * Close codes below 4500 mean "come back", those from 4500 on "stay out", but for three: a grant that
  * is over (4504) is replaced by a new one, one that was taken back (4503 in answer to connect) by
  * one new one if access still gives it, one that does not open (4500) by a few. What was asked and not
  * answered when a connection broke is refused with `connection_lost`; who asked may ask again.
  */
-import { Refused } from './api.js';
+import { hooks, Refused } from './api.js';
+import * as awake from './awake.js';
 import { grant_of } from './grant.js';
 import { token } from './signin.js';
 
 const FIRST_MS = 200, LAST_MS = 8_000;
-const REFRESH_EARLY_MS = 90_000;
-const LEFT = 1000, STAY_OUT = 4500, REVOKED = 4503, GRANT_ENDED = 4504;
+const REFRESH_EARLY_MS = 90_000, ACTIVE_EVERY_MS = 60_000;
+const LEFT = 1000, STAY_OUT = 4500, REVOKED = 4503, GRANT_ENDED = 4504, LOGGED_OFF = 4506;
 const TRIES = { [STAY_OUT]: 3, [REVOKED]: 2 };  /* of connect, with a new grant each, before it is believed */
 
 export class Socket {
     #path; #visit; #on; #ws = null; #last_id = 0; #waiting = new Map();
-    #tries = 0; #timer = null; #refresh = null; #closed = false; #refused = null; #refusals = 0;
+    #tries = 0; #timer = null; #refresh = null; #active = null; #closed = false; #refused = null; #refusals = 0;
 
     constructor(path, visit_id, on) {
         this.#path = path;
@@ -70,6 +74,7 @@ export class Socket {
                 this.#on.opened?.(reply);
                 this.#on.state?.('open');
                 this.#refresh_before(reply.ends_at);
+                this.#active = setInterval(() => this.#tell_active(), ACTIVE_EVERY_MS);
             } catch (error) {
                 if (error.code === 'connection_lost') return;
                 this.#refused = error;
@@ -91,11 +96,16 @@ export class Socket {
 
     #lost(code, reason) {
         clearTimeout(this.#refresh);
+        clearInterval(this.#active);
         for (const { reject } of this.#waiting.values())
             reject(new Refused(503, { code: 'connection_lost' }));
         this.#waiting.clear();
         this.#ws = null;
         if (this.#closed) return;
+        if (code === LOGGED_OFF) {
+            this.#closed = true;
+            return hooks.logged_off();
+        }
         /* What was refused may be over in a moment, or be cured by a new grant. */
         const may_again = this.#refused && this.#refusals < TRIES[code];
         if (code < STAY_OUT && code !== LEFT || code === GRANT_ENDED || may_again) this.#again();
@@ -125,6 +135,10 @@ export class Socket {
         }, Math.max(ms, 1_000));
     }
 
+    #tell_active() {
+        if (awake.since(performance.now() - ACTIVE_EVERY_MS)) this.tell('active', {});
+    }
+
     ask(type, body) {
         return new Promise((resolve, reject) => {
             if (this.#ws?.readyState !== WebSocket.OPEN)
@@ -143,6 +157,7 @@ export class Socket {
         this.#closed = true;
         clearTimeout(this.#timer);
         clearTimeout(this.#refresh);
+        clearInterval(this.#active);
         this.#ws?.close(LEFT);
     }
 }

@@ -75,6 +75,7 @@ struct frame {
     unsigned ms;
     handler *run;
     void (*now)(struct session *session, const void *body, struct arena *arena);
+    bool unasked; /* clients say it by themselves: no sign of the person */
 };
 
 /* Rows that hold sealed blobs. When a patient's key is renewed, those under the former one are
@@ -119,6 +120,7 @@ struct common_settings {
     const char *keyd, *idp_keys, *issuer, *audience, *profile, *run_dir;
     const char *access_public, *appointments_public; /* public keys of grants and passes */
     int64_t workers, kafka_partitions, audit_rows_max, reseal_every_s;
+    int64_t idle_minutes[ROLES]; /* session_settings.def; elsewhere 0 */
     bool http_plain_only; /* tests and benches: no TLS listener */
 };
 

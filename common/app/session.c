@@ -1,5 +1,6 @@
 /* WebSocket connections: their table, what they are sent, what ends them. */
 #include "common/app/session_own.h"
+#include "common/app/session_rules.h"
 
 #include "common/base/clock.h"
 
@@ -102,6 +103,29 @@ void session_end(session_id id, unsigned code, const char *why)
     session_loop(ending_run, ending);
 }
 
+static void probe_run(void *user)
+{
+    const session_id *id = user;
+    struct session *session = session_find(*id);
+
+    if (session) ws_probe(session->ws);
+    free(user);
+}
+
+void session_probe(session_id id)
+{
+    session_id *copy = malloc(sizeof *copy);
+
+    if (!copy) abort();
+    *copy = id;
+    session_loop(probe_run, copy);
+}
+
+void session_active(struct session *session, const void *body, struct arena *arena)
+{
+    (void)session, (void)body, (void)arena; /* that it came was noted as of every frame */
+}
+
 /* ---- what ends a session ---- */
 
 bool session_grant_revoked(const struct grant *grant)
@@ -158,6 +182,14 @@ static bool is_revoked(const struct session *session)
     return revoked_person(session->actor.person) || session_grant_revoked(&session->grant);
 }
 
+static bool is_idle(const struct session *session)
+{
+    const struct common_settings *settings = service_settings();
+    const int64_t most_us = settings->idle_minutes[session->actor.role] * MINUTE_US;
+
+    return clock_now_us() - session->active_us > most_us;
+}
+
 static void grant_over(struct session *session)
 {
     if (!session->grant.last) return session_close(session, 4504, "grant ended");
@@ -175,11 +207,13 @@ void session_check(struct session *session)
     consents_tell(session);
     if (is_revoked(session))
         session_close(session, 4503, "revoked");
+    else if (is_idle(session))
+        session_close(session, 4506, "idle");
     else if (clock_now_us() > session->grant.ends_at_us)
         grant_over(session);
 }
 
-void session_crowd(const struct session *newest)
+static void crowd_bound(const struct session *newest, bool of_visit, size_t most, const char *why)
 {
     struct session *oldest = NULL;
     size_t theirs = 0;
@@ -189,10 +223,17 @@ void session_crowd(const struct session *newest)
 
         if (!one || one->state != OPEN || !uuid_equal(one->actor.person, newest->actor.person))
             continue;
+        if (of_visit && !uuid_equal(one->grant.channel, newest->grant.channel)) continue;
         theirs++;
         if (!oldest || one->opened_us < oldest->opened_us) oldest = one;
     }
-    if (theirs > SESSIONS_A_PERSON_MAX) session_close(oldest, 4505, "too many connections");
+    if (theirs > most) session_close(oldest, 4505, why);
+}
+
+void session_crowd(const struct session *newest)
+{
+    crowd_bound(newest, true, session_rule(newest->actor.role)->windows, "too many windows");
+    crowd_bound(newest, false, SESSIONS_A_PERSON_MAX, "too many connections");
 }
 
 static void sessions_check(void *unused)

@@ -17,12 +17,18 @@
  * A connection is of the gateway's own pages or of no page: an Origin that is not the Host asked
  * for is refused before the upgrade.
  *
+ * Who gives no sign for as long as the settings idle_minutes_<role> say is logged off. A sign is
+ * any frame but those that clients send by themselves (frame.unasked); pages whose person is there,
+ * or in a call, say so each minute: active {}. What sessions.def says of a person's further
+ * connections is held here, and for seats by signaling.
+ *
  * Close codes  reconnect: 4001 call moved to another replica, 4008 slow reader, 4010 draining, 4011
- *              unavailable. Stay out: 4500 protocol, or connect refused (the error frame before it
- *              says why), 4502 not connected in time, 4503 revoked or visit closed, 4504 grant
- *              ended: come back with a new one, 4505 another device took the seat, or one's ninth
- *              connection here the place of the oldest. In answer to connect, 4503 and 4504 say so
- *              of its grant. 1000: the client left.
+ *              unavailable, 4012 another page of theirs has the seat and keeps it. Stay out: 4500
+ *              protocol, or connect refused (the error frame before it says why), 4502 not
+ *              connected in time, 4503 revoked, consent or visit over, 4504 grant ended: come back
+ *              with a new one, 4505 another device took the seat or a further window the place of
+ *              the oldest, 4506 logged off: sign in again. In answer to connect, 4503 and 4504 say
+ *              so of its grant. 1000: the client left.
  *
  * Threads  loop only, except where it is said.
  * Errors   those of frames are answered in frames; the rest are close codes.
@@ -44,6 +50,7 @@ void session_close(struct session *session, unsigned code, const char *why);
 
 /* From any thread. */
 void session_end(session_id id, unsigned code, const char *why);
+void session_probe(session_id id); /* a peer that is not there any more ends within 8 s */
 /* Runs fn on the loop. */
 void session_loop(void (*fn)(void *), void *user);
 /* From a frame's handler: runs fn(session, user) on the loop after COMMIT, behind the reply. What
@@ -59,6 +66,8 @@ err_t session_allow(struct act *act, const char *right);
  * both before its handler, this one or the service's own, and takes the new grant over after
  * COMMIT. */
 err_t session_refresh(struct act *act);
+/* The frame `active`: somebody is there. */
+void session_active(struct session *session, const void *body, struct arena *arena);
 extern const struct shape session_connect_shape; /* token, grant; for services that need no more */
 extern const struct shape session_refresh_shape;
 extern const struct shape session_opened_shape; /* session, ends_at: the reply of both */

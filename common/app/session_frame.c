@@ -146,6 +146,24 @@ static void frame_run(struct worker *worker, struct job *base)
 
 static void frame_next(struct session *session);
 
+static void connect_refuse(struct session *session, err_t err)
+{
+    static const struct {
+        err_t err;
+        unsigned code;
+        const char *why;
+    } ends[] = {
+        {ERR_SEAT_TAKEN, 4012, "seat taken"},
+        {ERR_GRANT_EXPIRED, 4504, "grant ended"},
+        {ERR_GRANT_REVOKED, 4503, "revoked"},
+    };
+
+    if (err_is_fault(err)) return session_close(session, 4011, "unavailable");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (err == ends[i].err) return session_close(session, ends[i].code, ends[i].why);
+    session_close(session, 4500, "connect refused");
+}
+
 static void frame_answer(struct session *session, struct frame_job *job)
 {
     if (job->err == ERR_OK && job->new_holder.open) {
@@ -157,16 +175,7 @@ static void frame_answer(struct session *session, struct frame_job *job)
         if (is_new) session_crowd(session);
     }
     if (ws_send(session->ws, job->reply) == WS_FULL) session_close(session, 4008, "slow");
-    if (session->state != CONNECTING) return;
-
-    if (err_is_fault(job->err))
-        session_close(session, 4011, "unavailable");
-    else if (job->err == ERR_GRANT_EXPIRED)
-        session_close(session, 4504, "grant ended");
-    else if (job->err == ERR_GRANT_REVOKED)
-        session_close(session, 4503, "revoked");
-    else
-        session_close(session, 4500, "connect refused");
+    if (session->state == CONNECTING) connect_refuse(session, job->err);
 }
 
 static void frame_done(void *user)
@@ -274,7 +283,9 @@ void frame_take(struct ws *ws, struct str text, void *user)
     const err_t err = json_decode_lenient(&outer, str_bytes(text), loop_arena, decoded, &fault);
     memcpy(&id, decoded, sizeof id);
 
-    if (err != ERR_OK || !frame_find(decoded, &frame, &body))
+    const bool found = err == ERR_OK && frame_find(decoded, &frame, &body);
+    if (found && !service->frames[frame].unasked) session->active_us = clock_now_us();
+    if (!found)
         frame_refuse(session, text);
     else if (session->busy && session->state == CONNECTING)
         session_close(session, 4500, "frames follow the answer to connect");

@@ -39,6 +39,7 @@ struct session {
     struct grant grant; /* its texts are words of our own */
     char remote[SESSION_REMOTE_BYTES];
     int64_t opened_us; /* monotonic */
+    int64_t active_us; /* the person's last sign; the act's clock */
     int64_t told_us[CONSENTS]; /* of which taking back of a consent the clinician knows */
     void *user;
 };
@@ -47,7 +48,7 @@ struct session {
 
 /* Ends what has lost its ground. */
 void session_check(struct session *session);
-/* Of more connections of one person than there may be here the oldest gives way. */
+/* Of more connections of one person than there may be, to the visit or here, the oldest ends. */
 void session_crowd(const struct session *newest);
 bool session_grant_revoked(const struct grant *grant);
 /* The service stops, and no session is left or one has taken too long; for the effects thread. */

@@ -99,6 +99,7 @@ enum ws_sent { WS_SENT, WS_SOFT, WS_FULL }; /* FULL: not queued */
 enum ws_sent ws_send(struct ws *ws, struct str text);
 size_t ws_queued_bytes(const struct ws *ws);
 void ws_pause(struct ws *ws, bool paused); /* reading */
+void ws_probe(struct ws *ws);              /* is the peer there? without a pong it ends */
 /* Sends the close frame, flushes, closes. 1000-1015 as RFC 6455; 4000-4499 reconnect, 4500-4999
  * stay out. closed() follows. */
 void ws_close(struct ws *ws, unsigned code, const char *why);

@@ -157,6 +157,19 @@ void ws_pause(struct ws *ws, bool paused)
 
 /* ---- time and end ---- */
 
+static void ping(struct ws *ws)
+{
+    ws->pong_awaited = true;
+    frame_send(ws, OP_PING, STR_NONE);
+    timer_start(ws, ws->limits.pong_ms);
+}
+
+void ws_probe(struct ws *ws)
+{
+    /* Else its pong, its queue or its end is awaited already. */
+    if (!ws->closing && !ws->pong_awaited && !ws->paused && ws_queued_bytes(ws) == 0) ping(ws);
+}
+
 static void ws_timer(evutil_socket_t fd, short what, void *user)
 {
     struct ws *ws = user;
@@ -171,9 +184,7 @@ static void ws_timer(evutil_socket_t fd, short what, void *user)
     } else if (ws->pong_awaited) {
         ws_close(ws, 1001, "no pong");
     } else {
-        ws->pong_awaited = true;
-        frame_send(ws, OP_PING, STR_NONE);
-        timer_start(ws, ws->limits.pong_ms);
+        ping(ws);
     }
 }
 

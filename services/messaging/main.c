@@ -4,6 +4,7 @@
 static const struct setting settings[] = {
     {"redis", SETTING_PATH, AT(redis), "", 0, 0,
      "Redis' Unix socket, where replicas see who is present; empty: there is one replica"},
+#include "common/app/session_settings.def"
     {.key = NULL},
 };
 

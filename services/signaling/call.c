@@ -1,5 +1,7 @@
 #include "services/signaling/signaling.h"
 
+#include "common/app/session_rules.h"
+
 bool polite_towards(struct uuid self, struct str role, struct uuid peer, struct str peer_role)
 {
     if (!str_equal(role, peer_role)) return str_is(role, "patient");
@@ -41,7 +43,24 @@ static err_t peers_read(struct act *act, struct list *ret_peers)
     return ERR_OK;
 }
 
-/* connect: claims the call for this replica and takes the person's one seat. */
+/* The person's one seat. Who is refused may be the same person, whose network broke: then the
+ * seat is free when the other device is found to be gone. */
+static err_t seat_take_as(struct act *act, const struct call *call)
+{
+    const struct seat_take take = {call->id, act->grant->role, call->epoch};
+    const struct seat_take_free ask = {call->id, act->grant->role, call->epoch};
+    struct seat_taken row;
+
+    if (session_rule(act->who.role)->seat == SEAT_REPLACE) {
+        seat_take(act, &take);
+        return ERR_OK;
+    }
+    const err_t err = seat_take_free(act, &ask, &row);
+    if (err == ERR_SEAT_TAKEN) room_probe(call->id, act->who.person);
+    return err;
+}
+
+/* connect: claims the call for this replica and takes a seat. */
 err_t call_connect(struct act *act)
 {
     const struct signaling_settings *settings = service_settings();
@@ -63,8 +82,7 @@ err_t call_connect(struct act *act)
     TRY(session_allow(act, "call"));
     TRY(call_claim(act, &claim, &call));
     seats_clear(act, &(struct seats_clear){.call_id = call.id});
-    seat_take(act,
-              &(struct seat_take){.call_id = call.id, .role = grant->role, .epoch = call.epoch});
+    TRY(seat_take_as(act, &call));
     TRY(peers_read(act, &answer.peers));
     TRY(joined_emit(act, &call));
     act_resource(act, call.id, call.version);

@@ -7,6 +7,7 @@ static const struct setting settings[] = {
     {"turn_secret", SETTING_SECRET, AT(turn_secret), "", 0, 0, "coturn's static-auth-secret"},
     {"relay_only", SETTING_BOOL, AT(relay_only), "true", 0, 0,
      "media only through TURN, so that nobody learns the other's address"},
+#include "common/app/session_settings.def"
     {.key = NULL},
 };
 

@@ -211,6 +211,16 @@ void room_join(struct session *session, const struct seating *given)
     pthread_mutex_unlock(&lock);
 }
 
+void room_probe(struct uuid call, struct uuid person)
+{
+    pthread_mutex_lock(&lock);
+    const struct room *room = *place_of(call);
+    const struct seating *seating = room ? room->seats : NULL;
+    while (seating && !uuid_equal(seating->actor.person, person)) seating = seating->next;
+    if (seating) session_probe(seating->session);
+    pthread_mutex_unlock(&lock);
+}
+
 void room_forget(const struct seating *given)
 {
     session_ended(given->org, seating_copy(given));

@@ -123,5 +123,7 @@ void room_join(struct session *session, const struct seating *seating);
 void room_forget(const struct seating *seating); /* it ended before it sat down */
 void room_leave(struct session *session);
 void room_send(struct seating *from, struct uuid to, struct str frame);
+/* Any thread: is who sits here still there? */
+void room_probe(struct uuid call, struct uuid person);
 struct uuid room_replica(void); /* this process */
 void room_run(void);

@@ -4,6 +4,7 @@
 -- row call_state (id uuid, moved bool, closed bool)
 -- row seated (person uuid, role text)
 -- row version (version int8)
+-- row seat_taken (epoch int8)
 -- row call_closed (id uuid, version int8)
 -- row refusal (code text)
 
@@ -33,6 +34,13 @@ INSERT INTO seat (org, call_id, person, role, session, epoch, joined_at)
 VALUES (:org, :call_id::uuid, :actor, :role::text, :act, :epoch::int8, :now)
 ON CONFLICT (org, call_id, person) DO UPDATE SET
     role = excluded.role, session = excluded.session, epoch = excluded.epoch, joined_at = excluded.joined_at;
+
+-- seat_take_free  :one seat_taken  else ERR_SEAT_TAKEN
+-- Of a role whose first device keeps it.
+INSERT INTO seat (org, call_id, person, role, session, epoch, joined_at)
+VALUES (:org, :call_id::uuid, :actor, :role::text, :act, :epoch::int8, :now)
+ON CONFLICT (org, call_id, person) DO NOTHING
+RETURNING epoch;
 
 -- seats_others  :many seated
 SELECT person, role FROM seat

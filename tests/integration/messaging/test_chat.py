@@ -187,6 +187,7 @@ def test_hours_on_one_connection_by_grants_of_a_minute(suite, messaging, visit, 
         for n in range(1, steps + 1):
             time.sleep(FRAME_S)
             suite.clock(began + n * STEP_S - time.time())
+            ws.send("active")
             ends = ws.ask("refresh", grant=visit.grant(visit.clinician, ttl_s=60))["ends_at"]
         assert ends > opened["ends_at"]
         assert say(ws, "the same connection")["offset"] == 1
@@ -194,15 +195,6 @@ def test_hours_on_one_connection_by_grants_of_a_minute(suite, messaging, visit, 
         assert len(rows) == steps + 1 and {row["outcome"] for row in rows} == {"done"}
     finally:
         suite.clock(0)
-
-
-def test_of_too_many_connections_of_a_person_the_oldest_gives_way(visit, enter):
-    doctor, _ = enter(visit, visit.clinician)
-    sockets = [enter(visit, visit.patient)[0] for _ in range(8)]
-    newest, _ = enter(visit, visit.patient)
-    assert sockets[0].closed(5) == (4505, "too many connections")
-    for n, ws in enumerate((newest, sockets[1], doctor)):
-        assert say(ws, "still here")["offset"] == n + 1
 
 
 def test_a_session_ends_with_its_grant(visit, enter):

@@ -1,16 +1,18 @@
 """The call of one visit: seats, addressed signals, TURN credentials, replicas."""
 import base64
+import dataclasses
 import hashlib
 import hmac
 import itertools
 import random
+import re
 import time
 import uuid
 
 import pytest
 
 from visits import until
-from ws import Closed, Refused, Upgrade, connect
+from ws import Closed, Refused, Upgrade, connect, frame
 
 
 def signal(ws, to, type="offer", gen=1, seq=1, data="sdp"):
@@ -116,6 +118,75 @@ def test_s8_a_second_device_takes_the_seat_whatever_the_order(suite, signaling, 
     assert tablet.closed()[0] == 1000
     assert signaling.rows(f"SELECT 1 FROM seat WHERE person = '{visit.clinician.id}'")
     until(lambda: not signaling.rows(f"SELECT 1 FROM seat WHERE person = '{visit.patient.id}'"))
+
+
+SEATS = dict(re.findall(r'^SESSION\(\w+, "(\w+)",.* (REPLACE|REFUSE)\)', open("common/app/sessions.def").read(), re.M))
+
+
+@pytest.fixture
+def who_comes(suite, signaling):
+    """who_comes(role, visit) -> come(): one more socket of one person of that role. come.sockets: all of them."""
+    sockets = []
+
+    def of(role, visit):
+        person = {"patient": visit.patient, "clinician": visit.clinician}.get(role) or suite.person("proxy")
+        grant = {"role": "patient", "as": "guest", "alone": True, "rights": "call"} if role == "guest" else {}
+        if role == "proxy":
+            suite.relation(person, visit.patient.patient, "proxy")
+        if role == "guest":
+            person = dataclasses.replace(person, id=str(uuid.uuid4()))
+
+        def come(service=signaling):
+            sockets.append(connect(service, f"/v1/calls/{visit.channel}"))
+            token = {} if role == "guest" else {"token": person.token}
+            sockets[-1].ask("connect", grant=visit.grant(person, **grant), **token)
+            return sockets[-1]
+        come.sockets = sockets
+        return come
+    yield of
+    for ws in sockets:
+        ws.drop()
+
+
+@pytest.mark.parametrize("role", SEATS)
+def test_who_comes_a_second_time_has_the_seat_or_is_refused(role, visit, who_comes):
+    """By sessions.def. Who keeps the seat is asked at once whether they are still there."""
+    come = who_comes(role, visit)
+    first = come()
+    if SEATS[role] == "REPLACE":
+        second = come()
+        assert first.closed(5) == (4505, "another device took the seat")
+        second.send("leave")
+        return
+    with pytest.raises(Refused) as refused:
+        come()
+    assert refused.value.code == "seat_taken"
+    assert come.sockets[-1].closed(5) == (4012, "seat taken"), "and may come back"
+    first.socket.settimeout(10)
+    opcode, payload = first.frame()
+    assert opcode == 9, "a ping, long before its usual time"
+    first.raw(frame(10, payload))
+    with pytest.raises(Refused):
+        come()
+    first.drop()
+    until(lambda: back_in(come), what="the free seat")
+
+
+def back_in(come):
+    try:
+        return come()
+    except Refused as refused:
+        assert refused.code == "seat_taken"
+        return None
+
+
+def test_a_seat_dies_with_its_replica(suite, visit, who_comes):
+    come, replica = who_comes("guest", visit), suite.replica("signaling")
+    come(replica)
+    replica.kill()
+    replica.start()
+    assert come(replica), "kill -9 leaves nobody shut out"
+    replica.stop()
 
 
 @pytest.mark.parametrize("seed", range(3))

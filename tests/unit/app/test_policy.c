@@ -1,6 +1,7 @@
 /* What the tables decide. That they say what they should is for their readers and for
  * tests/integration/policy, which reads them from the print and decides for itself. */
 #include "common/app/auth.h"
+#include "common/app/session_rules.h"
 #include "common/codec/json.h"
 
 #include <setjmp.h>
@@ -225,9 +226,21 @@ static void fields_are_left_out_by_role(void **state)
     arena_free(arena);
 }
 
+static void who_may_have_a_connection_has_rules_for_it(void **state)
+{
+    (void)state;
+    for (enum role role = 0; role < ROLES; role++) {
+        const bool may =
+            permission_info(CHAT)->reach[role] != NO || permission_info(CALL)->reach[role] != NO;
+
+        assert_int_equal(session_rule(role)->windows > 0, may);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_may_have_a_connection_has_rules_for_it),
         cmocka_unit_test(a_relation_opens_its_cells_and_no_other),
         cmocka_unit_test(a_label_narrows_and_never_widens),
         cmocka_unit_test(addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent),
