@@ -74,7 +74,7 @@ def kafka(place):
                                     kafka_id, "-c", settings, "--ignore-formatted"],
                    owner="kafka", ready_s=60)
     yield Part("kafka", [*java, "kafka.Kafka", settings], probe.kafka, owner="kafka",
-               after=() if formatted else ("kafka-format",), ready_s=60)
+               after=() if formatted else ("kafka-format",), ready_s=300)   # it reads what a kill has left
     if (place.bin / "topics").exists():
         yield Part("topics", [f"{place.bin}/topics", "--config", f"{place.run}/etc/topics.conf"],
                    after=("kafka",))
