@@ -44,7 +44,7 @@ def psql(place, sql, database="postgres"):
     """Runs @sql as the superuser and returns its rows, tab-separated."""
     environment = {"PATH": "/usr/bin:/bin", "PGPASSWORD": place.secret("postgres", "postgres")}
     done = subprocess.run(
-        ["psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", f"{place.run}/postgres",
+        [f"{PROGRAMS}/psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", f"{place.run}/postgres",
          "-p", str(place.port("postgres")), "-U", "postgres", "-d", database],
         input=sql, env=environment, capture_output=True, text=True)
     if done.returncode:

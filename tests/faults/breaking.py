@@ -22,7 +22,7 @@ class Session:
 
     def __init__(self, place, name):
         self._psql = subprocess.Popen(
-            ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", place.run / "postgres", "-p",
+            [f"{database.PROGRAMS}/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", place.run / "postgres", "-p",
              str(place.port("postgres")), "-U", "postgres", "-d", name], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={"PATH": "/usr/bin:/bin", "PGPASSWORD": place.secret("postgres")})
