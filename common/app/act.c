@@ -92,10 +92,12 @@ static struct strs kinds_of(struct arena *arena, unsigned kinds)
 
 static void guard_relation(struct act *act, struct uuid patient, const struct policy_need *need)
 {
-    const struct guard_allow guard = {
-        .patient_id = patient, .kinds = kinds_of(act->arena, need->kinds), .site = need->site};
+    const struct strs kinds = kinds_of(act->arena, need->kinds);
+    struct tx *tx = act_tx(act);
 
-    if (!(need->reach & ANY)) guard_allow(act_tx(act), &guard);
+    if (need->reach & ANY) return;
+    if (need->site) guard_site(tx, &(struct guard_site){patient, kinds});
+    else guard_allow(tx, &(struct guard_allow){patient, kinds});
 }
 
 static void guard_agreed(struct act *act, enum permission permission, struct uuid patient,

@@ -95,6 +95,19 @@ err_t visit_unseal(struct act *act, struct visit *visit)
     return ERR_OK;
 }
 
+/* The row as it was inserted. */
+static struct appointment row_booked(const struct appointment_insert *new,
+                                     const struct booked *booked)
+{
+    return (struct appointment){
+        .id = new->id, .version = 1, .state = STR("scheduled"), .patient_id = new->patient_id,
+        .provider_id = new->provider_id, .site_id = booked->site_id, .visit_type = new->visit_type,
+        .starts_at_us = new->starts_at_us, .ends_at_us = booked->ends_at_us,
+        .local_start = booked->local_start, .time_zone = booked->time_zone,
+        .sealed = new->sealed, .sealed_version = 1, .labels = new->labels,
+    };
+}
+
 /* POST /v1/appointments: a patient, or staff for them, takes a free time; clinicians in their own
  * calendar. */
 err_t visit_book(struct act *act)
@@ -106,6 +119,7 @@ err_t visit_book(struct act *act)
         .id = visit.row.id, .patient_id = in->patient_id, .provider_id = in->provider_id,
         .visit_type = in->visit_type, .starts_at_us = in->starts_at_us, .labels = in->labels,
     };
+    struct booked booked;
 
     TRY(act_allow_row(act, in->patient_id, (struct row_marks){.labels = in->labels}));
     if (in->labels & LABELS_OF_NOTES) return ERR_UNPROCESSABLE;
@@ -113,7 +127,8 @@ err_t visit_book(struct act *act)
         return ERR_FORBIDDEN;
     TRY(consent_require(act, in->patient_id, CONSENT_TELEHEALTH));
     TRY(visit_seal(act, &visit.row, 1, &visit, &new.sealed));
-    TRY(appointment_insert(act, &new, &visit.row));
+    TRY(appointment_insert(act, &new, &booked));
+    visit.row = row_booked(&new, &booked);
     relation_begin(act_tx(act), &(struct relation_begin){
         .id = visit.row.id, .person = visit.row.provider_id, .patient_id = visit.row.patient_id,
         .kind = STR("booked"), .ends_at_us = visit.row.ends_at_us + CARE_AFTER_US});

@@ -218,7 +218,7 @@ def pgbench_script(statements, sample, clients):
               "patient_id": of["patient"], "provider_id": of["provider"], "id": of["id"],
               "starts_at": of["starts_at"], "version": "1", "sealed": ":sealed"}
     own = {
-        "guard_allow": {"kinds": ":kinds", "site": "false"},
+        "guard_allow": {"kinds": ":kinds"},
         "guard_consent": {"scope": "'telehealth'", "purpose": ":purpose", "refusal": "'TC002'"},
         "appointment_insert": {"visit_type": "'consultation'", "labels": "0"},
         "relation_begin": {"person": of["provider"], "kind": "'booked'", "ends_at": ":ends"},

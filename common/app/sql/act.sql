@@ -17,8 +17,17 @@ SELECT set_config('telecura.relation', coalesce(
      WHERE org = :org AND patient_id = :patient_id::uuid AND person = :actor
        AND kind = ANY (:kinds::text[]) AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
      ORDER BY array_position(:kinds, kind) LIMIT 1),
+    refuse('TC001')), true);
+
+-- guard_site  :exec
+-- The same for who reaches every patient of the organisation's, too: that one is, `self` says.
+SELECT set_config('telecura.relation', coalesce(
     (SELECT kind FROM relation
-     WHERE :site::bool AND org = :org AND patient_id = :patient_id AND kind = 'self'
+     WHERE org = :org AND patient_id = :patient_id::uuid AND person = :actor
+       AND kind = ANY (:kinds::text[]) AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
+     ORDER BY array_position(:kinds, kind) LIMIT 1),
+    (SELECT kind FROM relation
+     WHERE org = :org AND patient_id = :patient_id AND kind = 'self'
        AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
      LIMIT 1),
     refuse('TC001')), true);

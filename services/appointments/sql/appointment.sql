@@ -5,14 +5,16 @@
 --     place_confirmed_at timestamptz, arrived_at timestamptz, deadline timestamptz,
 --     admitted_at timestamptz, started_at timestamptz, ended_at timestamptz, sealed bytea,
 --     sealed_version int8, labels int8)
+-- row booked (site_id uuid, time_zone text, local_start text, ends_at timestamptz)
 -- row appointment_due (org uuid, id uuid)
 -- row refusal (code text)
 -- row agreed (scope text)
 
--- appointment_insert  :one appointment  else appointment_not_booked
+-- appointment_insert  :one booked  else appointment_not_booked
 -- raises appointment_provider ERR_SLOT_TAKEN
 -- raises appointment_patient ERR_SLOT_TAKEN
--- Exclusion constraints (provider, patient) decide a race; the lock keeps racers from deadlock.
+-- Exclusion constraints (provider, patient) decide a race; the lock keeps racers from deadlock. Tells
+-- only what its caller cannot know: PostgreSQL looks at how to send each column, each time.
 INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
                          target_minutes, state, during, starts_at, ends_at, local_start, sealed, labels)
 SELECT :org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, a.site_id, a.time_zone,
@@ -26,9 +28,7 @@ CROSS JOIN LATERAL (
     WHERE org = :org AND provider_id = :provider_id
       AND during @> tstzrange(:starts_at, :starts_at + t.length) LIMIT 1) AS a
 WHERE :starts_at > :now AND calendars_lock(:provider_id, :patient_id)
-RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
-          local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
-          ended_at, sealed, sealed_version, labels;
+RETURNING site_id, time_zone, local_start, ends_at;
 
 -- appointment_not_booked  :one refusal
 -- Why nothing was inserted.
