@@ -52,7 +52,7 @@ static const struct command commands[] = {
     {"keys", "status", NULL, deed_do, NULL, "the provider of KEKs, their versions, what stands under each"},
     {"keys", "rotate", NULL, deed_do, NULL, "a new KEK; the old one goes when nothing stands under it"},
     {"keys", "renew", "PATIENT", deed_do, NULL, "new data keys for a patient: --domain"},
-    {"keys", "renew", NULL, deed_do, NULL, "the same for staff, and for search by --domain idx"},
+    {"keys", "renew", NULL, deed_do, NULL, "for staff, search or the log: --domain idx, audit, mac"},
     {"hold", "list", NULL, deed_do, NULL, "legal holds"},
     {"hold", "place", "PATIENT", deed_do, NULL, "a legal hold: nobody can erase them: --reason"},
     {"hold", "release", "HOLD", deed_do, NULL, "ends a hold"},

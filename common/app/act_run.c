@@ -45,7 +45,7 @@ err_t run_mac_key(struct bytes *ret_key)
     if (!known) {
         const struct hash id =
             hash_sha256_2(str_bytes(STR("producer:")), str_bytes(str_of(service_name)));
-        struct key_name name = {.domain = "mac"};
+        struct key_name name = {.domain = "body"};
 
         memcpy(name.patient.b, id.b, sizeof name.patient.b);
         err = keys_to_seal(service_key_store, &name, key);

@@ -3,11 +3,15 @@
  * anew and says when none is left, twice: as soon as it is so, and again after the grace, when no
  * cache can have sealed anything more under it. When all have said so, the key goes.
  *
+ * The log's keys are renewed without that: the former open for as long as there is the log.
+ *
  * What holds if anybody dies: a row of dek_rest stands until its service has said so after the
  * grace, and what it says is what it has just found in its tables.
  */
 #include "services/keyd/keyd.h"
 #include "services/keyd/sql.h"
+
+#include "common/io/leaf.h"
 
 /* One row of dek_rest for each service that @domain names. */
 static void rests_insert(struct act *act, const struct renew_ask *in,
@@ -26,10 +30,30 @@ static void rests_insert(struct act *act, const struct renew_ask *in,
     }
 }
 
-/* POST /v1/keys/renew: of a patient, or of staff when there is none, in one domain or in all. */
+/* Keys of the log: those of an organisation's half years, or those by which every service chains
+ * its records. What was said under the former is proven by it, so it goes on opening for as long as
+ * the log. The audit service's own gives its index its words besides, and stays. */
+static err_t log_renew(struct act *act, const struct renew_ask *in)
+{
+    const struct deks_renew_log renew = {in->domain, leaf_producer_id(STR("audit"))};
+    struct dek_former_rows formers;
+
+    TRY(key_about(act, str_is(in->domain, "mac") ? UUID_NIL : in->org, UUID_NIL));
+    TRY(keys_manager(act));
+    if (!uuid_is_nil(in->patient)) return ERR_UNPROCESSABLE;
+    TRY(deks_renew_log(act, &renew, &formers));
+    const struct renew_answer answer = {(int64_t)formers.n};
+    return act_reply(act, 200, &renew_answer_shape, &answer);
+}
+
+/* POST /v1/keys/renew: of a patient, or of staff when there is none, in one domain or in all; or
+ * the log's, which nobody renews along with others. */
 err_t dek_renew(struct act *act)
 {
     const struct renew_ask *in = act->in;
+
+    if (str_is(in->domain, "audit") || str_is(in->domain, "mac")) return log_renew(act, in);
+
     const struct deks_renew renew = {in->patient, domains_renewable(act->arena), in->domain};
     struct dek_former_rows formers;
 

@@ -33,7 +33,7 @@ RETURNING id, kek, wrapped;
 -- The audit trail and its chain outlive an erasure.
 WITH gone AS (
     UPDATE dek SET state = 'destroyed', wrapped = NULL, changed_at = :now
-    WHERE org = :org AND patient = :patient::uuid AND domain NOT IN ('audit', 'mac', 'certificate')
+    WHERE org = :org AND patient = :patient::uuid AND domain NOT IN ('audit', 'mac', 'body', 'certificate')
       AND state <> 'destroyed'
     RETURNING id)
 SELECT count(*) AS n FROM gone;

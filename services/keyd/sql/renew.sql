@@ -9,6 +9,11 @@ WHERE org = :org AND patient = :patient::uuid AND state = 'active' AND domain = 
   AND (:domain?::text IS NULL OR domain = :domain)
 RETURNING id, domain;
 
+-- deks_renew_log  :many dek_former
+UPDATE dek SET state = 'decrypt_only', changed_at = :now
+WHERE org = :org AND domain = :domain::text AND state = 'active' AND patient <> :kept::uuid
+RETURNING id, domain;
+
 -- dek_rest_insert  :exec
 INSERT INTO dek_rest (org, patient, domain, dek_id, service, renewed_at, due_at)
 VALUES (:org, :patient::uuid, :domain::text, :dek_id::uuid, :service::text, :now, :now);

@@ -19,6 +19,7 @@ import pytest
 
 import telecura
 from conftest import EVERY, Feed, Kafka, Log
+from peer import Peer
 from postgres import quote
 from telecura import ORG, OTHER_ORG, ROOT
 
@@ -58,6 +59,11 @@ def leaf_of(seq, dek=None, sealed=None):
     return (b"\x01" + bytes([36]) + ORG.encode() + bytes([12]) + b"appointments"
             + struct.pack(">QQB", seq, int(time.time() * 1000), 1)
             + (dek or uuid.uuid4()).bytes + os.urandom(32) + struct.pack(">H", len(sealed)) + sealed)
+
+
+def leaf_key(leaf):
+    """Under which key it is sealed: of a record of appointments."""
+    return leaf[68:84]
 
 
 def forge(feed, seq, leaf, prev, mac, key_id, row=None):
@@ -292,14 +298,19 @@ def last_leaf(feed, event):
     return leaf
 
 
-def test_a_new_mac_key_in_the_middle_of_a_chain(feed, go_reader):
-    """Each record names its key: what was chained under the former stays good, the chain goes on."""
-    feed.act(2)
+def test_new_keys_in_the_middle_of_a_chain(feed, go_reader):
+    """Each record and leaf names its key: what was chained and sealed under the former stays good, the chain goes on.
+    By whom: tests/integration/keys/test_renew.py."""
+    (old,) = feed.act()
     feed.receipted()
-    size, keyd = feed.size(), feed.suite.services["keyd"]
+    size, manager = feed.size(), Peer(feed.suite, "access")
     former, _ = mac_key_of(feed.suite, "appointments")
-    keyd.execute(f"UPDATE dek SET state = 'decrypt_only' WHERE id = {quote(former)}")
-    feed.producer.stop()    # it has the former one cached
+    audits, _ = mac_key_of(feed.suite, "audit")
+    sealed_under = leaf_key(last_leaf(feed, old))
+    assert manager.post("/v1/keys/renew", org=ORG, domain="mac").json["renewed"] >= 1
+    assert manager.post("/v1/keys/renew", org=ORG, domain="audit").json["renewed"] >= 1
+    assert mac_key_of(feed.suite, "audit")[0] == audits, "by which the index has its words"
+    feed.producer.stop()    # it has the former ones cached
     feed.producer.start()
     *_, event = feed.act(2)
     feed.receipted()
@@ -307,7 +318,7 @@ def test_a_new_mac_key_in_the_middle_of_a_chain(feed, go_reader):
     row = feed.api.rows("SELECT e.seq, encode(e.mac, 'hex') AS mac, encode(f.mac, 'hex') AS prev FROM entry AS e "
                         "JOIN entry AS f ON (f.org, f.producer, f.seq) = (e.org, e.producer, e.seq - 1) "
                         f"WHERE e.event_id = {quote(event)}")[0]
-    assert new != former
+    assert new != former and leaf_key(last_leaf(feed, event)) != sealed_under
     assert hmac.new(key, bytes.fromhex(row["prev"]) + last_leaf(feed, event), "sha256").hexdigest() == row["mac"]
     assert feed.api.rows("SELECT * FROM incident") == [] and feed.verified(go_reader) >= size + 2
 

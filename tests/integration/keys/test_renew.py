@@ -90,6 +90,32 @@ def test_renewed_under_load_and_killed_nothing_is_left_under_the_former_key(suit
     assert suite.audit("patients", patient=patient.id, action="row.reseal")
 
 
+def test_the_log_s_keys_are_renewed_by_an_admin_and_when_they_are_named(suite, services, people):
+    """What was under the former opens on. That chain and leaves go on: tests/integration/audit/test_feed.py."""
+    keyd, access = services["keyd"], services["access"]
+
+    def active():
+        return {row["id"]: row["domain"] for row in keyd.rows(
+            "SELECT id, domain FROM dek WHERE domain IN ('audit', 'mac') AND state = 'active'")}
+
+    assert access.get("/v1/me", who=people["admin"]).status == 200
+    keyd.wait_for("SELECT count(DISTINCT domain) = 2 FROM dek WHERE domain IN ('audit', 'mac')", 30)  # it is on record
+    before = active()
+    for ask, status in (({"domain": "mac"}, 403), ({"domain": "audit"}, 403)):
+        assert access.post("/v1/keys/renew", ask, who=people["privacy"]).status == status
+    assert access.post("/v1/keys/renew", {}, who=people["admin"]).status == 200
+    assert set(before) <= set(active()), "not along with others"
+    for domain in ("mac", "audit"):
+        renewed = access.post("/v1/keys/renew", {"domain": domain}, who=people["admin"])
+        assert renewed.status == 200 and renewed.json["renewed"] >= 1, renewed
+    assert Peer(suite, "patients").post("/v1/keys/renew", org=ORG, domain="mac").status == 403
+    assert Peer(suite, "access").post("/v1/keys/renew", org=ORG, patient=ORG, domain="mac").status == 422
+    assert not set(before) & set(active())
+    kept = keyd.value("SELECT count(*) FROM dek WHERE state = 'decrypt_only' AND wrapped IS NOT NULL AND id IN ("
+                      + ", ".join(f"'{one}'" for one in before) + ")")
+    assert kept == len(before)
+
+
 def test_a_key_stays_until_every_service_has_said_that_none_of_its_rows_names_it(suite, services, people, record):
     patient, keyd = record(Canary()), services["keyd"]
     services["prescriptions"].stop()  # it holds a copy of the allergy

@@ -26,6 +26,8 @@ def test_keys_are_looked_at_turned_and_renewed(suite, services, people, record):
     patient = record(Canary())
     assert telectl(services, people["admin"], "keys", "renew", patient.id, "--domain", "chart") == {"renewed": 1}
     assert telectl(services, people["admin"], "keys", "renew", "--domain", "idx") == {"renewed": 1}
+    for domain in ("audit", "mac"):
+        assert telectl(services, people["admin"], "keys", "renew", "--domain", domain)["renewed"] >= 1
 
 
 def test_a_hold_an_erasure_and_their_lists(suite, services, people, record):

@@ -121,6 +121,20 @@ static void a_mac_key_is_for_services_alone(void **state)
     }
 }
 
+static void the_log_s_keys_are_not_renewed_along_with_others(void **state)
+{
+    struct arena *const arena = arena_new(4096);
+    const struct strs names = domains_renewable(arena);
+
+    (void)state;
+    for (size_t i = 0; i < names.n; i++) {
+        assert_false(str_is(names.p[i], "audit"));
+        assert_false(str_is(names.p[i], "mac"));
+        assert_false(str_is(names.p[i], "body"));
+    }
+    arena_free(arena);
+}
+
 static void who_shows_no_certificate_gets_nothing(void **state)
 {
     (void)state;
@@ -137,6 +151,7 @@ int main(void)
         cmocka_unit_test(a_mac_key_is_for_services_alone),
         cmocka_unit_test(only_patients_has_blind_indexes),
         cmocka_unit_test(a_mac_key_is_its_producers_and_audits),
+        cmocka_unit_test(the_log_s_keys_are_not_renewed_along_with_others),
         cmocka_unit_test(who_shows_no_certificate_gets_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
