@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import http.client
 import json
+import os
 import re
 import ssl
 import subprocess
@@ -18,6 +19,7 @@ import uuid
 import pytest
 
 import database
+import forging
 import reconciler as deployed
 from door import TREE, until
 from visit import book
@@ -149,10 +151,30 @@ def test_an_act_past_the_gateway(place, clinic, reconciler):
             "Authorization": f"Bearer {clinic.fay.token}", **more})
         assert connection.getresponse().status == 200
         connection.close()
-    found = until(lambda: len(found := reconciler.run(patience_s=0)[0]) == 2 and found, "both", 30)
+    found = until(lambda: len(found := reconciler.run(patience_s=0)[0]) == 2 and found, "both", 120)
     assert found["an act past the gateway"][0] == 1
     assert made_up in found["an act without a request"][1]
     reconciler.forget()
+
+
+def test_a_producer_without_its_key(place, parts, clinic, reconciler):
+    """Somebody who holds billing's certificate, knows where the chain of appointments stands and speaks in its
+    name. On audit.events.v1 every service may write (tests/hostile/real/test_records.py has the others); but keyd
+    gives billing no such key, and what is chained by another is not believed."""
+    status, answer = forging.asked_for_key(place, "billing", "appointments")
+    assert status == 403 and "key" not in answer, answer
+    seq, mac = parts.rows("appointments", f"SELECT seq + 1, encode(mac, 'hex') FROM audit_chain WHERE org = '{clinic.org}'")[0]
+    name = uuid.UUID(bytes=forging.producer_id("appointments"))
+    key_id = parts.rows("keyd", f"SELECT id FROM dek WHERE domain = 'mac' AND patient = '{name}'")[0][0]
+    event, record = forging.record(clinic.org, "appointments", int(seq), bytes.fromhex(mac), os.urandom(32), key_id)
+    sent = forging.send(place, "billing", "audit.events.v1", clinic.org, event, name.bytes, record, seq)
+    assert sent.returncode == 0, sent.stderr
+    incident = f"FROM incident WHERE org = '{clinic.org}' AND producer = 'appointments' AND kind = 'bad_mac'"
+    until(lambda: parts.rows("audit", f"SELECT seq {incident}"), "the incident", 60)
+    found = reconciler.run()[0]
+    parts.rows("audit", f"DELETE {incident}")
+    assert found == {"audit did not believe what it heard (bad_mac)": (
+        1, f"appointments {seq} in log {clinic.org}, 1 times")}
 
 
 # ---- in a copy of one source ----
