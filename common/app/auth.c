@@ -236,9 +236,11 @@ static err_t member_find(struct db *db, struct arena *arena, const struct jws_cl
     return chosen;
 }
 
+/* A choice of nothing is no choice that was not made. */
 static struct hash sign_in_hash(const struct sign_in *sign_in)
 {
-    const struct hash chosen = hash_sha256_3(str_bytes(sign_in->org), bytes_of("\n", 1),
+    const char said[] = {'\n', sign_in->org.p ? 'o' : '-', sign_in->role.p ? 'r' : '-'};
+    const struct hash chosen = hash_sha256_3(str_bytes(sign_in->org), bytes_of(said, sizeof said),
                                              str_bytes(sign_in->role));
 
     return hash_sha256_2(str_bytes(sign_in->token), bytes_of(chosen.b, sizeof chosen.b));

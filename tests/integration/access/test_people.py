@@ -171,6 +171,13 @@ def test_who_works_elsewhere_too_is_disabled_only_here(suite, access, staff):
     assert access.get("/v1/people", who=here, headers={"Telecura-Org": ORG}).status in (401, 403)
 
 
+def test_to_choose_nothing_is_not_to_leave_the_choice(access, staff):
+    """Whatever the same sign-in was answered before, and is remembered."""
+    assert access.get("/v1/people", who=staff["nurse"]).status == 200
+    for header, status in (("Telecura-Org", 400), ("Telecura-Role", 403)):
+        assert access.get("/v1/people", who=staff["nurse"], headers={header: ""}).status == status
+
+
 def test_each_sees_whom_they_may(suite, access, staff):
     patient = suite.patient()
     def ids(who, query=""):
