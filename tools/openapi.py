@@ -19,6 +19,13 @@ PROBLEM = {"type": "object", "required": ["type", "title", "status", "code"], "p
         "pointer": {"type": "string"}, "code": {"type": "string"}}}}}}
 
 NO_TOKEN = {"PERMISSION_NONE", "SERVICE_ONLY"}
+FILE = {"type": "string", "pattern": "^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*$"}     # what the gateway lets be a path
+NAME = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
+VERSION = {"type": "string", "pattern": '^"[0-9]{1,18}"$'}
+KEY = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}
+JSON, FHIR_JSON = "application/json", "application/fhir+json"
+OUTCOME = {"type": "object", "required": ["resourceType", "issue"],
+           "properties": {"resourceType": {"const": "OperationOutcome"}, "issue": {"type": "array", "minItems": 1}}}
 CHOICES = (  # who acts, for a sign-in that is several, and in an emergency; needless for all others
     ("Telecura-Org", "The organisation to act in.", {"type": "string", "format": "uuid"}),
     ("Telecura-Role", "The role to act in.", {"type": "string"}),
@@ -38,17 +45,17 @@ def reference(name):
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def body_of(schema):
-    return {"content": {"application/json": {"schema": schema}}}
+def body_of(schema, media=JSON):
+    return {"content": {media: {"schema": schema}}}
 
 
 def parameters_of(route, schemas):
     rows = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}] \
         if "{id}" in route["path"] else []
-    rows += [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    rows += [{"name": name, "in": "path", "required": True, "schema": NAME}
              for name in re.findall(r"\{(\w+)\}", route["path"]) if name != "id"]
     if route["path"].endswith("*"):
-        rows.append({"name": "rest", "in": "path", "required": True, "schema": {"type": "string"}})
+        rows.append({"name": "rest", "in": "path", "required": True, "schema": FILE})
     shape = schemas.get(route.get("query"), {})
     rows += [{"name": name, "in": "query", "required": name in shape.get("required", []), "schema": schema}
              for name, schema in shape.get("properties", {}).items()]
@@ -56,29 +63,31 @@ def parameters_of(route, schemas):
         rows += [{"name": name, "in": "header", "required": False, "description": about, "schema": schema}
                  for name, about, schema in CHOICES]
     if route["idempotent"] or route["repeatable"]:
-        rows.append({"name": "Idempotency-Key", "in": "header", "required": route["idempotent"],
-                     "schema": {"type": "string", "minLength": 1, "maxLength": 255}})
+        rows.append({"name": "Idempotency-Key", "in": "header", "required": route["idempotent"], "schema": KEY})
     if route["if_match"]:
-        rows.append({"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}})
+        rows.append({"name": "If-Match", "in": "header", "required": True, "schema": VERSION})
     return rows
 
 
-def reply_of(route):
+def reply_of(route, media):
     if "reply" not in route:
         return {"description": "done"}
     schema = reference(route["reply"])
     if route["list"]:
         schema = {"type": "object", "required": ["data"], "properties": {
             "data": {"type": "array", "items": schema}, "next_cursor": {"type": "string"}}}
-    return {"description": "done", **body_of(schema)}
+    return {"description": "done", **body_of(schema, media)}
 
 
 def operation_of(service, route, schemas):
-    refusals = {"default": {"description": "a problem (RFC 9457)",
-                            "content": {"application/problem+json": {"schema": reference("Problem")}}}}
+    media = FHIR_JSON if service == "fhir" else JSON
+    problem = {"application/problem+json": {"schema": reference("Problem")}}
+    if media == FHIR_JSON:      # what is no request to it at all, the gateway and the service refuse as everywhere
+        problem[media] = {"schema": OUTCOME}
+    refusals = {"default": {"description": "a problem (RFC 9457)", "content": problem}}
     operation = {"operationId": f"{route['method'].lower()} {route['path']}", "tags": [service],
                  "summary": route["about"], "parameters": parameters_of(route, schemas),
-                 "responses": {str(route["status"]): reply_of(route), **refusals},
+                 "responses": {str(route["status"]): reply_of(route, media), **refusals},
                  "x-permission": route["permission"], "x-audit": route["audit"], "x-fresh-factor": route["fresh"]}
     if "body" in route:
         operation["requestBody"] = {"required": True, **body_of(reference(route["body"]))}
