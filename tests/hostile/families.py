@@ -30,7 +30,7 @@ FAMILIES = [
     Family(5, "extra fields", ("hostile/test_extra_fields.py", "hostile/test_every_route.py")),
     Family(6, "grants", ("hostile/test_grants.py", "integration/access/test_removals.py", "integration/messaging/test_hostile.py", "unit/app/test_grant.c",
                          "unit/crypto/test_paseto.c")),
-    Family(7, "revoked in use", ("integration/messaging/test_feed.py", "integration/signaling/test_feed.py", "e2e/test_revocation.py")),
+    Family(7, "revoked in use", ("integration/messaging/test_feed.py", "integration/messaging/test_sessions.py", "integration/signaling/test_feed.py", "e2e/test_revocation.py")),
     Family(8, "foreign origins", ("hostile/test_origins.py", "hostile/real/test_door.py", "integration/messaging/test_hostile.py")),
     Family(9, "WebSocket frames", ("hostile/real/test_door.py", "integration/messaging/test_hostile.py", "hostile/test_act_rules.py",
                                    "unit/io/test_ws.c")),
