@@ -8,9 +8,9 @@ from place import WITH_DATABASE
 
 INSTALL = """
 CREATE SCHEMA witness;
-CREATE TABLE witness.row (act uuid, action text, outcome text, actor uuid, patient uuid);
+CREATE TABLE witness.row (org uuid, id uuid, act uuid, action text, outcome text, actor uuid, patient uuid);
 CREATE FUNCTION witness.keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-    INSERT INTO witness.row VALUES (new.act, new.action, new.outcome, new.actor, new.patient);
+    INSERT INTO witness.row VALUES (new.org, new.id, new.act, new.action, new.outcome, new.actor, new.patient);
     RETURN NULL;
 END $$;
 CREATE TRIGGER witness AFTER INSERT ON audit_outbox FOR EACH ROW EXECUTE FUNCTION witness.keep();
