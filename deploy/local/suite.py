@@ -18,6 +18,7 @@ GATEWAY, OURS, THEIRS, LAST = range(4)      # the waves
 
 # They halve the start of a JVM and its memory.
 C1_ONLY = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+RECOVERY_S_MAX = 300            # who was killed reads back first what it was writing, on a busy machine, too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ def parts(place):
     return [
         Part("postgres", [f"{database.PROGRAMS}/postgres", "-D", f"{run}/postgres/data",
                           "-c", f"config_file={etc}/postgresql.conf"],
-             probe.postgres, owner="postgres", wave=LAST, ready_s=60, stop_signal=signal.SIGINT),
+             probe.postgres, owner="postgres", wave=LAST, ready_s=RECOVERY_S_MAX, stop_signal=signal.SIGINT),
         Part("databases", job(place, "databases"), after=("postgres",)),
         Part("redis", ["/usr/bin/redis-server", f"{etc}/redis.conf"], probe.redis, owner="redis"),
         Part("mail", [PYTHON, f"{TREE}/deploy/local/mailsink.py",
@@ -74,7 +75,7 @@ def kafka(place):
                                     kafka_id, "-c", settings, "--ignore-formatted"],
                    owner="kafka", ready_s=60)
     yield Part("kafka", [*java, "kafka.Kafka", settings], probe.kafka, owner="kafka",
-               after=() if formatted else ("kafka-format",), ready_s=300)   # it reads what a kill has left
+               after=() if formatted else ("kafka-format",), ready_s=RECOVERY_S_MAX)
     if (place.bin / "topics").exists():
         yield Part("topics", [f"{place.bin}/topics", "--config", f"{place.run}/etc/topics.conf"],
                    after=("kafka",))
