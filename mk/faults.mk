@@ -2,12 +2,19 @@
 # committed: the whole suite beside a running one.
 faults: packages
 	@$(MAKE) --no-print-directory -j2 all openapi
-	@$(PYTEST) tests/faults
+	@$(PYTEST) tests/faults --ignore=$(MANY)
 	@$(MAKE) --no-print-directory $B/tests/mock/kafka
+	@$(MAKE) --no-print-directory many
 	@SWEEP=all $(PYTEST) $(patsubst %,tests/integration/audit/test_%.py,fsck feed second)
+
+# A hundred thousand acts while parts are killed, in the build that is delivered. EVENTS= fewer.
+MANY := tests/faults/test_hundred_thousand.py
+many: packages
+	@$(MAKE) --no-print-directory -j2 MODE=release B=build/release all openapi
+	@TELECURA_BIN=$(abspath build/release/bin) $(PYTEST) -s $(MANY)
 
 # A day on one connection by grants of a minute, on the test clock: two minutes.
 soak: packages
 	@$(MAKE) --no-print-directory -j2 all
 	@TELECURA_SOAK_HOURS=24 $(PYTEST) tests/integration/messaging/test_chat.py -k hours_on_one_connection
-.PHONY: faults soak
+.PHONY: faults many soak

@@ -3,6 +3,7 @@
 A suite that runs already can be asked instead: TELECURA_RUN=.run pytest tests/faults (it is left
 as it was found). What fails leaves the run folder behind and says where.
 """
+import contextlib
 import os
 import pathlib
 import shutil
@@ -22,6 +23,7 @@ from place import Place             # noqa: E402
 
 BIN = pathlib.Path(os.environ.get("TELECURA_BIN", TREE / "build/debug/bin")).resolve()
 PORTS = os.environ.get("TELECURA_FAULTS_PORTS", "24000")
+PORTS_FEW = str(int(PORTS) + 1000)
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +31,9 @@ def programs():
     return BIN
 
 
-@pytest.fixture(scope="session")
-def place(request):
+@contextlib.contextmanager
+def suite(request, ports, *names):
+    """Of these parts and what they need; without names the whole one."""
     running = os.environ.get("TELECURA_RUN")
     run = pathlib.Path(running or tempfile.mkdtemp(prefix="tc-faults-", dir="/tmp"))
     if running:
@@ -38,7 +41,7 @@ def place(request):
         return
     run.chmod(0o755)
     try:
-        all_parts.up(run, "--ports", PORTS, "--bin", BIN, "--replicas", "messaging", "up")
+        all_parts.up(run, "--ports", ports, "--bin", BIN, "--replicas", "messaging", "up", *names)
         yield Place(run)
     finally:
         all_parts.up(run, "down")
@@ -46,6 +49,19 @@ def place(request):
             print(f"\nwhat the suite left: {run}")
         else:
             shutil.rmtree(run)
+
+
+@pytest.fixture(scope="session")
+def place(request):
+    with suite(request, PORTS) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def few(request):
+    """A producer and the log, in a suite of their own: what a test leaves in that log stays there."""
+    with suite(request, PORTS_FEW, "kafka", "appointments", "audit") as made:
+        yield all_parts.Parts(made)
 
 
 @pytest.fixture(scope="session")
