@@ -5,12 +5,19 @@
  *   await post(path, body, {if_match: row.version})
  *
  * A POST names its intent by an Idempotency-Key; when no answer came it is sent once more with the
- * same key, so that nothing is done twice. Where a fresh second factor is asked for, `second_factor`
+ * same key, so that nothing is done twice. Who has several roles acts in one (`act_as`). Where a fresh second factor is asked for, `second_factor`
  * (set by main.js) asks the person, and the request is repeated.
  */
 import * as signin from './signin.js';
 
 const AGAIN_MS = 800;
+
+let acts_as = {};
+
+/* A row of /v1/me's memberships. */
+export function act_as({ org, role }) {
+    acts_as = { 'Telecura-Org': org, 'Telecura-Role': role };
+}
 
 export const hooks = { second_factor: null, signed_out: null, logged_off: null };
 
@@ -39,8 +46,8 @@ async function send(method, path, body, headers) {
 /* Did it perhaps not arrive, and may it be said again? */
 const is_passing = (error) => !(error instanceof Refused) || error.status === 503;
 
-async function ask(method, path, body, { if_match } = {}) {
-    const headers = { Accept: 'application/json' };
+async function ask(method, path, body, { if_match, headers: more } = {}) {
+    const headers = { Accept: 'application/json', ...acts_as, ...more };
     if (body) headers['Content-Type'] = 'application/json';
     if (if_match) headers['If-Match'] = `"${if_match}"`;
     if (method === 'POST') headers['Idempotency-Key'] = crypto.randomUUID();
@@ -58,9 +65,9 @@ async function ask(method, path, body, { if_match } = {}) {
     }
 }
 
-export function get(path, query = {}) {
+export function get(path, query = {}, options) {
     const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value != null));
-    return ask('GET', text.size ? `${path}?${text}` : path);
+    return ask('GET', text.size ? `${path}?${text}` : path, undefined, options);
 }
 export const post = (path, body, options) => ask('POST', path, body, options);
 export const put = (path, body, options) => ask('PUT', path, body, options);

@@ -25,7 +25,7 @@ export class Call {
             opened: (reply) => this.#opened(reply),
             refreshed: (reply) => this.#refreshed(reply),
             pushed: { signal: (body) => this.#later(() => this.#signal(body)), peer: (body) => this.#peer(body) },
-            state: (word, error) => word === 'ended' && on.ended(error),
+            state: (word, error) => word === 'ended' && this.#end(error),
             ticket: on.ticket,
         });
     }
@@ -67,7 +67,7 @@ export class Call {
             send: (type, data) => this.#tell(person, type, data),
             restarts: () => this.#flow_anew(person),
             stream: (media) => this.#on.stream(person, role, media),
-            state: () => this.#tell_state(),
+            state: () => { this.#forget_gone(person); this.#tell_state(); },
         });
         this.#peers.set(person, { peer, role });
         return peer;
@@ -106,9 +106,26 @@ export class Call {
         this.#polite.set(person, polite);
         /* They offer; but if they think that they still have us, they have our former page. */
         if (state === 'joined' && !this.#peers.has(person)) this.#tell(person, 'restart');
-        /* Their socket has gone; the media tell whether they have. */
-        if (state === 'left' && !this.#peers.get(person)?.peer.is_connected) this.#forget(person);
+        const known = this.#peers.get(person);
+        if (known) known.left = state === 'left';
+        this.#forget_gone(person);
         this.#tell_state();
+    }
+
+    /* Whose socket has gone; the media tell whether they have. */
+    #forget_gone(person) {
+        const known = this.#peers.get(person);
+        if (known?.left && !known.peer.is_connected) this.#forget(person);
+    }
+
+    /* They may not be here any more, whatever their page does. */
+    drop(person) { this.#forget(person); }
+
+    /* Nor may we: what signaling has ended no media go on with. */
+    #end(error) {
+        clearInterval(this.#sign);
+        [...this.#peers.keys()].forEach((person) => this.#forget(person));
+        this.#on.ended(error);
     }
 
     #forget(person) {

@@ -4,13 +4,15 @@
  * A screen is a function show(main, app, id): it fills <main>, and may return what ends it (a
  * poll, a call). app = {me, go(hash)}.
  */
-import { get, hooks, post } from './api.js';
+import { act_as, get, hooks, post } from './api.js';
 import { acting, announce, button, h, labelled, show_error } from './page.js';
 import * as signin from './signin.js';
 import { language, switch_language, t } from './strings.js';
 import { show as after } from './screens/after.js';
 import { show as book } from './screens/book.js';
 import { show as consents } from './screens/consents.js';
+import { show as glass } from './screens/glass.js';
+import { show as guests } from './screens/guests.js';
 import { show as home } from './screens/home.js';
 import { show as queue } from './screens/queue.js';
 import { show as visit } from './screens/visit.js';
@@ -19,9 +21,10 @@ import { show as waiting } from './screens/waiting.js';
 const SCREENS = [
     [/^#?$/, home], [/^#book$/, book], [/^#queue$/, queue], [/^#my_consents$/, consents],
     [/^#wait\/([0-9a-f-]{36})$/, waiting], [/^#visit\/([0-9a-f-]{36})$/, visit],
-    [/^#after\/([0-9a-f-]{36})$/, after],
+    [/^#after\/([0-9a-f-]{36})$/, after], [/^#guests\/([0-9a-f-]{36})$/, guests], [/^#glass$/, glass],
 ];
-const LINKS = { patient: ['home', 'book', 'my_consents'], clinician: ['home', 'queue'] };
+const LINKS = { patient: ['home', 'book', 'my_consents'], clinician: ['home', 'queue', 'glass'] };
+const ACTS_AS = 'telecura.acts_as';
 
 const main = document.getElementById('main');
 const app = { me: null, go: (hash) => { location.hash = hash; } };
@@ -37,6 +40,7 @@ function frame() {
             h('a', { href: name === 'home' ? '#' : `#${name}` }, t(name)))),
         h('div', { class: 'actions' },
             button(t('other_language'), switch_language, { class: 'quiet', lang: language === 'en' ? 'de' : 'en' }),
+            app.me?.memberships?.length > 1 && button(t('other_role'), other_role, { class: 'quiet' }),
             signin.signed_in() && button(t('sign_out'), signin.sign_out, { class: 'quiet' })));
 }
 
@@ -89,6 +93,37 @@ function first_time() {
         h('h1', {}, t('first_time')), h('p', {}, t('first_time_text')), form));
 }
 
+/* ---- who is several people here acts as one of them at a time ---- */
+
+const name_of = ({ org, role }) => `${org} ${role}`;
+
+function other_role() {
+    sessionStorage.removeItem(ACTS_AS);
+    location.assign('/');
+}
+
+function act_in(membership) {
+    sessionStorage.setItem(ACTS_AS, name_of(membership));
+    act_as(membership);
+    app.me = { ...app.me, ...membership };
+    begin();
+}
+
+function choose_role() {
+    main.replaceChildren(h('div', { class: 'screen' }, h('h1', {}, t('choose_role')),
+        h('ul', {}, app.me.memberships.map((one) => h('li', {},
+            button(`${t(`role_${one.role}`)} · ${one.org_name}`, () => act_in(one), { class: 'main' }))))));
+}
+
+function enter() {
+    const { memberships } = app.me;
+    const before = memberships.find((one) => name_of(one) === sessionStorage.getItem(ACTS_AS));
+    if (memberships.length < 2) return begin();
+    if (before) return act_in(before);
+    frame();
+    choose_role();
+}
+
 function begin() {
     frame();
     if (!app.me.person_id) return first_time();
@@ -137,7 +172,7 @@ try {
     frame();
     if (signin.signed_in()) {
         app.me = await get('/v1/me');
-        begin();
+        enter();
     } else {
         welcome();
     }

@@ -35,6 +35,7 @@ async function row_of(visit, app, again, main = false) {
         h('span', {}, h('strong', {}, when(visit)), h('br'), who, ' · ', t(`type_${visit.visit_type}`) ?? visit.visit_type,
             ' · ', t(`state_${visit.state}`)),
         h('span', { class: 'actions' }, step_of(visit, role, main),
+            role === 'front_desk' && AHEAD.includes(visit.state) && h('a', { class: 'button', href: `#guests/${visit.id}` }, t('guests')),
             role === 'patient' && CANCELLABLE.includes(visit.state) && button(t('cancel_visit'), cancel, { class: 'quiet' })));
     return row;
 }

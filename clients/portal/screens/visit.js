@@ -7,6 +7,8 @@ import { media_close, media_has, media_open, media_toggle } from '../media.js';
 import { acting, announce, button, h, poll, show_error, time_of } from '../page.js';
 import { t } from '../strings.js';
 import { clinician_desk } from './desk.js';
+import { guests_box } from './guests.js';
+import { removal_button } from './removal.js';
 
 const POLL_MS = 5_000;
 const RELAY_ONLY = 'telecura.relay_only';
@@ -23,9 +25,9 @@ function toggle(kind, name) {
     return pressed;
 }
 
-function picture(media, role) {
+function picture(media, role, ...acts) {
     return h('figure', {}, h('video', { srcObject: media, autoplay: true, playsInline: true, 'aria-label': t('their_view') }),
-        h('figcaption', {}, t(`role_${role}`) ?? ''));
+        h('figcaption', {}, t(`role_${role}`) ?? '', ...acts));
 }
 
 /* @ticket: of a guest, as socket.js says. */
@@ -35,7 +37,9 @@ export async function call_box(visit, ended, ticket) {
     const others = h('div', { class: 'others' });
     const self = h('video', { srcObject: media, muted: true, autoplay: true, playsInline: true, class: 'self', 'aria-label': t('self_view'), hidden: !media_has('video') });
     const relay = h('input', { type: 'checkbox', checked: localStorage.getItem(RELAY_ONLY) === 'yes' });
-    const pictures = new Map();
+    const pictures = new Map(), taken_out = h('div', {});
+    const of_person = (person, theirs, role) => picture(theirs, role, ' ',
+        visit.role === 'clinician' ? removal_button(visit.id, person, t(`role_${role}`), taken_out, () => call.drop(person)) : '');
     let call = null;
     const begin = () => {
         call = new Call(visit.id, {
@@ -45,7 +49,7 @@ export async function call_box(visit, ended, ticket) {
                 pictures.get(person)?.remove();
                 pictures.delete(person);
                 if (!theirs) return;
-                pictures.set(person, picture(theirs, role || (visit.role === 'patient' ? 'clinician' : 'patient')));
+                pictures.set(person, of_person(person, theirs, role || (visit.role === 'patient' ? 'clinician' : 'patient')));
                 others.append(pictures.get(person));
             },
         });
@@ -59,8 +63,8 @@ export async function call_box(visit, ended, ticket) {
     const box = h('section', { class: 'call', 'aria-label': t('call') }, status, h('div', { class: 'stage' }, others, self),
         h('div', { class: 'actions' }, toggle('audio', 'microphone'), toggle('video', 'camera'),
             h('a', { class: 'button danger', href: '#' }, t('hang_up'))),
-        h('label', { class: 'check' }, relay, t('relay_only')));
-    return { box, leave: () => call.leave() };
+        h('label', { class: 'check' }, relay, t('relay_only')), taken_out);
+    return { box, leave: () => call.leave(), drop: (person) => call.drop(person) };
 }
 
 /* ---- what is written ---- */
@@ -127,6 +131,6 @@ export async function show(main, app, id) {
     });
     main.replaceChildren(h('h1', { class: 'unseen' }, t('call')),
         h('div', { class: 'visit' }, call.box, chat.box,
-            app.me.role === 'clinician' && await clinician_desk(visit, () => app.go(`after/${id}`))));
+            app.me.role === 'clinician' && await clinician_desk(visit, () => app.go(`after/${id}`)), await guests_box(id, call.drop).catch(() => null)));
     return leave;
 }

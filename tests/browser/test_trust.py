@@ -1,0 +1,161 @@
+"""What people do about trust in the portal: guests of a visit, somebody taken out of it, an emergency, one's
+consents, and a sign-in that is several people. Real browsers, on the suite of conftest.py.
+"""
+import pytest
+
+from browser import Browser
+from door import Refused
+from test_call import DEMOGRAPHICS, end_of_old
+from visit import consent, enter, offer_hours
+
+PHONE = "+1 555 010 2030"
+WORDS = "Found without consciousness."
+
+
+@pytest.fixture(scope="module")
+def bo(door):
+    """A browser of Ben, from which Uncle Bo comes later, who has no sign-in."""
+    browser = Browser(door, "ben")
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def house(door):
+    """Both patients are known, Ana has agreed to remote visits, and Dr Lee has time."""
+    fay, clinician, ana = door.person("fay"), door.person("dr.lee"), door.person("ana")
+    for name, given in (("ana", "Ana"), ("ben", "Ben")):
+        known = door.people[name]
+        try:
+            fay.get(f"/v1/patients/{known['patient_id']}")
+        except Refused:
+            fay.post("/v1/patients", patient_id=known["patient_id"], **DEMOGRAPHICS | {"given_name": given})
+    for visit in clinician.get("/v1/appointments", limit=200)["data"]:
+        end_of_old(visit, fay, clinician)
+    offer_hours(clinician)
+    consent(ana)
+
+
+@pytest.fixture(scope="module")
+def visit(door, house):
+    """Ana's visit with Dr Lee, which runs: its id."""
+    path, _ = enter(door.person("ana"), door.person("dr.lee"))
+    return path.rsplit("/", 1)[1]
+
+
+def go(browser, fragment):
+    browser.driver.execute_script("location.hash = arguments[0]", fragment)
+
+
+def test_both_sign_in(ana, dr_lee, house):
+    for browser in (ana, dr_lee):
+        browser.sign_in()
+
+
+def test_ana_reads_what_she_has_agreed_to(ana):
+    go(ana, "my_consents")
+    ana.see("Remote visits")
+    ana.see("agreed on")
+
+
+def test_dr_lee_opens_bens_record_in_an_emergency(door, dr_lee):
+    go(dr_lee, "glass")
+    dr_lee.fill("Patient", door.people["ben"]["patient_id"])
+    dr_lee.choose("Why", "they cannot be asked")
+    dr_lee.fill("What has happened", WORDS)
+    dr_lee.click("Open the record")
+    dr_lee.see("somebody reviews it")
+    dr_lee.click("Open the record")
+    dr_lee.click("Confirm now")
+    dr_lee.give_second_factor()
+    dr_lee.see("Open in an emergency until")
+    dr_lee.see("Ben Reyes")
+    dr_lee.click("Close the record")
+    dr_lee.see("What has happened")
+
+
+def test_ben_sees_that_his_record_was_opened(bo, door):
+    bo.driver.get(door.parts["gateway"] + "/")
+    bo.sign_in()
+    bo.see("Your record was opened")
+    bo.see("because you could not be asked")
+    assert WORDS not in bo.text
+
+
+def test_who_is_two_people_says_as_whom(door, ana, bo):
+    """Dr Roy is enrolled as a nurse besides, and chooses; a page that is loaded again has not forgotten."""
+    doctor = door.person("dr.roy")
+    if len(doctor.get("/v1/me")["memberships"]) == 1:
+        enrolled = door.person("adm").post("/v1/people", role="nurse", display_name="Anjali Roy", language="en")
+        doctor.post("/v1/me/bind", code=enrolled["sign_in_code"])
+    roy = Browser(door, "dr.roy")
+    try:
+        roy.sign_in().see("As whom are you here?")
+        roy.click("Clinician · Riverside Health")
+        roy.click("Waiting room")
+        roy.see("Nobody")
+        roy.driver.refresh()
+        roy.see("Nobody")
+        roy.click("Other role")
+        roy.see("As whom are you here?")
+        roy.click("Nurse · Riverside Health")
+        roy.see("Hello")
+        assert "Waiting room" not in roy.text
+        assert_no_faults(roy)
+    finally:
+        roy.close()
+
+
+def test_both_are_in_the_visit(ana, dr_lee, visit):
+    for browser in (ana, dr_lee):
+        go(browser, f"visit/{visit}")
+    for browser in (ana, dr_lee):
+        browser.see("Connected")
+
+
+def test_dr_lee_asks_a_guest_who_comes(dr_lee, bo):
+    dr_lee.fill("Who is asked?", "Uncle Bo")
+    dr_lee.choose("They confirm it with", "their phone number")
+    dr_lee.fill("Phone number of the guest", PHONE)
+    dr_lee.click("Make a link")
+    link = dr_lee.until(lambda: dr_lee.find("input[name=link]"), "the link").get_attribute("value")
+    bo.driver.get(link)
+    bo.fill("Your phone number", PHONE)
+    bo.click("Join")
+    bo.see("Connected")
+    bo.receives()
+
+
+def test_dr_lee_sends_the_guest_away(dr_lee, bo, ana, visit):
+    go(dr_lee, "")
+    dr_lee.see("Hello, Dr Morgan")
+    go(dr_lee, f"visit/{visit}")
+    dr_lee.see("was here")
+    dr_lee.click("Send away")
+    dr_lee.see("leaves the call at once")
+    dr_lee.click("Send away")
+    bo.see("This visit is closed.")
+    for browser in (ana, dr_lee):
+        browser.see("Connected")
+
+
+def test_dr_lee_takes_ana_out_and_lets_her_in_again(ana, dr_lee, visit):
+    dr_lee.click("Take out of the visit")
+    dr_lee.see("cannot come back until you let them in")
+    dr_lee.click("Take out of the visit")
+    ana.see("This visit is closed.")
+    ana.driver.refresh()
+    ana.see("You have been taken out of this visit.")
+    dr_lee.click("Let in again")
+    dr_lee.until(lambda: "Let in again" not in dr_lee.text, "that she may come")
+    ana.driver.refresh()
+    ana.until(lambda: "You are in." in ana.text or "Connected" in ana.text, "her seat")
+
+
+def test_the_browsers_had_nothing_to_complain_of(ana, dr_lee, bo):
+    for browser in (ana, dr_lee, bo):
+        assert_no_faults(browser)
+
+
+def assert_no_faults(browser):
+    assert [fault for fault in browser.faults() if "WebSocket" not in fault and "status of 503" not in fault] == []
