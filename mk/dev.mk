@@ -9,7 +9,7 @@ help:
 	@echo 'make doctor    what is wrong     make logs     what it says'
 	@echo 'make reconcile does all that was done stand in the log?'
 	@echo 'make test      style, unit, integration and end-to-end tests, beside a running suite'
-	@echo 'make test-all  and browsers, TSan, fuzz, faults, hostile, soak'
+	@echo 'make test-all  and browsers, TSan, fuzz, faults, hostile, hostile-drivers, soak'
 	@echo 'make seed DIR=…  audit-export DIR=…  audit-verify DIR=…  bench BENCH=…'
 
 tidy: ; @/usr/bin/python3 tools/tidy.py && /usr/bin/python3 tools/controls.py
@@ -37,6 +37,6 @@ tsan: packages
 	@for test in $(TSAN_TESTS); do TELECURA_BIN=$(abspath build/tsan/bin) \
 	  TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) $(PYTEST) tests/integration/$$test || exit 1; done
 
-test-all: test fuzz faults tsan browsers hostile soak
+test-all: test fuzz faults tsan browsers hostile hostile-drivers soak
 
 .PHONY: help tidy fuzz tsan test-all

@@ -2,6 +2,7 @@
 """make hostile: every family that families.py lists, on services that are built with sanitizers.
 
     run.py BUILD        BUILD/bin are the services, BUILD/tests the C tests
+    run.py BUILD tools  others' tools alone (make hostile-drivers), which think for minutes
 
 Two lanes, since there are two cores: what runs on a house of services alone; and what runs on the whole suite
 (real/ and tests/e2e), started once on ports of its own, followed by the cases that stand with their services and by
@@ -19,7 +20,7 @@ import tempfile
 import threading
 import time
 
-from families import FAMILIES, TESTS, faults
+from families import FAMILIES, TESTS, TOOLS, faults
 
 TREE = TESTS.parent
 UP = [sys.executable, str(TREE / "deploy/local/up.py"), "--run"]
@@ -30,8 +31,8 @@ BODY = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) test\(s\)", re.M)
 
 
 class Run:
-    def __init__(self, build):
-        self.build = pathlib.Path(build).resolve()
+    def __init__(self, build, families):
+        self.build, self.families = pathlib.Path(build).resolve(), families
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="tc-hostile-", dir="/tmp"))
         self.work.chmod(0o755)
         self.cases, self.broken, self.lock = self.work / "cases", [], threading.Lock()
@@ -61,17 +62,22 @@ class Run:
     def pytest(self, folder, files, **more):
         self.command(folder, [*PYTEST, *(str(TESTS / file) for file in files)], **more)
 
+    def files(self, kind):
+        return sorted({file for family in self.families for file in family.where if file.endswith(kind)})
+
     def house(self):
-        self.pytest("hostile", sorted({file for file in python_files() if file.startswith("hostile/test_")}))
+        files = [file for file in self.files(".py") if file.startswith("hostile/test_")]
+        if files:
+            self.pytest("hostile", files)
 
     def others(self):
         folders = collections.defaultdict(set)
-        for file in python_files():
+        for file in self.files(".py"):
             folders[os.path.dirname(file)].add(file)
         self.real({folder: files for folder, files in folders.items() if folder in REAL})
         for folder in sorted(folders.keys() - {"hostile", *REAL}):
             self.pytest(folder, sorted(folders[folder]))
-        for file in sorted({file for family in FAMILIES for file in family.where if file.endswith(".c")}):
+        for file in self.files(".c"):
             self.unit(file)
 
     def real(self, folders):
@@ -94,7 +100,7 @@ class Run:
         """A case is a test of the file, each of which walks a table of its own."""
         done = subprocess.run([self.build / "tests" / file.removesuffix(".c")], capture_output=True, text=True, env=self.environment)
         counts = {kind: int(n) for kind, n in BODY.findall(done.stdout + done.stderr)}
-        (number,) = (family.number for family in FAMILIES if file in family.where)
+        (number,) = (family.number for family in self.families if file in family.where)
         with open(self.cases, "a") as f:
             for kind, n in counts.items():
                 f.writelines(json.dumps({"family": number, "case": file, "passed": kind == "PASSED"}) + "\n" for _ in range(n))
@@ -109,7 +115,7 @@ class Run:
             case = json.loads(line)
             key = case["case"] if case["case"].count("::") else f"{case['case']} {len(tried[case['family']])}"
             tried[case["family"]][key] = tried[case["family"]].get(key, True) and case["passed"]
-        for family in FAMILIES:
+        for family in self.families:
             cases = tried[family.number]
             print(f"{family.number:3} {family.name:20} {len(cases):5} cases {list(cases.values()).count(False) or '':>4}")
             for what, capability in family.later:
@@ -128,15 +134,11 @@ class Run:
         return 1 if failed else 0
 
 
-def python_files():
-    return sorted({file for family in FAMILIES for file in family.where if file.endswith(".py")})
-
-
 def main():
     wrong = list(faults())
     if wrong:
         sys.exit("\n".join(wrong))
-    run = Run(sys.argv[1])
+    run = Run(sys.argv[1], [family for family in FAMILIES if (family.number == TOOLS) == ("tools" in sys.argv[2:])])
     began = time.monotonic()
     lane = threading.Thread(target=run.house)
     lane.start()

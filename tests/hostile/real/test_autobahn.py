@@ -1,4 +1,4 @@
-"""Family 26: the cases of Autobahn|Testsuite on our WebSocket. They want their words back, which no service of ours
+"""Family 9: the cases of Autobahn|Testsuite on our WebSocket. They want their words back, which no service of ours
 does, so they are played with the services' own code and nothing behind it (../echo.c)."""
 import concurrent.futures
 import os
@@ -30,7 +30,7 @@ def outcomes():
     return made
 
 
-@pytest.mark.family(26)
+@pytest.mark.family(9)
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_of_autobahn(outcomes, name):
     outcome = outcomes[name].result()
