@@ -129,8 +129,9 @@ export async function show(main, app, id) {
         if (state === 'completed') app.go(`after/${id}`);
         else if (state === 'cancelled') app.go('');
     });
-    main.replaceChildren(h('h1', { class: 'unseen' }, t('call')),
-        h('div', { class: 'visit' }, call.box, chat.box,
-            app.me.role === 'clinician' && await clinician_desk(visit, () => app.go(`after/${id}`)), await guests_box(id, call.drop).catch(() => null)));
+    const boxes = h('div', { class: 'visit' }, call.box, chat.box);
+    main.replaceChildren(h('h1', { class: 'unseen' }, t('call')), boxes);     /* at once: what goes wrong is told above it */
+    if (app.me.role === 'clinician') boxes.append(await clinician_desk(visit, () => app.go(`after/${id}`)));
+    boxes.append(await guests_box(id, call.drop).catch(() => ''));
     return leave;
 }
