@@ -159,6 +159,16 @@ def test_s18_what_the_table_does_not_say_is_refused(clinic, state, event):
     assert stored == [{"state": visit["state"], "version": visit["version"]}]
 
 
+@pytest.mark.parametrize("state, takes", [
+    ("scheduled", True), ("confirmed", True), ("arrived", True), ("admitted", True), ("in_progress", True),
+    ("completed", False), ("cancelled", False), ("no_show", False),
+])
+def test_a_visit_takes_its_time_of_two_calendars_until_it_is_over(clinic, state, takes):
+    visit, _, _ = clinic.visit_in(state)
+    during = "during = tstzrange(starts_at, ends_at)" if takes else "during IS NULL"
+    assert clinic.api.value(f"SELECT {during} FROM appointment WHERE id = '{visit['id']}'") is True
+
+
 def test_s18_only_the_visits_own_clinician_or_a_cover_runs_it(clinic, suite):
     visit, ada, doctor = clinic.visit_in("arrived")
     other = clinic.clinician()
