@@ -40,17 +40,27 @@ def note(text):
     print(f"# {text}", file=sys.stderr, flush=True)
 
 
-def _busy_ticks():
+def _ticks():
+    """Of all cores since the machine started: busy (the hypervisor's steal included), stolen."""
     with open("/proc/stat") as f:
         fields = list(map(int, f.readline().split()[1:9]))
-    return sum(fields) - fields[3] - fields[4]
+    return sum(fields) - fields[3] - fields[4], fields[7]
+
+
+AT_START = _ticks()
+
+
+def stolen():
+    """Of the CPU that was asked for since the bench began, the part that another machine got."""
+    busy, away = (now - then for now, then in zip(_ticks(), AT_START))
+    return round(away / busy, 3) if busy else 0
 
 
 def busy_cores(seconds=0.5):
     """Cores that others keep busy while we sleep, the hypervisor's steal included."""
-    before = _busy_ticks()
+    before, _ = _ticks()
     time.sleep(seconds)
-    return round((_busy_ticks() - before) / TICKS / seconds, 2)
+    return round((_ticks()[0] - before) / TICKS / seconds, 2)
 
 
 def calm():
@@ -140,7 +150,7 @@ def report(bench, figures, bars, part=None):
     @bars: figure -> ("≥" or "≤", value)."""
     missed = [f"{name} {figures[name]} is not {sign} {bar}" for name, (sign, bar) in bars.items()
               if name in figures and (figures[name] < bar if sign == "≥" else figures[name] > bar)]
-    line = {"bench": bench, **figures, "load": os.getloadavg()[0],
+    line = {"bench": bench, **figures, "load": os.getloadavg()[0], "stolen": stolen(),
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     if not part:
         results = HERE / "results"
