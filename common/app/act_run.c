@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/io/leaf.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -43,11 +44,9 @@ err_t run_mac_key(struct bytes *ret_key)
     pthread_mutex_lock(&lock);
     if (!key) key = secret_alloc(sizeof *key);
     if (!known) {
-        const struct hash id =
-            hash_sha256_2(str_bytes(STR("producer:")), str_bytes(str_of(service_name)));
-        struct key_name name = {.domain = "body"};
+        const struct key_name name = {.domain = "body",
+                                      .patient = leaf_producer_id(str_of(service_name))};
 
-        memcpy(name.patient.b, id.b, sizeof name.patient.b);
         err = keys_to_seal(service_key_store, &name, key);
         known = err == ERR_OK;
     }
