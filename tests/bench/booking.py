@@ -21,7 +21,7 @@ import sys
 
 import booking_work as work
 import rig
-import place
+import pypi
 import telecura
 from identity import ISSUER
 from postgres import binary
@@ -191,13 +191,7 @@ class Bench:
 
 def seed_python():
     """The peer's own Python, made once in the cache folder."""
-    folder = place.cache_folder() / "seed-peer"
-    if not (folder / "installed").exists():
-        rig.note(f"installing the seed's parts into {folder}")
-        rig.run("/usr/bin/python3", "-m", "venv", folder)
-        rig.run(folder / "bin/pip", "install", "-q", "-r", ANCHORS / "requirements.txt")
-        (folder / "installed").touch()
-    return folder / "bin/python"
+    return pypi.environment("seed-peer", ANCHORS / "requirements.txt")
 
 
 def mean(runs, name):
