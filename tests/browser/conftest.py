@@ -56,18 +56,17 @@ def door(run):
     return Door(run)
 
 
-@pytest.fixture(scope="module")
-def ana(door):
-    browser = Browser(door, "ana")
-    yield browser
-    browser.close()
+def browser_of(name):
+    """A fixture: the browser in which they sign in."""
+    @pytest.fixture(scope="module")
+    def opened(door):
+        browser = Browser(door, name)
+        yield browser
+        browser.close()
+    return opened
 
 
-@pytest.fixture(scope="module")
-def dr_lee(door):
-    browser = Browser(door, "dr.lee")
-    yield browser
-    browser.close()
+ana, dr_lee = browser_of("ana"), browser_of("dr.lee")
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ consents, and a sign-in that is several people. Real browsers, on the suite of c
 import pytest
 
 from browser import Browser
+from conftest import browser_of
 from door import Refused
 from test_call import DEMOGRAPHICS, end_of_old
 from visit import consent, enter, offer_hours
@@ -12,12 +13,7 @@ PHONE = "+1 555 010 2030"
 WORDS = "Found without consciousness."
 
 
-@pytest.fixture(scope="module")
-def bo(door):
-    """A browser of Ben, from which Uncle Bo comes later, who has no sign-in."""
-    browser = Browser(door, "ben")
-    yield browser
-    browser.close()
+bo = browser_of("ben")      # from which Uncle Bo comes later, who has no sign-in
 
 
 @pytest.fixture(scope="module")

@@ -218,6 +218,14 @@ static void take(struct http_call *call, void *user)
     sem_post(&job.taken);
 }
 
+/* Answers nothing by itself: a call that was taken is job.call. */
+static void server_that_takes(struct server *server)
+{
+    sem_init(&job.taken, 0, 0);
+    server_start(server, &HTTP_LIMITS, take, NULL);
+    server_run(server);
+}
+
 static void *answer_later(void *user)
 {
     (void)user;
@@ -232,10 +240,8 @@ static void answers_come_from_other_threads(void **state)
     pthread_t worker;
 
     (void)state;
-    sem_init(&job.taken, 0, 0);
     sem_init(&job.go, 0, 0);
-    server_start(&server, &HTTP_LIMITS, take, NULL);
-    server_run(&server);
+    server_that_takes(&server);
     const int fd = client_connect(server.port), gone = client_connect(server.port);
 
     client_say(fd, "GET / HTTP/1.1\r\n" HOST "\r\n");
@@ -270,9 +276,7 @@ static void a_client_that_only_reads_on_is_answered(void **state)
     struct server server;
 
     (void)state;
-    sem_init(&job.taken, 0, 0);
-    server_start(&server, &HTTP_LIMITS, take, NULL);
-    server_run(&server);
+    server_that_takes(&server);
     const int half = client_connect(server.port), other = client_connect(server.port);
 
     client_say(half, "GET /1 HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST "\r\n");
@@ -300,9 +304,7 @@ static void a_drain_answers_what_runs(void **state)
     struct server server;
 
     (void)state;
-    sem_init(&job.taken, 0, 0);
-    server_start(&server, &HTTP_LIMITS, take, NULL);
-    server_run(&server);
+    server_that_takes(&server);
     const int busy = client_connect(server.port), idle = client_connect(server.port);
     client_say(busy, "GET / HTTP/1.1\r\n" HOST "\r\n");
     sem_wait(&job.taken);
