@@ -6,13 +6,15 @@ Goes through the gateway as people do: the front desk registers and enrols patie
 their charts, an admin enrols clinicians. Each bundle is read and checked whole (synthea.py) before
 anything of it is sent; a malformed one is refused, the others go in.
 
-Every request has an Idempotency-Key made of file and resource, so loading again changes nothing.
-The service forgets a key after a week; then a patient is known by the record number, and only what
-the chart lacks is added.
+Loading again changes nothing, however much later, since what is there is looked up first: a
+clinician by name; a patient by the record number, and who has none by name and birth date; in the
+chart the record that says the same. So nothing here rests on an Idempotency-Key, which a service
+forgets after a week; it serves the tries of one request.
 
 The last line is `seeded: P patients, C clinicians, R bundles refused`. Exit code 0 if any went in.
 """
 import argparse
+import collections
 import http.client
 import json
 import pathlib
@@ -25,11 +27,12 @@ import uuid
 import login
 import synthea
 
-KEYS = uuid.UUID("7d1c6f0e-52f5-4a52-9a6c-1f6f0a3c9b11")
 TRIES = 8
 AGAIN = {429, 503}          # and 409 idempotency_in_flight
 REQUEST_S_MAX = 30
 NAME_BYTES_MAX = 200        # of who is shown, at access
+PAGE = 200
+SAID = ("system", "code", "text", "onset", "status", "criticality")
 
 
 class Refused(Exception):
@@ -66,11 +69,21 @@ class Gateway:
         self.context = ssl.create_default_context(cafile=endpoints["ca_file"])
         self.host, self.port, self.connection = at.hostname, at.port or 443, None
 
-    def post(self, caller, path, body, where, key=None):
-        return self.ask(caller, "POST", path, body, where, key)
+    def post(self, caller, path, body, where):
+        return self.ask(caller, "POST", path, body, where)
 
-    def ask(self, caller, method, path, body, where, key=None):
+    def pages(self, caller, path, where, **query):
+        """Every row of a list."""
+        rows, more = [], {"limit": PAGE, **query}
+        while more:
+            page = self.ask(caller, "GET", f"{path}?{urllib.parse.urlencode(more)}", None, where)
+            rows += page["data"]
+            more = "next_cursor" in page and more | {"cursor": page["next_cursor"]}
+        return rows
+
+    def ask(self, caller, method, path, body, where):
         """The JSON of a 2xx answer; Refused for any other."""
+        key = str(uuid.uuid4())
         for _ in range(TRIES):
             if caller.token is None:
                 caller.sign_in()
@@ -87,10 +100,9 @@ class Gateway:
 
     def _send(self, caller, method, path, body, key):
         headers = {"Authorization": f"Bearer {caller.token}"}
-        if key:
-            headers["Idempotency-Key"] = str(key)
         if body is not None:
-            headers["Content-Type"], body = "application/json", json.dumps(body).encode()
+            headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
+            body = json.dumps(body).encode()
         for last in (False, True):      # a kept connection may have been closed meanwhile
             try:
                 if self.connection is None:
@@ -120,7 +132,8 @@ class Seed:
         self.desk = Caller(endpoints, "front_desk")
         org = self.desk.person["org"]
         self.nurse, self.admin = Caller(endpoints, "nurse", org), Caller(endpoints, "admin", org)
-        self.patients, self.clinicians, self.refused = set(), {}, 0
+        self.patients, self.clinicians, self.refused = set(), set(), 0
+        self.names = None       # of the clinicians who are there and whom no bundle has named yet
 
     def file(self, file):
         try:
@@ -128,60 +141,69 @@ class Seed:
             for clinician in bundle.clinicians:
                 self.clinician(clinician)
             for patient in bundle.patients:
-                self.patient(bundle, patient)
+                self.patient(patient)
         except (synthea.Malformed, Refused) as error:
             self.refused += 1
             print(f"✗ {file.name}: {error.where}: {error.reason}", flush=True)
 
     def clinician(self, clinician):
-        """Practitioners stand in several bundles: their id alone is the key."""
-        if clinician.where not in self.clinicians:
-            person = self.gateway.post(self.admin, "/v1/people", clinician.body, clinician.where,
-                                       uuid.uuid5(KEYS, clinician.where))
-            self.clinicians[clinician.where] = person["id"]
+        """Practitioners stand in several bundles, each time under the same id."""
+        if clinician.where in self.clinicians:
+            return
+        if self.names is None:
+            there = self.gateway.pages(self.admin, "/v1/people", clinician.where, role="clinician")
+            self.names = collections.Counter(one["display_name"] for one in there)
+        name = clinician.body["display_name"]
+        if self.names[name] > 0:
+            self.names[name] -= 1
+        else:
+            self.gateway.post(self.admin, "/v1/people", clinician.body, clinician.where)
+        self.clinicians.add(clinician.where)
 
-    def patient(self, bundle, patient):
-        def key(what):
-            return uuid.uuid5(KEYS, f"{bundle.name}/{what}")
-
-        try:
-            made = self.gateway.post(self.desk, "/v1/patients", patient.body, patient.where,
-                                     key(patient.where))
-            self.enrol(made, patient, key(f"{patient.where}/person"))
-            there = []
-        except Refused as error:
-            if error.code != "mrn_taken":
-                raise
-            made = self.known(patient)
-            there = self.chart(made, patient.where)
+    def patient(self, patient):
+        made = self.known(patient)
+        there = self.chart(made, patient) if made else []
+        if not made:
+            made = self.gateway.post(self.desk, "/v1/patients", patient.body, patient.where)
+        self.enrol(made, patient)
         for record in patient.records:
-            if not any(record.body.items() <= one.items() for one in there):
+            if (record.path, record.body) in there:
+                there.remove((record.path, record.body))
+            else:
                 self.gateway.post(self.nurse, f"/v1/patients/{made['id']}/{record.path}",
-                                  record.body, record.where, key(record.where))
+                                  record.body, record.where)
         self.patients.add(made["id"])
 
-    def enrol(self, made, patient, key):
+    def enrol(self, made, patient):
         """The other services learn of the patient through the person whose record it is."""
         name = f"{patient.body['given_name']} {patient.body['family_name']}".encode()
         body = {"role": "patient", "patient_id": made["id"],
                 "display_name": name[:NAME_BYTES_MAX].decode(errors="ignore")}
         body |= {name: patient.body[name] for name in ("language", "email") if name in patient.body}
-        self.gateway.post(self.desk, "/v1/people", body, patient.where, key)
+        try:
+            self.gateway.post(self.desk, "/v1/people", body, patient.where)
+        except Refused as error:
+            if error.code != "conflict":    # the record has its person
+                raise
 
     def known(self, patient):
-        found = self.gateway.post(self.desk, "/v1/patients/search", {"mrn": patient.body["mrn"]},
-                                  patient.where)
-        return found["data"][0]
+        """The record that is there; whom another patient of these bundles is, is nobody else."""
+        body = patient.body
+        if "mrn" in body:
+            by, same = {"mrn": body["mrn"]}, {}
+        else:
+            by = {"family_name": body["family_name"], "birth_date": body["birth_date"]}
+            same = {"given_name": body["given_name"]}
+        found = self.gateway.post(self.desk, "/v1/patients/search", by, patient.where)["data"]
+        return next((one for one in found if same.items() <= one.items()
+                     and (one["id"] not in self.patients or "mrn" in body)), None)
 
-    def chart(self, made, where):
-        whose, rows = f"/v1/patients/{made['id']}", []
-        for path in ("allergies", "conditions", "medicines"):
-            cursor = ""
-            while cursor is not None:
-                page = self.gateway.ask(self.nurse, "GET", f"{whose}/{path}{cursor}", None, where)
-                rows += page["data"]
-                cursor = f"?cursor={page['next_cursor']}" if "next_cursor" in page else None
-        return rows
+    def chart(self, made, patient):
+        """(path, what is said) of each record that is there."""
+        return [(path, {name: row[name] for name in SAID if name in row})
+                for path in sorted({record.path for record in patient.records})
+                for row in self.gateway.pages(self.nurse, f"/v1/patients/{made['id']}/{path}",
+                                              patient.where)]
 
 
 def load(endpoints, folder):
