@@ -118,7 +118,8 @@ typedef Telecura__V1__VisitEvent__Kind visit_event;
 
 /* act_allow() for a visit, by its labels. */
 err_t visit_allow(struct act *act, const struct appointment *row);
-/* The visit of the path and the states from which @event may come; queues the guard. */
+/* The visit of the path and the states from which @event may come; queues the guard. A clinician
+ * steps in their own calendar or in that of whom they cover: ERR_FORBIDDEN. */
 err_t visit_begin(struct act *act, const char *event, struct appointment *ret_row,
                   struct fsm_step *ret_step);
 static inline struct strs visit_from(const struct fsm_step *step)

@@ -8,7 +8,7 @@
  *               +-------------- cancel ----------+                                  completed
  *
  * reschedule and set_place keep the state. Who was admitted is still `arrived`; admitted_at says
- * so. Whose patient it is, which clinician's visit, and when, is asked by the statements.
+ * so. Whose patient it is and in whose calendar is asked by visit_begin(), when by the statements.
  */
 #include "services/appointments/appointments.h"
 

@@ -11,12 +11,23 @@ err_t visit_allow(struct act *act, const struct appointment *row)
     return act_allow_row(act, row->patient_id, (struct row_marks){.labels = row->labels});
 }
 
+/* Clinicians in their own calendar, or in that of whom they cover; everybody else in anybody's. */
+static err_t calendar_allow(struct act *act, const struct appointment *row)
+{
+    struct cover cover;
+
+    if (act->who.role != ROLE_CLINICIAN || uuid_equal(row->provider_id, act->who.person))
+        return ERR_OK;
+    return covering_find(act, &(struct covering_find){row->patient_id}, &cover);
+}
+
 err_t visit_begin(struct act *act, const char *event, struct appointment *ret_row,
                   struct fsm_step *ret_step)
 {
     TRY(act_step(act, visit_states, event, ret_step));
     TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, ret_row));
-    return visit_allow(act, ret_row);
+    TRY(visit_allow(act, ret_row));
+    return calendar_allow(act, ret_row);
 }
 
 static const ProtobufCMessage *event_of(struct act *act, visit_event kind,

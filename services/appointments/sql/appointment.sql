@@ -9,6 +9,7 @@
 -- row appointment_due (org uuid, id uuid)
 -- row refusal (code text)
 -- row agreed (scope text)
+-- row cover (person uuid)
 
 -- appointment_insert  :one booked  else appointment_not_booked
 -- raises appointment_provider ERR_SLOT_TAKEN
@@ -46,6 +47,11 @@ SELECT id, version, state, patient_id, provider_id, site_id, visit_type, starts_
        local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
        ended_at, sealed, sealed_version, labels
 FROM appointment WHERE org = :org AND id = :id::uuid;
+
+-- covering_find  :one cover  else ERR_FORBIDDEN
+-- Does the actor stand in for the patient's own clinician?
+SELECT person FROM covering
+WHERE org = :org AND person = :actor AND patient_id = :patient_id::uuid AND during @> :now LIMIT 1;
 
 -- agreed_by  :many agreed
 -- To what, as far as it covers the actor, who does something for @purpose.
@@ -147,8 +153,6 @@ FROM appointment WHERE org = :org AND id = :id::uuid;
 UPDATE appointment AS b SET admitted_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND admitted_at IS NULL
   AND (:if_match::int8 < 0 OR version = :if_match)
-  AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
-       AND covering.person = :actor AND covering.patient_id = b.patient_id AND covering.during @> :now))
   AND id = (SELECT q.id FROM queue AS q WHERE q.org = :org AND q.provider_id = b.provider_id
             AND q.place = 1)
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
@@ -158,43 +162,26 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 -- appointment_not_admitted  :one refusal
 SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
             WHEN NOT state = ANY (:from::text[]) OR admitted_at IS NOT NULL THEN 'bad_state'
-            WHEN provider_id <> :actor AND NOT EXISTS (SELECT FROM covering AS c WHERE c.org = :org
-                 AND c.person = :actor AND c.patient_id = b.patient_id AND c.during @> :now)
-                 THEN 'forbidden'
             ELSE 'not_next' END AS code
-FROM appointment AS b WHERE org = :org AND id = :id::uuid;
+FROM appointment WHERE org = :org AND id = :id::uuid;
 
--- appointment_start  :one appointment  else appointment_not_run
-UPDATE appointment AS b SET state = 'in_progress', started_at = :now, version = version + 1,
-    act_id = :act
+-- appointment_start  :one appointment  else appointment_not_moved
+UPDATE appointment SET state = 'in_progress', started_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[]) AND admitted_at IS NOT NULL
   AND (:if_match::int8 < 0 OR version = :if_match)
-  AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
-       AND covering.person = :actor AND covering.patient_id = b.patient_id AND covering.during @> :now))
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
           ended_at, sealed, sealed_version, labels;
 
--- appointment_end  :one appointment  else appointment_not_run
+-- appointment_end  :one appointment  else appointment_not_moved
 -- What was not used of the time is free again.
-UPDATE appointment AS b SET state = 'completed', during = NULL, ended_at = :now, version = version + 1,
+UPDATE appointment SET state = 'completed', during = NULL, ended_at = :now, version = version + 1,
     act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:if_match::int8 < 0 OR version = :if_match)
-  AND (provider_id = :actor OR EXISTS (SELECT FROM covering WHERE covering.org = :org
-       AND covering.person = :actor AND covering.patient_id = b.patient_id AND covering.during @> :now))
 RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, starts_at, ends_at,
           local_start, time_zone, place_confirmed_at, arrived_at, deadline, admitted_at, started_at,
           ended_at, sealed, sealed_version, labels;
-
--- appointment_not_run  :one refusal
-SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale'
-            WHEN NOT state = ANY (:from::text[]) THEN 'bad_state'
-            WHEN provider_id <> :actor AND NOT EXISTS (SELECT FROM covering AS c WHERE c.org = :org
-                 AND c.person = :actor AND c.patient_id = b.patient_id AND c.during @> :now)
-                 THEN 'forbidden'
-            ELSE 'bad_state' END AS code
-FROM appointment AS b WHERE org = :org AND id = :id::uuid;
 
 -- appointment_miss  :one appointment  else appointment_not_moved
 -- Ten minutes after the start at the earliest, and never who was seen at the visit.

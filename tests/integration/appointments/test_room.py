@@ -4,6 +4,8 @@ import random
 
 import pytest
 
+from telecura import rfc3339
+
 MINUTE = 60
 TARGET = {"consultation": 15 * MINUTE, "follow_up": 30 * MINUTE}
 LENGTH = {"consultation": 30 * MINUTE, "follow_up": 15 * MINUTE}
@@ -179,6 +181,30 @@ def test_s18_only_the_visits_own_clinician_or_a_cover_runs_it(clinic, suite):
     assert clinic.step(visit, "admit", ada).status == 403
     suite.everywhere(f"UPDATE relation SET kind = 'covering' WHERE id = '{relation}'")
     assert clinic.step(visit, "admit", other).status == 200
+
+
+@pytest.mark.parametrize("event", ["confirm", "reschedule", "cancel", "no_show"])
+def test_a_clinician_moves_visits_of_their_own_calendar_or_that_of_whom_they_cover(clinic, suite, event):
+    """Another clinician of the same patient reads the visit, and changes nothing of it."""
+    visit, ada, doctor = clinic.visit_in("scheduled")
+    if event == "no_show":
+        clinic.at(clinic.morning + 10 * MINUTE)
+    body = {"starts_at": rfc3339(clinic.morning + 3600)} if event == "reschedule" else None
+    other = clinic.clinician()
+    relation = suite.relation(other, ada.patient, "treating")
+    suite.relation(other, suite.patient().patient, "covering")  # of somebody else's patient
+    assert clinic.api.get(f"/v1/appointments/{visit['id']}", who=other).status == 200
+
+    reply = clinic.step(visit, event, other, body, match=1)
+    assert (reply.status, reply.code) == (403, "forbidden")
+    (refused,) = [row for row in suite.audit("appointments", actor=other.id, resource_id=visit["id"])
+                  if row["outcome"] == "refused"]
+    assert refused["error"] == "forbidden"
+    stored = clinic.api.rows(f"SELECT state, version FROM appointment WHERE id = '{visit['id']}'")
+    assert stored == [{"state": "scheduled", "version": 1}]
+
+    suite.everywhere(f"UPDATE relation SET kind = 'covering' WHERE id = '{relation}'")
+    assert clinic.step(visit, event, other, body, match=1).status == 200
 
 
 def test_s18_concurrent_edits_meet_a_version(clinic):
