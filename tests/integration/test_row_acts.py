@@ -1,8 +1,11 @@
-"""Every version of every row names the act that made it, and that act is on record.
+"""Every version of every row names the act that made it, and that act is on record; every row is one
+organisation's, and so is every key.
 
 The catalog of each service's database is asked, after all its migrations: a table has a column
 `act_id uuid NOT NULL` without a default, so that a statement which forgets it fails, or it stands
-below with the reason. A new table needs one or the other.
+below with the reason. A new table needs one or the other. The same for `org uuid NOT NULL`, which
+stands in every key (primary, unique, exclusion, and foreign to what has one): no row of one organisation can be in the
+way of another's, or be taken for it.
 """
 import pathlib
 
@@ -46,34 +49,66 @@ IN = {
     "signaling": {"seat": NOW},
 }
 
+
+WHERE_IT_IS = "how far this process has read or what it keeps doing, by topic and partition: of no organisation"
+NO_ORG = {      # in every database that has them
+    "inbox": WHERE_IT_IS, "feed_pos": WHERE_IT_IS, "parked": WHERE_IT_IS, "dead_letter": WHERE_IT_IS,
+    "lease": WHERE_IT_IS, "migration": CONFIGURED,
+    "kek": "the installation's own key, which wraps those of every organisation",
+}
+
 TABLES = """
 SELECT CASE WHEN n.nspname = 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name,
        EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'act_id'
-               AND a.atttypid = 'uuid'::regtype AND a.attnotnull AND NOT a.atthasdef) AS names_its_act
+               AND a.atttypid = 'uuid'::regtype AND a.attnotnull AND NOT a.atthasdef) AS names_its_act,
+       org.attnum IS NOT NULL AS has_org,
+       ARRAY(SELECT i.indexrelid::regclass::text FROM pg_index AS i WHERE i.indrelid = c.oid
+             AND (i.indisunique OR i.indisexclusion) AND NOT coalesce(org.attnum = ANY (i.indkey), false))
+       || ARRAY(SELECT f.conname::text FROM pg_constraint AS f WHERE f.conrelid = c.oid AND f.contype = 'f'
+                AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = f.confrelid AND a.attname = 'org')
+                AND NOT coalesce(org.attnum = ANY (f.conkey), false)) AS keys_without_org
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute AS org ON org.attrelid = c.oid AND org.attname = 'org'
+    AND org.atttypid = 'uuid'::regtype AND org.attnotnull
 WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 """
 
 
 @pytest.fixture(scope="module")
 def tables():
-    """{service: {table: does each row name its act}}, of empty databases after all migrations."""
+    """{service: {table: what the catalog knows of it}}, of empty databases after all migrations."""
     suite = telecura.Suite()
-    made = {name: {row["name"]: row["names_its_act"] for row in suite.service(name, start=False).rows(TABLES)}
+    made = {name: {row["name"]: row for row in suite.service(name, start=False).rows(TABLES)}
             for name in SERVICES}
     yield made
     suite.close()
 
 
+def silent(known):
+    return {name for name, table in known.items() if not table["names_its_act"]}
+
+
+def ownerless(known):
+    return {name for name, table in known.items() if not table["has_org"] or table["keys_without_org"]}
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_row_names_its_act(tables, service):
     excused = ANYWHERE | IN.get(service, {})
-    silent = {name for name, names_its_act in tables[service].items() if not names_its_act}
-    assert not silent - excused.keys(), "give it `act_id uuid NOT NULL`, or say here why not"
+    assert not silent(tables[service]) - excused.keys(), "give it `act_id uuid NOT NULL`, or say here why not"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_row_and_every_key_is_one_organisations(tables, service):
+    known = tables[service]
+    assert not {name: known[name]["keys_without_org"] for name in ownerless(known) - NO_ORG.keys()}, (
+        "give it `org uuid NOT NULL`, in each key, or say here why not")
 
 
 def test_no_excuse_outlives_its_table(tables):
     for service, excused in IN.items():
-        assert excused.keys() <= {name for name, names in tables[service].items() if not names}, service
+        assert excused.keys() <= silent(tables[service]), service
     for table in ANYWHERE:
-        assert any(table in known and not known[table] for known in tables.values()), table
+        assert any(table in silent(known) for known in tables.values()), table
+    for table in NO_ORG:
+        assert any(table in ownerless(known) for known in tables.values()), table
