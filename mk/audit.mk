@@ -2,16 +2,21 @@
 ORG_OF_LOG := import json, sys; print(json.load(open(sys.argv[1]))["audit_log"]["url"].split("/v1/audit/")[1].split("/")[0])
 VKEY_OF_LOG := import json, sys; print(json.load(open(sys.argv[1]))["audit_log"]["vkey"])
 
+SUITE_KNOWN = @test -r $(RUN)/endpoints.json || { echo '✗ $(RUN)/endpoints.json is not there' >&2; \
+  echo '    Fix: make up, or name the log itself: $(1)' >&2; exit 69; }
+
 # The demo's log as plain files: the shard that is written now; SHARD=2026h1 another, SHARD=all each in
 # a folder of its own. LOG= names another log's folder.
 audit-export: $B/bin/audit-export
 	@test -n "$(DIR)" || { echo 'name an empty folder: make audit-export DIR=…' >&2; exit 64; }
+	$(if $(LOG),,$(call SUITE_KNOWN,LOG=…))
 	@$< "$(or $(LOG),$(RUN)/audit/log/$$(/usr/bin/python3 -c '$(ORG_OF_LOG)' $(RUN)/endpoints.json))" "$(DIR)" $(SHARD)
 
 # Offline; DIR= may be several shards that follow each other, the oldest first. VKEY= names another key
 # than the running suite's.
 audit-verify: $B/bin/audit-verify
 	@test -n "$(DIR)" || { echo 'name an exported log: make audit-verify DIR=…' >&2; exit 64; }
+	$(if $(VKEY),,$(call SUITE_KNOWN,VKEY=…))
 	@$< $(if $(word 2,$(DIR)),$(DIR),"$(DIR)") --vkey "$(or $(VKEY),$$(/usr/bin/python3 -c '$(VKEY_OF_LOG)' $(RUN)/endpoints.json))"
 
 # For other people's machines: one file, static, of the sources that a verifier reads in an evening.

@@ -6,7 +6,9 @@ RUN    ?= .run
 help:
 	@echo 'make up        build, start every real part, run the main job, leave it running'
 	@echo 'make down      stop it           make reset    stop it and delete its state'
-	@echo 'make doctor    what is wrong     make logs     what it says'
+	@echo 'make doctor    what is wrong     make logs     what it says (PART= one part)'
+	@echo 'make restart PART=…  hold PART=…  release PART=…  ends a part; leaves it down; no longer'
+	@echo 'make keys      fetches again what checks sign-ins, after a rotation'
 	@echo 'make reconcile does all that was done stand in the log?'
 	@echo 'make test      style, unit, integration and end-to-end tests, beside a running suite'
 	@echo 'make test-all  and browsers, TSan, fuzz, faults, hostile, hostile-drivers, soak'

@@ -3,13 +3,19 @@
 PORTS_TEST ?= 28000
 export TELECURA_BIN = $(abspath $B/bin)
 
-# Everything that is started natively; release build, found from the services' folders.
+# Everything that is started natively; release build, found from the services' folders. What would
+# keep it from starting is said before minutes go into packages and programs.
+SUITE = $(UP) --run $(RUN) $(if $(PORTS),--ports $(PORTS))
 up:
-	@$(UP) --run $(RUN) packages
+	@$(SUITE) preflight
+	@$(SUITE) packages
 	@$(MAKE) --no-print-directory -j2 MODE=release all openapi
-	@$(UP) --run $(RUN) --bin build/release/bin up
-down reset doctor logs reconcile:
+	@$(SUITE) --bin build/release/bin up
+down reset doctor keys reconcile:
 	@$(UP) --run $(RUN) $@
+# Of one part: PART=gateway.
+logs restart hold release:
+	@$(UP) --run $(RUN) $@ $(PART)
 openapi: all ; @/usr/bin/python3 tools/openapi.py $B/bin $B
 
 test: packages tidy
@@ -28,4 +34,4 @@ $(SUITES:%/=%.pytest): %.pytest: ; @echo '$*:' && $(PYTEST) $(wildcard $*/test_*
 # The suite on ports and in a folder of its own; one that runs is left alone.
 e2e: ; @TELECURA_TEST_PORTS=$(PORTS_TEST) $(PYTEST) tests/e2e
 
-.PHONY: up down reset doctor logs reconcile openapi test packages tests pytest $(SUITES:%/=%.pytest) e2e
+.PHONY: up down reset doctor keys reconcile logs restart hold release openapi test packages tests pytest $(SUITES:%/=%.pytest) e2e

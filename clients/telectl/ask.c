@@ -103,7 +103,7 @@ static void refused(const struct call *call, long status, struct bytes body)
     const char *mend = "the words of the command: telectl without any lists them";
 
     (void)!json_decode_lenient(&problem_shape, body, call->arena, &problem, NULL);
-    if (status == 401) mend = "TELECURA_TOKEN=$(deploy/local/login.py NAME): a new token";
+    if (status == 401) mend = "TELECURA_TOKEN=$(python3 deploy/local/login.py NAME): a new token";
     if (status == 403) mend = "a role that may (telectl policy matrix), login.py --acr 2 if asked";
     trouble("the suite answers %ld " STR_FMT ": " STR_FMT, mend, status, STR_ARG(problem.code),
             STR_ARG(problem.title));

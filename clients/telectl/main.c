@@ -111,7 +111,7 @@ static int usage(void)
     for (int i = 0; i < OPTION_WORDS; i++)
         fprintf(stderr, "  --%-12s%s\n", words[i].word, words[i].about + (*words[i].about == '-'));
     fputs("\nWhat asks the suite does so with the access token in TELECURA_TOKEN. Example:\n"
-          "  TELECURA_TOKEN=$(deploy/local/login.py --acr 2 pri) telectl audit tail\n",
+          "  TELECURA_TOKEN=$(python3 deploy/local/login.py --acr 2 pri) telectl audit tail\n",
           stderr);
     return WRONG_CALL;
 }

@@ -119,7 +119,7 @@ err_t auth_claims(struct auth *auth, struct str token, struct jws_claims *ret_cl
         auth->keys ? jws_verify(auth->keys, token, &expect, ret_claims) : ERR_UNAVAILABLE;
     pthread_rwlock_unlock(&auth->keys_lock);
 
-    return err == ERR_UNAVAILABLE ? err_raise(err, "no identity provider's keys: telectl keys sync")
+    return err == ERR_UNAVAILABLE ? err_raise(err, "no identity provider's keys: make keys")
                                   : err;
 }
 

@@ -211,18 +211,32 @@ static void on_signal(evutil_socket_t number, short what, void *unused)
     http_stop(self.http, DRAIN_MS, stopped, NULL);
 }
 
+static err_t listen_plain(void)
+{
+    const struct common_settings *set = self.settings;
+
+    if (strcmp(set->profile, "production") == 0)
+        return err_raise(ERR_BAD_REQUEST,
+                         "http_plain is refused in production: remove it from the settings");
+    return http_listen(self.http, set->http_plain, NULL, false, NULL);
+}
+
+/* The first that failed; each was told where it arose. */
+static err_t worst_of(err_t err, err_t next)
+{
+    return err != ERR_OK ? err : next;
+}
+
 static err_t listen_all(void)
 {
     const struct common_settings *set = self.settings;
     const struct http_tls tls = {set->tls_ca, set->tls_cert, set->tls_key};
+    err_t err = ERR_OK;
 
-    if (!set->http_plain_only) TRY(http_listen(self.http, set->listen, &tls, false, NULL));
-    if (*set->inner) TRY(http_listen(self.http, set->inner, NULL, true, NULL));
-    if (*set->http_plain && strcmp(set->profile, "production") == 0)
-        return err_raise(ERR_BAD_REQUEST,
-                         "http_plain is refused in production: remove it from the settings");
-    if (*set->http_plain) TRY(http_listen(self.http, set->http_plain, NULL, false, NULL));
-    return ERR_OK;
+    if (!set->http_plain_only) err = http_listen(self.http, set->listen, &tls, false, NULL);
+    if (*set->inner) err = worst_of(err, http_listen(self.http, set->inner, NULL, true, NULL));
+    if (*set->http_plain) err = worst_of(err, listen_plain());
+    return err;
 }
 
 static const struct migration *const *migration_sets(void)
@@ -245,7 +259,7 @@ static err_t database_check(void)
     if (err == ERR_OK) err = db_migrated(db, migration_sets());
     if (err == ERR_OK && llabs(skew_us) > READY_SKEW_US_MAX)
         err = err_raise(ERR_UNAVAILABLE,
-                        "this clock is %lld ms off PostgreSQL's: mend it (chronyc makestep)",
+                        "this clock is %lld ms off PostgreSQL's: timedatectl set-ntp true",
                         (long long)skew_us / 1000);
     db_free(db);
     return err;
@@ -285,7 +299,7 @@ static err_t start(void)
                                            self.service->name};
 
     tls = (struct http_tls){set->tls_ca, set->tls_cert, set->tls_key};
-    TRY(database_check());
+    err_t err = database_check();
     self.loop = loop_new();
     self.auth = auth_new(&auth);
     self.keys = *set->keyd ? keys_new(set->keyd, &tls, KEYS_CACHED_MAX) : NULL;
@@ -294,8 +308,9 @@ static err_t start(void)
     backlog_init(set->audit_rows_max);
     requests_init(&(struct requests){self.service, self.auth, *set->kafka != '\0'});
     session_init(self.service, self.auth);
-    if (self.service->start) TRY(self.service->start());
-    TRY(listen_all());
+    /* Its own start may ask the database; what else is in the way is told in the same breath. */
+    if (err == ERR_OK && self.service->start) err = self.service->start();
+    TRY(worst_of(err, listen_all()));
     workers_start(&workers);
     bus_start(&tls);
     ready_start(self.loop, self.service->name, self.relay);

@@ -19,14 +19,28 @@ static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_n
     return SSL_TLSEXT_ERR_OK;
 }
 
-static err_t refuse_files(SSL_CTX *tls, const char *what, const char *path)
+/* Tells of a file that OpenSSL could not use (@done is not 1). */
+static bool file_used(int done, const char *what, const char *path)
 {
+    if (done == 1) return true;
     const char *reason = ERR_reason_error_string(ERR_get_error());
 
-    SSL_CTX_free(tls);
     ERR_clear_error();
     return err_raise(ERR_UNAVAILABLE, "cannot use the %s %s: %s", what, path,
-                     reason ? reason : "unreadable");
+                     reason ? reason : "unreadable") == ERR_OK;
+}
+
+/* Each of them that cannot be used is told. */
+static bool files_use(SSL_CTX *tls, const struct http_tls *files)
+{
+    const bool ca =
+        file_used(SSL_CTX_load_verify_locations(tls, files->ca, NULL), "CA file", files->ca);
+    const bool cert = file_used(SSL_CTX_use_certificate_chain_file(tls, files->cert),
+                                "certificate", files->cert);
+    const bool key = file_used(SSL_CTX_use_PrivateKey_file(tls, files->key, SSL_FILETYPE_PEM),
+                               "private key", files->key);
+
+    return ca && cert && key;
 }
 
 err_t http_tls_new(const struct http_tls *files, SSL_CTX **ret)
@@ -42,12 +56,10 @@ err_t http_tls_new(const struct http_tls *files, SSL_CTX **ret)
     SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(tls, SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_RENEGOTIATION);
-    if (SSL_CTX_load_verify_locations(tls, files->ca, NULL) != 1)
-        return refuse_files(tls, "CA file", files->ca);
-    if (SSL_CTX_use_certificate_chain_file(tls, files->cert) != 1)
-        return refuse_files(tls, "certificate", files->cert);
-    if (SSL_CTX_use_PrivateKey_file(tls, files->key, SSL_FILETYPE_PEM) != 1)
-        return refuse_files(tls, "private key", files->key);
+    if (!files_use(tls, files)) {
+        SSL_CTX_free(tls);
+        return ERR_UNAVAILABLE;
+    }
     *ret = tls;
     return ERR_OK;
 }

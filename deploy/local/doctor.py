@@ -28,7 +28,7 @@ def alive(place):
 def examine(place, parts):
     """Prints a line per part; returns how many are not well."""
     if not alive(place):
-        print("✗ the suite is not running\n    Fix: make up")
+        print(f"✗ the suite is not running\n    Fix: {place.make('up')}")
         for problem in preflight.check(place):
             print(problem)
         return 1
@@ -43,7 +43,7 @@ def examine(place, parts):
             continue
         sick += 1
         print(f"✗ {part.name:<22}{row['state']:<12}{restarts}\n    Why: {trouble}\n"
-              f"    Fix: {mend(row, part.name)}")
+              f"    Fix: {mend(place, row, part.name)}")
         for line in supervisor.last_lines(place.run / f"log/{part.name}.log", 5):
             print(f"    | {line[:160]}")
     for problem in [*clock_skew(place, state), *preflight.disk(place), *preflight.memory(place),
@@ -65,14 +65,15 @@ def find_trouble(place, part, row):
     return None
 
 
-def mend(row, name):
+def mend(place, row, name):
+    look = place.make("logs", PART=name)
     if row["state"] in ("restarting", "starting", "waiting"):
-        return f"it is being started; look again in a few seconds, or: make logs PART={name}"
+        return f"it is being started; look again in a few seconds, or: {look}"
     if row["state"] == "held":
-        return f"python3 deploy/local/up.py release {name}"
+        return place.make("release", PART=name)
     if row["state"] == "ready":
-        return f"python3 deploy/local/up.py restart {name}"
-    return f"make logs PART={name}; mend it; the supervisor tries again by itself"
+        return place.make("restart", PART=name)
+    return f"{look}; mend it; the supervisor tries again by itself"
 
 
 def clock_skew(place, state):

@@ -22,6 +22,10 @@ TO_TEST = ["python3-pytest", "python3-cryptography", "strace", "kcat", "clang", 
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 
+class Failed(Exception):
+    pass
+
+
 def missing(names=None):
     names = names or TO_RUN
     done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *names],
@@ -35,7 +39,7 @@ def line(names):
 
 
 def install(names, log):
-    """Root only. Raises with apt's last words."""
+    """Root only. Raises Failed with apt's last words."""
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     ours = not POLICY.exists()
     if ours:
@@ -49,7 +53,7 @@ def install(names, log):
                     stdin=subprocess.DEVNULL, env=environment)
         if done.returncode:
             last = pathlib.Path(log).read_text().splitlines()[-1:]
-            raise RuntimeError(f"apt-get failed ({' '.join(last)}); see {log}")
+            raise Failed(f"it said: {' '.join(last)}; all of it: {log}")
     finally:
         if ours:
             POLICY.unlink()

@@ -72,7 +72,7 @@ class Place:
     def _kept(self):
         try:
             return json.loads((self.run / "install.json").read_text())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):     # preflight says what is wrong with the folder
             return {}
 
     def _chosen(self):
@@ -89,6 +89,12 @@ class Place:
     @property
     def data_version(self):
         return self._kept().get("data_version")
+
+    def make(self, goal, **variables):
+        """The command line that does this to this suite, as our messages name it."""
+        if self.run != TREE / ".run":
+            variables["RUN"] = self.run
+        return " ".join(["make", goal, *(f"{name}={value}" for name, value in variables.items())])
 
     def port(self, name):
         return self.base + PORTS[name]

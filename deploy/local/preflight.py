@@ -40,7 +40,11 @@ def debian(place):
 
 
 def installed(place):
-    absent = packages.missing()
+    if os.geteuid() != 0:       # root's `up` installs them
+        yield from missing(packages.missing(packages.TO_RUN))
+
+
+def missing(absent):
     if absent:
         yield Problem(f"{len(absent)} packages are missing", ", ".join(absent),
                       packages.line(absent) + "     (as root)")
@@ -50,7 +54,7 @@ def built(place):
     absent = [name for name in [*SERVICES, "topics"] if not (place.bin / name).exists()]
     if absent:
         yield Problem(f"{', '.join(absent)} not built", f"{place.bin} does not have all programs",
-                      "make up     (it builds them)")
+                      f"{place.make('up')}     (it builds them)")
 
 
 def kernel():
@@ -68,7 +72,7 @@ def ports(place):
     for offset, name, holder in busy(place):
         port = place.base + offset
         yield Problem(f"port {port} ({name}) is busy", f"it is held by {holder}",
-                      f"stop it, or choose other ports: make up PORTS={place.base + 10000}")
+                      "stop it, or choose other ports: " + place.make("up", PORTS=place.base + 10000))
 
 
 def wanted_ports():
@@ -129,7 +133,7 @@ def memory(place):
 
 
 def existing(path):
-    while not path.exists():
+    while not os.path.exists(path):     # False also where we may not look
         path = path.parent
     return path
 
@@ -151,11 +155,11 @@ def writable(place):
     parent = existing(place.run)
     if not os.access(parent, os.W_OK):
         yield Problem(f"{parent} cannot be written", "all state of the suite lies there",
-                      f"sudo chown -R $(id -u) {parent}, or choose another folder: RUN=/path")
+                      "choose a folder of yours: make up RUN=$HOME/telecura")
     parent = existing(place.cache)
     if not os.access(parent, os.W_OK):
         yield Problem(f"{parent} cannot be written", "downloads are kept there",
-                      "set TELECURA_CACHE to a folder of yours")
+                      "choose a folder of yours: TELECURA_CACHE=$HOME/.cache/telecura make up")
 
 
 def socket_paths(place):
@@ -168,29 +172,30 @@ def socket_paths(place):
 
 
 def owned(place):
-    if place.run.exists() and place.run.stat().st_uid != os.geteuid():
+    if os.path.exists(place.run) and place.run.stat().st_uid != os.geteuid():
         yield Problem(f"{place.run} belongs to uid {place.run.stat().st_uid}",
                       "the suite was last started by another user, whose files it cannot read",
-                      "run this as that user, or (as that user) make reset")
+                      "run this as that user, or (as that user) " + place.make("reset"))
 
 
 def version(place):
     if place.data_version not in (None, DATA_VERSION):
         yield Problem(f"{place.run} holds data of version {place.data_version}",
                       f"this tree writes version {DATA_VERSION}",
-                      "make reset     (all demo data go)")
+                      place.make("reset") + "     (all demo data go)")
     try:
         major = (place.run / "postgres/data/PG_VERSION").read_text().strip()
     except OSError:
         return
     if major != "15":
         yield Problem(f"{place.run}/postgres is a cluster of PostgreSQL {major}",
-                      "this suite runs PostgreSQL 15", "make reset     (all demo data go)")
+                      "this suite runs PostgreSQL 15", place.make("reset") + "     (all demo data go)")
 
 
 def clock(place):
     files = [place.run / "tls/ca.crt", place.run / "state.json", pathlib.Path("/etc/os-release")]
-    newest = max((file.stat().st_mtime for file in files if file.exists()), default=0)
+    newest = max((file.stat().st_mtime for file in files if os.path.exists(file)),
+                 default=0)
     if time.time() < newest - CLOCK_SLACK_S:
         yield Problem("the clock is wrong", "files here were written in what it calls the future: "
                       f"it shows {time.strftime('%Y-%m-%d %H:%M')}", "timedatectl set-ntp true")

@@ -7,6 +7,7 @@
   up.py hold PART...      end these parts and leave them down, until `release PART...` or `up`
   up.py logs [PART...]    follow the logs
   up.py doctor            ask every part whether it is well
+  up.py preflight         what would keep `up` from starting, before anything is installed or built
   up.py keys              fetch the identity provider's keys again (after a rotation)
   up.py packages [test]   install (root) or name what Debian has to provide, compilers included
   up.py reconcile [TIME]  compare the gateway's requests, acts, rows and the published log (since then)
@@ -49,7 +50,7 @@ FETCHED = {"kafka": fetch.kafka, "keycloak": fetch.keycloak}
 
 def command_up(place, names):
     began = time.monotonic()
-    if not sound(preflight.check(place, preflight.FIRST)):
+    if not lockable(place):
         return 1
     place.folder("")
     with open(place.run / "up.lock", "w") as lock:      # two `up`s at once: the second waits
@@ -86,10 +87,8 @@ def changed(place, names):
 def prepare(place, names):
     """Everything that has to exist before the first process starts."""
     (place.run / "log").mkdir(exist_ok=True)
-    absent = packages.missing()
-    if absent and os.geteuid() == 0:
-        step(f"installing {len(absent)} Debian packages: {' '.join(absent)}")
-        packages.install(absent, place.run / "log/apt.log")
+    if not install(place, packages.missing()):
+        return False
     # A test may start a few parts of a tree in which nothing is built.
     if not sound(preflight.check(place, preflight.CHECKS + ([] if names else [preflight.built]))):
         return False
@@ -104,9 +103,28 @@ def prepare(place, names):
     return True
 
 
+def lockable(place):
+    """Not even a lock can be made in another's folder; what else is wrong is told with it."""
+    return not preflight.check(place, preflight.FIRST) or sound(preflight.check(place))
+
+
 def sound(problems):
-    print("".join(f"{problem}\n" for problem in problems), end="")
+    print("".join(f"{problem}\n" for problem in problems), end="", flush=True)
     return not problems
+
+
+def install(place, absent):
+    """Root alone may: to anybody else preflight has named them. False: apt could not, and it is told."""
+    if not absent or os.geteuid() != 0:
+        return True
+    step(f"installing {len(absent)} Debian packages: {' '.join(absent)}")
+    place.folder("log")
+    try:
+        packages.install(absent, place.run / "log/apt.log")
+    except packages.Failed as failed:
+        return sound([preflight.Problem("apt-get could not install what is missing", str(failed),
+                                        "apt-get update; " + packages.line(absent))])
+    return True
 
 
 def fetch_all(place, names):
@@ -130,7 +148,8 @@ def fetch_all(place, names):
         thread.join()
     if faults:
         sys.exit("\n".join(f"✗ could not fetch {fault}\n    Fix: check the network and Maven's "
-                           "settings (~/.m2/settings.xml), then make up again" for fault in faults))
+                           f"settings (~/.m2/settings.xml), then {place.make('up')} again"
+                           for fault in faults))
 
 
 def launch(place, names):
@@ -164,8 +183,8 @@ def follow(place):
         time.sleep(0.05)
     for name, row in open_ones.items():
         if row["state"] != "waiting":
-            print(f"✗ {name} {row['state']}\n    Why: {row.get('reason')}\n    Fix: make logs "
-                  f"PART={name}; mend it; then make up")
+            print(f"✗ {name} {row['state']}\n    Why: {row.get('reason')}\n    Fix: "
+                  f"{place.make('logs', PART=name)}; mend it; then {place.make('up')}")
             for text in supervisor.last_lines(place.run / f"log/{name}.log"):
                 print(f"    | {text[:160]}")
     return False
@@ -227,7 +246,7 @@ def command_restart(place, names):
     for name in names:
         row = state.get(name, {})
         if not row.get("pid") or supervisor.started_ticks(row["pid"]) != row.get("ticks"):
-            print(f"✗ {name} is not running")
+            print(f"✗ {name} is not running\n    Fix: {place.make('doctor')}")
             return 1
         os.kill(row["pid"], signal.SIGINT if name == "postgres" else signal.SIGTERM)
     return 0
@@ -251,8 +270,11 @@ def release(place, names):
 
 
 def command_logs(place, names):
-    files = [place.run / f"log/{name}.log" for name in names] or sorted(
-        (place.run / "log").glob("*.log"))
+    there = sorted((place.run / "log").glob("*.log"))
+    files = [file for file in there if file.stem in names or not names]
+    if not files:
+        print(f"✗ {', '.join(names)} has no log\n    There are: {', '.join(f.stem for f in there)}")
+        return 1
     os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])
 
 
@@ -262,7 +284,12 @@ def command_doctor(place, _):
 
 
 def command_keys(place, _):
-    if keys.sync(place):
+    try:
+        changed_now = keys.sync(place)
+    except (OSError, RuntimeError) as error:
+        print(f"✗ no keys from Keycloak: {error}\n    Fix: {place.make('doctor')}")
+        return 1
+    if changed_now:
         command_restart(place, ["gateway"])
         print("The keys have changed; the gateway starts again with them.")
     return 0
@@ -271,14 +298,19 @@ def command_keys(place, _):
 def command_packages(place, names):
     more = packages.TO_TEST if "test" in names else []
     absent = packages.missing(packages.TO_RUN + packages.TO_BUILD + more)
-    if absent and os.geteuid() != 0:
-        print(f"✗ {len(absent)} packages are missing\n    Fix (as root): {packages.line(absent)}")
+    if os.geteuid() != 0 and not sound(list(preflight.missing(absent))):
         return 1
-    if absent:
-        place.folder("log")
-        step(packages.line(absent))
-        packages.install(absent, place.run / "log/apt.log")
-    return 0
+    return 0 if install(place, absent) else 1
+
+
+def command_preflight(place, _):
+    """What runs already has passed this; what was killed leaves processes on our ports."""
+    if not lockable(place):
+        return 1
+    if doctor.alive(place):
+        return 0
+    sweep(place)
+    return 0 if sound(preflight.check(place)) else 1
 
 
 def command_reconcile(place, names):
@@ -305,6 +337,18 @@ def fetch_keys(place):
 
 
 JOBS = {"databases": database.make_all, "keys": fetch_keys}
+OF_A_PART = {"restart", "hold", "release"}
+OF_A_SUITE = OF_A_PART | {"logs", "keys", "reconcile", "selftest"}
+
+
+def call_refused(place, command, names):
+    """What is wrong with the words of the command; None: nothing."""
+    if command in OF_A_SUITE and not (place.run / "parts.json").exists():
+        return f"✗ there is no suite under {place.run}\n    Fix: {place.make('up')}"
+    if command in OF_A_PART and not (names and set(names) <= doctor.read_state(place).keys()):
+        return (f"✗ {command} which part? There are: {', '.join(doctor.read_state(place))}\n"
+                f"    Fix: {place.make(command, PART='gateway')}")
+    return None
 
 
 def main():
@@ -324,7 +368,7 @@ def main():
         parser.error(f"there is no command {wanted.command}")
     os.umask(0o022)
     place = Place(wanted.run, wanted.ports, wanted.bin, wanted.replicas)
-    sys.exit(command(place, wanted.names))
+    sys.exit(call_refused(place, wanted.command, wanted.names) or command(place, wanted.names))
 
 
 if __name__ == "__main__":

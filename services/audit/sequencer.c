@@ -441,7 +441,7 @@ static err_t step_append(struct log *log, size_t *ret_n)
     *ret_n = step->n - step->links;
     if (*ret_n == 0) return ERR_OK;
     if (step->at_us < log->at_us - STEP_BACK_US)
-        die("time has gone back since the last append: mend the clock (chronyc makestep)", log);
+        die("time has gone back since the last append: timedatectl set-ntp true", log);
 
     TRY(disk_check(log->dir));
     if (is_over(log)) {

@@ -24,9 +24,9 @@ def up(run, *words):
     return done.stdout
 
 
-def run_up(run, *words):
+def run_up(run, *words, **how):
     return subprocess.run(["/usr/bin/python3", UP, "--run", run, *words], capture_output=True,
-                          text=True, timeout=UP_S_MAX)
+                          text=True, timeout=UP_S_MAX, **how)
 
 
 def patiently(ask, seconds=30):
