@@ -14,8 +14,9 @@ import string
 import suite
 from place import TREE, write_file
 
-REQUESTS_PER_10S = 20000        # an address
-PERSON_PER_10S = 10000          # a person
+RATE_S = 10                     # the window of the next two, and what who is refused is told to wait
+REQUESTS_A_WINDOW = 20000       # an address
+PERSON_A_WINDOW = 10000         # a person
 GUESTS_PER_MINUTE = 60          # an address, at the door of those without a sign-in
 BODY_BYTES_MAX = 1 << 20
 
@@ -23,7 +24,7 @@ ERROR_ROW = re.compile(r'^ERR\(\w+, (\d+), \w+, "(\w+)", "(.+)"\)$', re.M)
 EXTRA_HEADERS = {
     401: "hdr WWW-Authenticate Bearer",
     405: 'hdr Allow "GET, HEAD, POST, PUT, PATCH, DELETE"',
-    429: "hdr Retry-After 10",
+    429: "hdr Retry-After {rate_s}",
     503: "hdr Retry-After 1",
 }
 # What HAProxy answers by itself -> what we answer instead. Its 403 is an odd sign in a header name.
@@ -49,7 +50,7 @@ def refuse(code):
     status, body = problem(code)
     quoted = body.replace("'", r"\u0027")
     return (f"return status {status} content-type application/problem+json string '{quoted}' "
-            + EXTRA_HEADERS.get(status, "")).rstrip()
+            + EXTRA_HEADERS.get(status, "").format(rate_s=RATE_S)).rstrip()
 
 
 def write(place):
@@ -71,7 +72,7 @@ def write(place):
         error_files="\n".join(f"    errorfile {status} {folder}/{status}.http"
                               for status in OWN_ERRORS),
         token_rules=token_rules(place), etc=etc, tls=place.run / "tls", port=place.port("gateway"),
-        keycloak_port=place.port("keycloak"), requests_per_10s=REQUESTS_PER_10S,
+        keycloak_port=place.port("keycloak"), rate_s=RATE_S, requests_a_window=REQUESTS_A_WINDOW,
         guests_per_minute=GUESTS_PER_MINUTE, body_bytes_max=BODY_BYTES_MAX)
     backends = [backend(place, name) for name in sorted(set(routes.values()))]
     write_file(etc / "haproxy.cfg", text + "\n".join(["", *backends]))
@@ -110,7 +111,7 @@ def token_rules(place):
         f"{no} if !open !{{ var(txn.exp) -m found }}",
         f"{expired} if !open {{ var(txn.exp),sub(txn.now) -m int le 0 }}",
         "track-sc1 var(txn.sub) table by_person if !open",
-        f"{refuse('too_many_requests')} if !open {{ sc_http_req_rate(1) gt {PERSON_PER_10S} }}",
+        f"{refuse('too_many_requests')} if !open {{ sc_http_req_rate(1) gt {PERSON_A_WINDOW} }}",
     ])
     return checked + "\n"
 

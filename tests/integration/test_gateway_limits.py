@@ -1,0 +1,124 @@
+"""Who asks too often is told so by the gateway: an address, and a person wherever they ask from.
+
+A HAProxy with the rules of the suite and small numbers in them. Behind its one route is no service,
+so what it lets pass is answered 503.
+"""
+import http.client
+import json
+import pathlib
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+import pytest
+
+from identity import Idp
+from telecura import free_port
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "deploy/local"))
+
+import certs    # noqa: E402
+import gateway  # noqa: E402
+import keys     # noqa: E402
+from place import PORTS, Place  # noqa: E402
+
+pytestmark = pytest.mark.family(11)
+
+WINDOW_S, AN_ADDRESS, A_PERSON = 2, 30, 10
+STARTS_S, ENDS_S = 30, 30
+
+
+class Gate:
+    def __init__(self, place, idp):
+        self.place, self.idp = place, idp
+        self.context = ssl.create_default_context(cafile=place.run / "tls/ca.crt")
+
+    def ask(self, address, token=None, times=1):
+        """The statuses of so many requests on one connection from @address, up to the first that is
+        refused; the headers and the body of the last."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.place.port("gateway"), timeout=20,
+                                                 context=self.context, source_address=(address, 0))
+        path, head = ("/v1/served", {"Authorization": f"Bearer {token}"}) if token else ("/v1/no_route", {})
+        statuses = []
+        while len(statuses) < times and 429 not in statuses:
+            connection.request("GET", path, headers=head)
+            answer = connection.getresponse()
+            said = answer.headers, answer.read()
+            statuses.append(answer.status)
+        connection.close()
+        return statuses, *said
+
+    def passes_again(self, address, usual, token=None):
+        """Without anybody's doing: when the window is over."""
+        end = time.monotonic() + ENDS_S
+        while (status := self.ask(address, token)[0][0]) != usual:
+            assert status == 429 and time.monotonic() < end
+            time.sleep(WINDOW_S / 4)
+
+    def token(self, subject):
+        return self.idp.token(subject, iss=self.place.issuer, aud="telecura-api")
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as small:
+        for name, value in {"RATE_S": WINDOW_S, "REQUESTS_A_WINDOW": AN_ADDRESS, "PERSON_A_WINDOW": A_PERSON}.items():
+            small.setattr(gateway, name, value)
+        place, idp = prepared(tmp_path_factory.mktemp("gate"))
+    log = open(place.run / "gateway.log", "wb")
+    with subprocess.Popen(["/usr/sbin/haproxy", "-db", "-f", place.run / "etc/haproxy.cfg"],
+                          stdout=log, stderr=log) as haproxy:
+        wait_for(place.port("gateway"), haproxy)
+        yield Gate(place, idp)
+        haproxy.terminate()
+
+
+def prepared(run):
+    place = Place(run, base=free_port() - PORTS["gateway"])
+    tls = place.folder("tls")
+    certs.make_ca(tls)
+    certs.make_leaf(place, tls, "gateway", None)
+    idp = Idp(place.folder("keys") / "idp.jwks.json")
+    (key,) = json.loads(pathlib.Path(idp.file).read_text())["keys"]
+    for slot in keys.SLOTS:
+        (place.run / "keys" / slot).write_text(keys.pem(key))
+    gateway.write(place)
+    with open(place.run / "etc/routes.map", "a") as routes:
+        routes.write("/v1/served nobody\n")
+    return place, idp
+
+
+def wait_for(port, process):
+    end = time.monotonic() + STARTS_S
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("HAProxy does not listen")
+
+
+def refused(answer, usual, most):
+    """At least so many pass, and before long one does not; what who asked it is told."""
+    statuses, headers, body = answer
+    assert statuses[:most] == [usual] * most and set(statuses[most:-1]) <= {usual} and statuses[-1] == 429
+    assert headers["Content-Type"] == "application/problem+json" and headers["Retry-After"] == str(WINDOW_S)
+    said = json.loads(body)
+    assert (said["code"], said["status"], said["retryable"]) == ("too_many_requests", 429, True)
+
+
+def test_an_address_that_asks_too_often(gate):
+    refused(gate.ask("127.0.0.2", times=100 * AN_ADDRESS), 404, AN_ADDRESS)
+    assert gate.ask("127.0.0.3")[0] == [404], "another address is not meant"
+    gate.passes_again("127.0.0.2", 404)
+
+
+def test_a_person_who_asks_too_often(gate):
+    ana = gate.token("ana")
+    refused(gate.ask("127.0.0.4", ana, times=2 * A_PERSON), 503, A_PERSON)
+    assert gate.ask("127.0.0.5", gate.token("ana"))[0] == [429], "from wherever, and by whichever token"
+    assert gate.ask("127.0.0.4", gate.token("ben"))[0] == [503], "another person is not meant"
+    gate.passes_again("127.0.0.4", 503, ana)
