@@ -33,11 +33,10 @@ $B/tests/mock/kafka: $B/tests/mock/kafka.o $B/libcommon.a
 	@$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
 # One append, for strace to break at every syscall, and failing.c at every operation of the store.
-STORE_OPERATIONS := fsync mkdir open64 rename rmdir unlink unlinkat write
+STORE_OPERATIONS := fsync mkdir open64 rename rmdir syncfs unlink unlinkat write
 $B/tests/faults/append: $B/tests/faults/append.o $B/tests/faults/failing.o $B/libaudit.a $B/libcommon.a
 	@$(CC) $(CFLAGS) $(STORE_OPERATIONS:%=-Wl,--wrap=%) $^ $(LDLIBS) -o $@
 
-tests: $B/tests/mock/kafka
-faults: $B/tests/faults/append
+tests: $B/tests/mock/kafka $B/tests/faults/append
 
 .PHONY: audit-export audit-verify audit-verify-static

@@ -426,6 +426,7 @@ err_t log_load(struct log *log, const struct head *row, const struct head *forme
     TRY(log_follows(log, former_row));
     log->at_us = row->at_us;
     log->base = row->base;
+    TRY(store_settle(log->folder));
     TRY(log_settle(log));
     TRY(staging_settle(log, &head, arena));
     TRY(log_published(log->dir, &log->key, arena, &note, &published));

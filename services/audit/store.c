@@ -88,6 +88,14 @@ err_t store_folder(const char *dir)
     return folder_sync(path_of(dir, "..").text);
 }
 
+err_t store_settle(const char *dir)
+{
+    AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT) return ERR_OK;
+    return fd >= 0 && syncfs(fd) == 0 ? ERR_OK : trouble("cannot sync", dir);
+}
+
 /* Every folder above @path, below @dir. */
 static err_t folders_make(const char *dir, struct path path)
 {

@@ -23,6 +23,9 @@
 err_t store_read(const char *dir, const char *path, struct arena *arena, struct bytes *ret);
 /* Makes @dir, synced into the folder above it, which is there; again is fine. */
 err_t store_folder(const char *dir);
+/* Syncs all that was made in @dir, by whoever was killed or failed before it was: a folder that is
+ * there already need not be known to the disk. Absent is fine. */
+err_t store_settle(const char *dir);
 /* Makes folders; file and folder are synced when it returns. */
 err_t store_write(const char *dir, const char *path, struct bytes from);
 /* Adds @line, which ends in a newline; file and folder are synced when it returns. A line that a

@@ -3,6 +3,8 @@
  *
  *   before  it is not done         after  it is done, and says that it failed
  *   half    (write) half of it is done
+ *   cut     it is done, and then the power fails: what no sync has made last is gone, and so is the
+ *           process, with FAILING_CUT_EXIT
  *
  * FAIL=count  all succeed; failing_told() prints how often each was asked for.
  *
@@ -15,12 +17,18 @@
 
 #include <stdbool.h>
 
-enum failing_when { NEVER, BEFORE, HALF, AFTER };
+#define FAILING_CUT_EXIT 99
+
+enum failing_when { NEVER, BEFORE, HALF, AFTER, CUT };
 
 /* Counts one more @operation; whether this one fails. */
 enum failing_when failing(const char *operation);
 /* From here on operations count, or no longer; whether they did. */
 bool failing_arm(bool armed);
 void failing_told(void);
-/* Prints each file that a power failure now would leave without what was written to it. */
+/* What a power failure would lose is known of what lies below that folder. */
+void failing_watch(const char *folder);
+/* Prints what a power failure now would leave without its name, or without its bytes. */
 void failing_unsynced(void);
+/* The power fails. */
+void failing_cut(void) __attribute__((noreturn));

@@ -1,10 +1,11 @@
 """One append to an audit log, and one that begins the shard of the next half year, broken at every
-single syscall it makes on the log's files: EIO, ENOSPC or SIGKILL; and at every operation that changes
-something, done or not, which says that it failed. Whatever the head names is whole after the next start,
-or in the same process's next turn, and the log goes on.
+single syscall it makes on the log's files: EIO, ENOSPC or SIGKILL; at every operation that changes
+something, done or not, which says that it failed; and by a power failure after any of these, which takes
+what no sync has made last. Whatever the head names is whole after the next start, or in the same
+process's next turn, fsck finds nothing, and the log goes on.
 
-strace injects, and failing.c; append.c is the append without a database, the head a file. strace's faults
-come in a random order (SEED=) and as many as fit into 50 seconds each; the run says how many those were.
+strace injects, and failing.c; append.c is the append without a database, the head a file. make faults
+tries every one (SWEEP=all), make test a few of each (SEED= others); the run says how many.
 """
 import base64
 import collections
@@ -17,17 +18,17 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
-import time
 
 import pytest
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration/audit"))
-import second       # noqa: E402
+import second
+from conftest import EVERY
+from telecura import bin_folder
 
 LOG = "audit.0a000000-0000-4000-8000-000000000001/"
 SHARDS = ("2026h2", "2027h1")
-BUDGET_S = 50
+FEW = 6     # of each kind of fault, in make test
+POWER_CUT = 99
 BEFORE, ADDED = 252, 6      # an append that fills a bundle and begins the next
 FULL = {"write", "openat", "mkdir", "rename", "fsync"}      # may fail for want of room
 TREE = re.compile(r"^(\S+) (\d+) [\w+/]{43}=$", re.M)        # of heads; a line may have been cut
@@ -35,8 +36,8 @@ QUIET = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}    # which does not wor
 
 
 @pytest.fixture(scope="module")
-def append(programs):
-    return str(programs.parent / "tests/faults/append")
+def append():
+    return str(pathlib.Path(bin_folder()).parent / "tests/faults/append")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,33 @@ def vkeys(base):
         number = hashlib.sha256(origin.encode() + b"\n" + data).hexdigest()[:8]
         return f"{origin}+{number}+{base64.b64encode(data).decode()}"
     return {shard: vkey(LOG + shard) for shard in SHARDS}
+
+
+def some(faults):
+    return faults if EVERY else random.Random(os.environ.get("SEED", "append")).sample(faults, FEW)
+
+
+def each(trial, faults):
+    """What @trial(number, fault) says of each."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return list(pool.map(trial, range(len(faults)), faults))
+
+
+def goes_on(append, folder, vkeys, before, where):
+    """The next start mends, and appends one leaf to those that the head names; nothing is left to find."""
+    again = subprocess.run([append, folder, "again"], capture_output=True, text=True, timeout=30)
+    assert again.returncode == 0, where + again.stderr
+    # One leaf more; and its link, in a shard that was empty.
+    assert whole(folder, vkeys) == before + 1 + (before == 0), where
+    inspected(append, folder, where)
+    shutil.rmtree(folder)
+
+
+def inspected(append, folder, where):
+    """By what fsck looks at files with."""
+    found = subprocess.run([append, folder, "inspect"], capture_output=True, text=True, timeout=30)
+    assert found.returncode in (0, 1) and not found.stderr, where + found.stderr
+    assert all("is left over" in line for line in found.stdout.splitlines()), where + found.stdout
 
 
 def traced(append, folder, what, names, *inject):
@@ -121,11 +149,7 @@ def trial(append, base, vkeys, what, steps, folder, call, number, fault):
     head, shard = head_of(folder)
     assert (head, shard) in ((BEFORE, SHARDS[0]), (BEFORE + ADDED, SHARDS[0])) if what == "append" else \
         (head, shard) in ((BEFORE, SHARDS[0]), (0, SHARDS[1]), (1 + ADDED, SHARDS[1])), where
-    again = subprocess.run([append, folder, "again"], capture_output=True, text=True, timeout=30)
-    assert again.returncode == 0, where + again.stderr
-    # One leaf more; and its link, in a shard that was empty.
-    assert whole(folder, vkeys) == head + 1 + (head == 0), where
-    shutil.rmtree(folder)
+    goes_on(append, folder, vkeys, head, where)
     return head in (0, BEFORE)
 
 
@@ -134,19 +158,10 @@ def test_every_syscall_of_an_append(append, base, vkeys, what, tmp_path):
     steps = steps_of(append, base, tmp_path / "dry", what)
     faults = [(call, number, fault) for call, count in steps[1].items() for number in range(1, count + 1)
               for fault in ("signal=KILL", "error=EIO", *(("error=ENOSPC",) if call in FULL else ()))]
-    random.Random(os.environ.get("SEED", "append")).shuffle(faults)
-    end, tried = time.monotonic() + BUDGET_S, []
-
-    def run(number):
-        if time.monotonic() < end:
-            return trial(append, base, vkeys, what, steps, tmp_path / str(number), *faults[number])
-        return None
-
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        tried = [before for before in pool.map(run, range(len(faults))) if before is not None]
+    tried = each(lambda n, fault: trial(append, base, vkeys, what, steps, tmp_path / str(n), *fault), some(faults))
     print(f"{what}: {len(tried)} of {len(faults)} faults at {sum(steps[1].values())} syscalls: "
           f"{sum(tried)} before the head moved, {len(tried) - sum(tried)} after; none lost, none torn")
-    assert len(tried) >= min(60, len(faults)) and 0 < sum(tried) < len(tried)
+    assert not EVERY or len(tried) == len(faults) and 0 < sum(tried) < len(tried)
 
 
 def counted(append, base, folder, what):
@@ -168,11 +183,8 @@ def failed_once(append, base, vkeys, what, folder, fault):
                 if not name.endswith("/.new")]
     assert not unsynced, f"{what} {fault}: a power failure would lose {unsynced}"
     after = whole(folder, vkeys)
-    found = subprocess.run([append, folder, "inspect"], capture_output=True, text=True, timeout=30).stdout
-    assert all("is left over" in line for line in found.splitlines()), f"{what} {fault}: {found}"
-    again = subprocess.run([append, folder, "again"], capture_output=True, text=True, timeout=30)
-    assert again.returncode == 0 and whole(folder, vkeys) == after + 1, f"{what} {fault}: {again.stderr}"
-    shutil.rmtree(folder)
+    inspected(append, folder, f"{what} {fault}: ")
+    goes_on(append, folder, vkeys, after, f"{what} {fault}: ")
     return after
 
 
@@ -181,9 +193,32 @@ def test_every_operation_that_fails_done_or_not(append, base, vkeys, what, tmp_p
     faults = [f"{name}:{number}:{when}" for name, count in counted(append, base, tmp_path / "dry", what).items()
               for number in range(1, count + 1)
               for when in ("before", "after", *(("half",) if name == "write" else ()))]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        ends = list(pool.map(lambda n: failed_once(append, base, vkeys, what, tmp_path / str(n), faults[n]),
-                             range(len(faults))))
+    ends = each(lambda n, fault: failed_once(append, base, vkeys, what, tmp_path / str(n), fault), some(faults))
     # One leaf after a step that had not moved the head; after one that had; and no step failed at all, as
     # when what is left over could not be removed.
-    print(f"{what}: {len(faults)} operations failed, done or not; the log then has {collections.Counter(ends)}")
+    print(f"{what}: {len(ends)} of {len(faults)} operations failed, done or not; the log then has "
+          f"{collections.Counter(ends)}")
+
+
+def powerless(append, base, vkeys, what, folder, fault):
+    """The log after a power failure and the next start; whether the head had moved by then."""
+    shutil.copytree(base, folder)
+    done = subprocess.run([append, folder, what, str(ADDED)], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, "FAIL": f"{fault}:cut"})
+    assert done.returncode == POWER_CUT, f"{what} {fault}: {done.stderr[-2000:]}"
+    head, shard = head_of(folder)
+    if fault == "end:1":    # its receipts may have been given
+        assert len(second.verify(folder / "log" / shard, vkeys[shard], strict=False)) == head > ADDED
+    goes_on(append, folder, vkeys, head, f"{what} {fault}: ")
+    return head not in (0, BEFORE)
+
+
+@pytest.mark.parametrize("what", ["try", "try-next"])
+def test_the_power_fails_after_every_operation(append, base, vkeys, what, tmp_path):
+    """All that was not synced, names and bytes, is gone."""
+    faults = [f"{name}:{number}" for name, count in counted(append, base, tmp_path / "dry", what).items()
+              for number in range(1, count + 1) if name != "head"]
+    tried = [*some(faults[:-1]), *faults[-1:]]
+    moved = each(lambda n, fault: powerless(append, base, vkeys, what, tmp_path / str(n), fault), tried)
+    print(f"{what}: the power failed after {len(moved)} of {len(faults)} operations, {sum(moved)} after the head moved")
+    assert tried[-1] == "end:1" and moved[-1]
