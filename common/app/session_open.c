@@ -162,15 +162,16 @@ err_t session_allow(struct act *act, const char *right)
 
     if (!has_right(grant, right)) return ERR_GRANT_REQUIRED;
     relation_prove(act);
-    TRY(act_allow(act, grant->patient));
+    TRY(act_allow_row(act, grant->patient, (struct row_marks){.labels = grant->labels}));
     return consent_require(act, grant->patient, CONSENT_TELEHEALTH);
 }
 
 err_t session_refresh(struct act *act)
 {
-    const struct session_opened opened = {.ends_at_us = act->grant->ends_at_us};
+    const struct grant *grant = act->grant;
+    const struct session_opened opened = {.ends_at_us = grant->ends_at_us};
 
     relation_prove(act);
-    TRY(act_allow(act, act->grant->patient));
+    TRY(act_allow_row(act, grant->patient, (struct row_marks){.labels = grant->labels}));
     return act_reply(act, 200, &session_opened_shape, &opened);
 }

@@ -51,6 +51,22 @@ static err_t guests_go(struct act *act, struct uuid visit)
     return ERR_OK;
 }
 
+/* The grants of those for whom a visit of such labels is not. */
+static err_t barred_go(struct act *act, struct uuid visit, int64_t labels)
+{
+    struct str *words = ARENA_ARRAY(act->arena, struct str, ROLES);
+    struct ended_grant_rows grants;
+    size_t n = 0;
+
+    for (enum role role = 0; role < ROLES; role++) {
+        const struct policy_ask ask = {role, MINT_GRANT, (unsigned)labels, false};
+
+        if (policy_need(&ask).reach == NO) words[n++] = str_of(role_word(role));
+    }
+    TRY(grants_end_of_roles(act, &(struct grants_end_of_roles){visit, {words, n}}, &grants));
+    return tell_grants_revoked(act, &grants);
+}
+
 /* Nothing when it is old news: a pass and the feed may come in any order. */
 static err_t visit_know(struct act *act, const struct visit_learn *visit)
 {
@@ -71,6 +87,7 @@ static err_t visit_know(struct act *act, const struct visit_learn *visit)
 
     TRY(relation_booked(act, &booking, &booked, &changed));
     if (changed) TRY(tell_relation(act, &booked));
+    if (visit->labels) TRY(barred_go(act, visit->id, visit->labels));
     if (visit_is_closed(visit->state) && !visit_is_closed(was.state)) {
         TRY(guests_go(act, visit->id));
         TRY(tell_visit_closed(act, visit->id, visit->version));

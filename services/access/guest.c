@@ -267,5 +267,7 @@ err_t guest_enter(struct act *act)
         guest_entered(act, &(struct guest_entered){.id = row.id, .device = device});
     }
     TRY(visit_get(act, &(struct visit_get){row.visit_id}, &visit));
+    TRY(act_allow_row_for(act, MINT_GRANT, visit.patient_id,
+                          (struct row_marks){.labels = visit.labels}));
     return grant_give(act, &visit, &(struct grant_terms){STR("call"), true});
 }

@@ -78,6 +78,7 @@ err_t channel_connect(struct act *act)
     if (!uuid_equal(stream.visit_id, grant->visit) ||
         !uuid_equal(stream.patient_id, grant->patient))
         return ERR_GRANT_REQUIRED;
+    TRY(act_allow_row(act, stream.patient_id, (struct row_marks){.labels = stream.labels}));
     if (stream.closed) return ERR_BAD_STATE;
 
     opened.recovered = in->resume && uuid_equal(in->resume->epoch, stream.epoch) &&
@@ -98,6 +99,7 @@ err_t channel_connect(struct act *act)
                           .channel_id = stream.id,
                           .visit = grant->visit,
                           .patient = grant->patient,
+                          .labels = stream.labels,
                           .last = opened.top};
     act_after(act, joined, seat, sizeof *seat);
     return act_reply(act, 200, &opened_shape, &opened);

@@ -6,7 +6,7 @@ const struct hears messaging_hears[] = {
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, CANCELLED), channel_close},
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), channel_close},
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, NO_SHOW), channel_close},
-    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, LABELLED), channel_label},
+    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, LABELLED), visit_labels_heard},
     {0},
 };
 /* clang-format on */
@@ -27,11 +27,15 @@ err_t channel_close(struct act *act)
     return ERR_OK;
 }
 
-/* Whom the visit is no longer for reads nothing more of it. */
-err_t channel_label(struct act *act)
+/* Whom the visit is no longer for reads nothing more of it; the channel may be opened later. */
+err_t visit_labels_heard(struct act *act)
 {
     const Telecura__V1__VisitEvent *const heard = act->in;
+    const struct visit_label row = {
+        .id = act->event->key, .labels = heard->labels,
+        .version = act->event->version, .epoch = act->event->epoch,
+    };
 
-    stream_label(act, &(struct stream_label){.visit_id = act->event->key, .labels = heard->labels});
+    visit_label(act, &row);
     return ERR_OK;
 }

@@ -207,7 +207,7 @@ static err_t closing_record(struct act *act)
 {
     const struct seat *seat = act->in;
 
-    TRY(act_allow(act, seat->patient));
+    TRY(act_allow_row(act, seat->patient, (struct row_marks){.labels = seat->labels}));
     act->who = seat->actor;
     act_resource(act, seat->channel_id, seat->last);
     return seat->gone ? presence_tell(act, seat->actor.person, seat->visit, "gone") : ERR_OK;

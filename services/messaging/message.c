@@ -71,7 +71,7 @@ err_t message_send(struct act *act)
     Telecura__V1__MessagePhi phi = TELECURA__V1__MESSAGE_PHI__INIT;
     struct appended row;
 
-    TRY(act_allow(act, grant->patient));
+    TRY(act_allow_row(act, grant->patient, (struct row_marks){.labels = grant->labels}));
     TRY(consent_require(act, grant->patient, CONSENT_TELEHEALTH));
     if (!is_plain_text(in->body)) return ERR_UNPROCESSABLE;
 

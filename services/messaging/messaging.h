@@ -88,7 +88,8 @@ extern const struct hears messaging_hears[];
 
 /* ---- handlers ---- */
 
-handler channel_connect, channel_history, channel_read, channel_close, channel_label;
+handler channel_connect, channel_history, channel_read, channel_close;
+handler visit_labels_heard;
 handler message_send;
 void channel_type(struct session *session, const void *body, struct arena *arena);
 void message_heard(const struct event *event);
@@ -128,6 +129,7 @@ struct seat { /* a session in its channel */
     session_id session;
     struct actor actor;
     struct uuid org, channel_id, visit, patient;
+    int64_t labels;
     int64_t last;      /* the newest offset that this session was sent or told of */
     int64_t typing_us; /* when that was last passed on */
     bool gone;         /* at the end: nobody knows of another seat of this person */

@@ -95,6 +95,7 @@ err_t call_connect(struct act *act)
                                 .call = call.id,
                                 .visit = call.visit_id,
                                 .patient = call.patient_id,
+                                .labels = grant->labels,
                                 .taken = act->id,
                                 .role = grant->role,
                                 .version = call.version};

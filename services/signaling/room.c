@@ -302,7 +302,7 @@ static err_t leaving_record(struct act *act)
     struct version row;
     bool left;
 
-    TRY(act_allow(act, seating->patient));
+    TRY(act_allow_row(act, seating->patient, (struct row_marks){.labels = seating->labels}));
     act->who = seating->actor; /* the person's own act, though nobody asked */
     TRY(seat_leave(act, &leave, &row, &left));
     act_resource(act, seating->call, left ? row.version : 0);

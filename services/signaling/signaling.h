@@ -113,6 +113,7 @@ struct seating { /* a session in its call */
     struct actor actor;
     struct uuid org, call, visit, patient, taken; /* taken: the act that took the seat */
     struct str role;                              /* a literal */
+    int64_t labels;  /* of the visit, as its grant named them */
     int64_t version; /* of the call when it was taken: the greater came later */
     struct flow flows[ROOM_PERSONS];
     size_t flow_count;

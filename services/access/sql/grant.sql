@@ -27,8 +27,9 @@ WHERE CASE WHEN 0 IN (visit.epoch, excluded.epoch) THEN visit.version < excluded
 RETURNING coalesce((SELECT old.state FROM old), '') AS state;
 
 -- visit_get  :one visit
+-- Held until what is given for it is committed: new labels come before or after a grant.
 SELECT id, patient_id, provider_id, state, starts_at, ends_at, labels, version
-FROM visit WHERE org = :org AND id = :id::uuid;
+FROM visit WHERE org = :org AND id = :id::uuid FOR SHARE;
 
 -- grant_ground  :one ground  else ERR_CONSENT_REQUIRED
 -- Consent and relation, held until the grant is committed: a revocation comes before or after it.
@@ -82,6 +83,14 @@ WHERE v.org = :org AND v.patient_id = :patient_id::uuid AND g.org = v.org AND g.
                   WHERE r.org = :org AND r.person = :person AND r.patient_id = :patient_id
                     AND r.kind <> 'break_glass' AND (r.visit_id IS NULL OR r.visit_id = v.id)
                     AND r.starts_at <= :now AND (r.ends_at IS NULL OR r.ends_at > :now + interval '1 minute'))
+RETURNING g.id, g.version;
+
+-- grants_end_of_roles  :many ended_grant
+-- Of those whom a visit is not for any more. Who came by a link is no member.
+UPDATE visit_grant AS g SET revoked_at = :now, version = g.version + 1, act_id = :act
+WHERE g.org = :org AND g.visit_id = :visit_id::uuid AND g.revoked_at IS NULL AND g.ends_at > :now
+  AND coalesce((SELECT m.role FROM member AS m WHERE m.org = g.org AND m.person = g.person), 'guest')
+      = ANY (:roles::text[])
 RETURNING g.id, g.version;
 
 -- grants_end_of_person  :exec

@@ -8,15 +8,17 @@
 -- row presence (version int8)
 
 -- stream_open  :exec
--- The first grant that is shown makes the channel.
+-- The first grant that is shown makes the channel. Its labels stand until the visit is told to have others.
 INSERT INTO stream (org, id, act_id, visit_id, patient_id, provider_id, epoch, labels, opened_at)
 VALUES (:org, :id::uuid, :act, :visit_id::uuid, :patient_id::uuid, :provider_id::uuid, :epoch::uuid,
         :labels::int8, :now)
 ON CONFLICT DO NOTHING;
 
 -- stream_get  :one stream
-SELECT id, visit_id, patient_id, epoch, top, labels, closed_at IS NOT NULL AS closed
-FROM stream WHERE org = :org AND id = :id::uuid;
+SELECT s.id, s.visit_id, s.patient_id, s.epoch, s.top, coalesce(v.labels, s.labels) AS labels,
+       s.closed_at IS NOT NULL AS closed
+FROM stream AS s LEFT JOIN visit_labelled AS v ON v.org = s.org AND v.id = s.visit_id
+WHERE s.org = :org AND s.id = :id::uuid;
 
 -- stream_lock  :exec
 -- Writers of one channel come one after the other: what follows sees all messages before it.
@@ -56,9 +58,12 @@ WHERE bytes - octet_length(sealed) < 256 * 1024 ORDER BY off;
 SELECT s.id, s.top, s.closed_at IS NOT NULL AS closed
 FROM unnest(:orgs::uuid[], :ids::uuid[]) AS held (org, id) JOIN stream AS s USING (org, id);
 
--- stream_label  :exec
-UPDATE stream SET labels = :labels::int8, act_id = :act
-WHERE org = :org AND visit_id = :visit_id::uuid;
+-- visit_label  :exec
+INSERT INTO visit_labelled AS v (org, id, act_id, labels, version, epoch)
+VALUES (:org, :id::uuid, :act, :labels::int8, :version::int8, :epoch::int8)
+ON CONFLICT (org, id) DO UPDATE SET
+    act_id = excluded.act_id, labels = excluded.labels, version = excluded.version, epoch = excluded.epoch
+WHERE (v.epoch, v.version) < (excluded.epoch, excluded.version);
 
 -- stream_close  :exec
 UPDATE stream SET closed_at = :now, act_id = :act

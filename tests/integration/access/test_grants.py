@@ -81,6 +81,25 @@ def test_an_old_pass_does_not_bring_back_what_is_over(suite, access, staff, visi
     assert access.value(f"SELECT state FROM visit WHERE id = '{visit}'") == "completed"
 
 
+@pytest.mark.family(22)
+def test_new_labels_end_the_grants_of_those_for_whom_the_visit_is_not(suite, access, staff, visit_pass):
+    """Minted before the visit became the minor's own; a proxy who mints meanwhile has nothing afterwards either."""
+    child, guardian, doctor = suite.patient(consent=True), suite.person("proxy"), staff["clinician"]
+    suite.relation(guardian, child.patient, "proxy")
+    visit, before = visit_pass(child, doctor)
+    _, labelled = visit_pass(child, doctor, version=4, visit=visit, labels=4)
+    old = {who.id: grant(access, who, **{"pass": before}).json["id"] for who in (guardian, child, doctor)}
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        meanwhile = [pool.submit(grant, access, guardian, visit_id=visit) for _ in range(3)]
+        assert pool.submit(grant, access, doctor, **{"pass": labelled}).result().status == 201
+    minted = [reply.result().json["id"] for reply in meanwhile if reply.result().status == 201]
+    for ended in (old[guardian.id], *minted):
+        assert [(row["topic"], row["kind"]) for row in suite.outbox("access", key=ended)] == [("access.revocations.v1", 3)]
+    assert grant(access, guardian, visit_id=visit).status == 404
+    for who in (child, doctor):
+        assert suite.outbox("access", key=old[who.id]) == [] and access.get(f"/v1/grants/{old[who.id]}", who=who).status == 200
+
+
 def test_a_pass_that_is_not_sound_is_none(suite, access, staff, visit_pass, appointments_key):
     ada = suite.patient(consent=True)
     _, sound = visit_pass(ada, staff["clinician"])

@@ -6,11 +6,12 @@ import pytest
 
 from bus import Bus, event
 from sealed import message, uuid_bytes
-from visits import patiently
+from visits import patiently, until
 from ws import Refused, connect
 
 PERSON_DISABLED, GRANT_REVOKED, CONSENT_REVOKED, VISIT_CLOSED, MEMBER_CHANGED, EXPIRED = 2, 3, 4, 5, 6, 8
-ENDED = 8
+ENDED, LABELLED = 8, 13
+ADOL = 4  # labels.def: a bit each
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,29 @@ def test_the_end_of_a_visit_closes_its_channel(messaging, replicas, visit, enter
     assert doctor.closed(10) == patient.closed(10) == (4503, "visit closed")
     page = messaging.get(f"/v1/channels/{visit.channel}/messages", who=visit.patient)
     assert [m["body"] for m in page.json["data"]] == ["thank you"]
+
+
+@pytest.mark.family(6)
+def test_labels_that_came_before_the_channel_are_its_labels(suite, messaging, replicas, visit, enter):
+    """Grants of before the label open it: the guardian's does not show it, nor does the patient's make it open."""
+    guardian, channel = suite.person("proxy"), f"/v1/channels/{visit.channel}/messages"
+    suite.relation(guardian, visit.patient.patient, "proxy")
+    old = visit.grant(guardian)
+    event(messaging, "appointments.visits.v1", visit.id, message((1, LABELLED), (14, ADOL)), LABELLED)
+    until(lambda: messaging.rows(f"SELECT FROM visit_labelled WHERE id = '{visit.id}'"))
+
+    def refused():
+        with connect(replicas[0], "/v1/stream") as ws:
+            with pytest.raises(Refused) as caught:
+                ws.ask("connect", token=guardian.token, grant=old)
+            return caught.value.code
+
+    until(lambda: refused() != "unavailable")
+    assert refused() == "not_found"
+    patient, _ = enter(visit, visit.patient, service=replicas[0])
+    say(patient, "do not tell them")
+    assert refused() == messaging.get(channel, who=guardian).code == "not_found"
+    assert len(messaging.get(channel, who=visit.patient).json["data"]) == 1
 
 
 @pytest.mark.family(7)
