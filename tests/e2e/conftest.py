@@ -62,3 +62,11 @@ def door(place):
 @pytest.fixture(scope="module")
 def visit(door, place):
     return visits.Visit(door, place.bin)
+
+
+@pytest.fixture(scope="session")
+def telectl(place):
+    def run(who, *words):
+        return subprocess.run([place.bin / "telectl", "--run", place.run, *words], capture_output=True, text=True,
+                              timeout=60, env={"PATH": "/usr/bin:/bin"} | ({"TELECURA_TOKEN": who.token} if who else {}))
+    return run

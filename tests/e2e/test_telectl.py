@@ -1,21 +1,12 @@
 """What an auditor and a privacy officer ask on the command line: telectl, through the gateway, with the
 access token of who has signed in."""
 import json
-import subprocess
 
 import pytest
 
 from door import until
 
 EVER = "--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def telectl(place):
-    def run(who, *words):
-        return subprocess.run([place.bin / "telectl", "--run", place.run, *words], capture_output=True, text=True,
-                              timeout=60, env={"PATH": "/usr/bin:/bin"} | ({"TELECURA_TOKEN": who.token} if who else {}))
-    return run
 
 
 def lines(done):

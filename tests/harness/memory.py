@@ -34,10 +34,19 @@ def regions(pid):
 
 def memory(pid, undumped=False):
     """{where: bytes}; a region that went away meanwhile held nothing."""
+    return contents(pid, (region[:3] for region in regions(pid) if undumped or not region[3]))
+
+
+def locked(pid):
+    """Only what no core holds."""
+    return contents(pid, (region[:3] for region in regions(pid) if region[3]))
+
+
+def contents(pid, wanted):
     held = {}
     with open(f"/proc/{pid}/mem", "rb", 0) as mem, open(f"/proc/{pid}/pagemap", "rb", 0) as pages:
-        for begin, size, path, left_out in regions(pid):
-            if size > RESERVED or left_out and not undumped:
+        for begin, size, path in wanted:
+            if size > RESERVED:
                 continue
             for at, n in touched(pages, begin, size):
                 mem.seek(at)
