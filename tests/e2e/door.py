@@ -49,12 +49,12 @@ def refusal(ask):
     raise AssertionError(f"it was not refused: {done}")
 
 
-def heard(ask):
+def heard(ask, code="not_heard_yet"):
     """Its answer; nothing while the part that is asked has not heard of what the question is about."""
     try:
         return ask()
     except Refused as refused:
-        if refused.code != "not_heard_yet":
+        if refused.code != code:
             raise
     return None
 

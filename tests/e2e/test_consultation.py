@@ -15,9 +15,6 @@ from paper import proven, read_export
 from turn import relay
 from visit import CHECK_IN_MINUTES, next_minutes, offer_hours
 
-PENICILLIN = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "7980",
-              "text": "Penicillin", "criticality": "high"}
-
 
 # ---- who they are ----
 
@@ -37,11 +34,13 @@ def test_the_front_desk_registers_ana(visit):
     assert record["family_name"] == "Reyes"
 
 
-def test_the_nurse_writes_down_an_allergy(visit):
-    allergies = f"/v1/patients/{visit.patient}/allergies"
-    known = [allergy["text"] for allergy in visit.nia.get(allergies)["data"]]
-    if "Penicillin" not in known:
-        visit.nia.post(allergies, **PENICILLIN)
+def test_the_nurse_writes_her_chart(visit):
+    """What that patient has, takes and cannot take; what is there from an earlier day stays."""
+    for path in ("conditions", "medicines", "allergies"):
+        known = {record["text"] for record in visit.nia.get(f"/v1/patients/{visit.patient}/{path}")["data"]}
+        for record in visit.chart:
+            if record.path == path and record.body["text"] not in known:
+                visit.nia.post(f"/v1/patients/{visit.patient}/{path}", **record.body)
 
 
 # ---- a time to meet ----
@@ -133,6 +132,16 @@ def test_dr_lee_begins(visit):
 
 # ---- face to face ----
 
+def test_dr_lee_reads_her_chart(visit):
+    """Because of the booking, once word of it is there: to who does not treat her it is not found."""
+    read = {path: until(lambda: heard(lambda: visit.dr_lee.get(f"/v1/patients/{visit.patient}/{path}"),
+                                      "not_found"), "the booking known there")["data"]
+            for path in ("conditions", "medicines")}
+    stands = {record["text"]: record["status"] for records in read.values() for record in records}
+    assert stands["Hypertension"] == stands["Hydrochlorothiazide 25 MG"] == "active"
+    assert stands["Laceration of foot"] == "resolved"
+
+
 def test_they_write_to_each_other(visit):
     """A message is acknowledged once it is kept; both then see it, in the same order."""
     with visit.ana.stream(visit.grants[visit.ana]) as ana, \
@@ -189,10 +198,10 @@ def test_what_was_said_can_be_read_again(visit):
 # ---- the prescription ----
 
 def test_a_penicillin_is_not_let_through(visit):
-    """Ana is allergic to it. The pharmacy's side hears of the visit in its own time."""
+    """Her chart says so. The pharmacy's side hears of chart and visit in its own time."""
     blocked = until(lambda: heard(lambda: visit.dr_lee.post(
         "/v1/prescriptions", **prescription(visit, "amoxicillin", 500_000, 3))), "the visit known there")
-    assert blocked["state"] == "blocked" and blocked["findings"]
+    assert blocked["state"] == "blocked" and "allergy: Penicillin" in blocked["findings"]
 
 
 def test_dr_lee_prescribes_something_else(visit):

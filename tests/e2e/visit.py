@@ -7,11 +7,13 @@ import subprocess
 import time
 
 import door as doors
+import synthea
 
 TREE = doors.TREE
 SYNTHEA = TREE / "tests/data/synthea"
 CAST = {"ana": "ana", "dr_lee": "dr.lee", "fay": "fay", "nia": "nia", "pia": "pia", "bob": "bob",
         "aud": "aud"}
+A_CHART = "6d2eba67-5b4a-403f-a29f-e6da3f1ea963.json"       # the one of the three with most in it
 ABOUT_NOBODY = {"self.read", "slots.read", "availability.set"}      # they name no patient
 Step = collections.namedtuple("Step", "who action outcome act what")
 
@@ -54,6 +56,11 @@ def enter(patient, clinician, reason="A question"):
                   clinician.post("/v1/grants", **{"pass": his})]
 
 
+def synthea_patient(file):
+    (patient,) = synthea.read(SYNTHEA / file).patients
+    return patient
+
+
 def next_minutes(n):
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     return {"from": rfc3339(now), "to": rfc3339(now + datetime.timedelta(minutes=n))}
@@ -77,11 +84,16 @@ class Visit:
     @property
     def demographics(self):
         """Of a Synthea patient; the name, the record number and the address for mails are Ana's."""
-        import synthea
-        bundle = synthea.read(sorted(SYNTHEA.glob("*-*-*-*-*.json"))[0])
-        return bundle.patients[0].body | {
+        return synthea_patient(A_CHART).body | {
             "family_name": "Reyes", "given_name": "Ana", "mrn": f"demo-{self.patient[:8]}",
             "email": self.ana.email, "language": self.ana.known["language"]}
+
+    @property
+    def chart(self):
+        """The same patient's conditions and medicines; allergies, which no patient of Synthea's set
+        has, from the made-up sample."""
+        sample = synthea_patient("made-up-allergies.json").records
+        return synthea_patient(A_CHART).records + [one for one in sample if one.path == "allergies"]
 
     # The log.
 
