@@ -39,7 +39,7 @@ $(foreach s,$(SERVICES),$(eval $(call service,$s)))
 # It checks what the audit service wrote, by the same rules.
 $B/bin/audit-verify: $(patsubst %,$B/services/audit/%.o,merkle note tiles checkpoint shard)
 # Its evidence is a signed note, as the log's checkpoints are.
-$B/bin/telectl: $B/services/audit/note.o
+$B/bin/telectl: $B/services/audit/note.o $B/services/audit/note_sign.o
 $B/bin/audit-export: $(patsubst %,$B/services/audit/%.o,store tiles checkpoint shard)
 $B/tests/integration/audit/test_audit_verify: | $B/bin/audit-verify
 define client

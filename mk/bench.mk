@@ -12,7 +12,7 @@ bench:
 	  echo 'make bench BENCH=…  one of: $(BENCHES)')
 B_RELEASE := $(if $(filter command line,$(origin B)),$B,build/release)
 
-$B/tests/bench/audit_tree: $B/clients/audit-verify/proof.o $B/libaudit.a
+$B/tests/bench/audit_tree: $B/clients/audit-verify/proof.o $B/clients/audit-verify/signers.o $B/libaudit.a
 $B/tests/bench/audit_load: $B/libaudit.a
 $(LOADS:%=$B/tests/bench/%): $B/tests/bench/%: $B/tests/bench/%.o $B/libcommon.a
 	@$(CC) $(CFLAGS) $(filter %.o,$^) $(filter-out %/libcommon.a,$(filter %.a,$^)) $(filter %/libcommon.a,$^) $(LDLIBS) -o $@

@@ -9,10 +9,6 @@
  *   <the signed checkpoint>
  */
 #include "clients/audit-verify/verify.h"
-#include "services/audit/checkpoint.h"
-#include "services/audit/merkle.h"
-#include "services/audit/shard.h"
-#include "services/audit/tiles.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,19 +21,8 @@ struct proof {
     struct hash path[MERKLE_PROOF_MAX];
     size_t n;
     struct str note;
-    struct note_key key; /* under the name of the shard that it is of */
+    struct checkpoint checkpoint;
 };
-
-/* Cuts the next line off @rest; false when there is none. */
-static bool line_next(struct str *rest, struct str *ret)
-{
-    const char *const end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
-
-    if (!end) return false;
-    *ret = (struct str){rest->p, (size_t)(end - rest->p)};
-    *rest = (struct str){end + 1, rest->n - ret->n - 1};
-    return true;
-}
 
 /* The line that begins with @word and a space: what follows it. */
 static bool line_of(struct str *rest, const char *word, struct str *ret)
@@ -45,7 +30,7 @@ static bool line_of(struct str *rest, const char *word, struct str *ret)
     struct str line;
     const size_t n = strlen(word);
 
-    if (!line_next(rest, &line) || !str_starts(line, word)) return false;
+    if (!checkpoint_line(rest, &line) || !str_starts(line, word)) return false;
     *ret = (struct str){line.p + n, line.n - n};
     return true;
 }
@@ -68,11 +53,11 @@ static bool proof_read(struct str rest, struct arena *arena, struct proof *ret)
     size_t n;
 
     *ret = (struct proof){0};
-    if (!line_next(&rest, &line) || !str_is(line, "c2sp.org/tlog-proof@v1")) return false;
+    if (!checkpoint_line(&rest, &line) || !str_is(line, "c2sp.org/tlog-proof@v1")) return false;
     if (!line_of(&rest, "extra ", &entry) || !entry_read(entry, arena, &ret->entry)) return false;
     if (!line_of(&rest, "index ", &index) || !str_int(index, 0, INT64_MAX, &at)) return false;
     ret->index = (uint64_t)at;
-    while (line_next(&rest, &line) && line.n) {
+    while (checkpoint_line(&rest, &line) && line.n) {
         if (ret->n == MERKLE_PROOF_MAX || line.n != BASE64_LEN(HASH_BYTES) ||
             !base64_decode(line, hash, &n) || n != HASH_BYTES)
             return false;
@@ -82,36 +67,22 @@ static bool proof_read(struct str rest, struct arena *arena, struct proof *ret)
     return rest.n > 0;
 }
 
-struct note_key key_for(struct str text, const struct note_key *key)
+/* Empty when it holds. */
+static struct str fault_of(struct str text, const struct signers *signers, struct arena *arena,
+                           struct proof *proof)
 {
-    struct checkpoint claimed;
-
-    if (!checkpoint_read_unsigned(text, &claimed) || !shard_same_log(claimed.origin, key->name))
-        return *key;
-    return note_key(claimed.origin, key->key);
-}
-
-/* NULL when it holds. */
-static const char *fault_of(struct str text, const struct note_key *key, struct arena *arena,
-                            struct proof *proof)
-{
-    struct checkpoint checkpoint;
-    struct note note;
-
-    if (!proof_read(text, arena, proof)) return "not a proof with its entry";
-    proof->key = key_for(proof->note, key);
-    if (note_open(proof->note, &proof->key, 1, &note) != ERR_OK)
-        return "its checkpoint is not a note that this key has signed";
-    if (!checkpoint_parse(note.text, &checkpoint) || !str_equal(checkpoint.origin, proof->key.name))
-        return "its checkpoint is not one of this log";
+    if (!proof_read(text, arena, proof)) return STR("not a proof with its entry");
+    const struct str wrong = signers_all(proof->note, signers, true, arena, &proof->checkpoint);
+    if (wrong.n) return arena_printf(arena, "its checkpoint: " STR_FMT, STR_ARG(wrong));
+    const struct checkpoint *const of = &proof->checkpoint;
     const struct hash leaf = merkle_leaf(proof->entry);
     const struct merkle_proof path = {proof->path, proof->n};
-    if (!merkle_includes(checkpoint.size, &checkpoint.root, proof->index, &leaf, path))
-        return "the entry is not in the tree that was signed";
-    return NULL;
+    if (!merkle_includes(of->size, &of->root, proof->index, &leaf, path))
+        return STR("the entry is not in the tree that was signed");
+    return STR_NONE;
 }
 
-int proof_verify(const char *path, const struct note_key *key)
+int proof_verify(const char *path, const struct signers *signers)
 {
     static char text[PROOF_BYTES_MAX]; /* what a proof does not fill is never touched */
     struct arena *arena = arena_new(1 << 20);
@@ -119,13 +90,14 @@ int proof_verify(const char *path, const struct note_key *key)
     const size_t n = file ? fread(text, 1, PROOF_BYTES_MAX, file) : 0;
     struct proof proof;
 
-    const char *const fault =
-        file ? fault_of((struct str){text, n}, key, arena, &proof) : "cannot be read";
+    const struct str wrong =
+        file ? fault_of((struct str){text, n}, signers, arena, &proof) : STR("cannot be read");
     if (file) fclose(file);
-    if (fault)
-        printf("%s: %s\n", path, fault);
+    if (wrong.n)
+        printf("%s: " STR_FMT "\n", path, STR_ARG(wrong));
     else
-        printf("proved: entry %" PRIu64 " of " STR_FMT "\n", proof.index, STR_ARG(proof.key.name));
+        printf("proved: entry %" PRIu64 " of " STR_FMT "\n", proof.index,
+               STR_ARG(proof.checkpoint.origin));
     arena_free(arena);
-    return fault ? 1 : 0;
+    return wrong.n ? 1 : 0;
 }

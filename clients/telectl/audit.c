@@ -190,7 +190,7 @@ int audit_prove(const struct call *call)
     struct bytes proof;
 
     if (!vkey || !ask(call, path, &proof) || file_write(name, proof) != WELL) return UNWELL;
-    const char *const words[] = {"--proof", name, "--vkey", vkey, NULL};
+    const char *const words[] = {"--proof", name, "--key", vkey, NULL};
     if (beside(call->arena, "audit-verify", words) == WELL) return WELL;
     return trouble("%s proves nothing", "keep it, and make audit-verify DIR=… on an export", name);
 }
@@ -199,7 +199,8 @@ int audit_prove(const struct call *call)
 
 static int verify(const struct call *call, const char *dir, const char *vkey)
 {
-    const char *const words[] = {dir, "--vkey", vkey, NULL};
+    const char *const kept = call->with[WITH_CHECKPOINT];
+    const char *const words[] = {dir, "--key", vkey, kept ? "--checkpoint" : NULL, kept, NULL};
     const int code = beside(call->arena, "audit-verify", words);
 
     if (code == WELL) return WELL;

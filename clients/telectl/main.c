@@ -26,7 +26,8 @@ static const struct command commands[] = {
      "its proof (c2sp.org/tlog-proof) in EVENT.tlog-proof or --out, checked"},
     {"audit", "export", "DIR", audit_export, NULL,
      "the suite's log as files, by --shard; --fhir: its events as FHIR, by --patient --agent --from --to"},
-    {"audit", "verify", NULL, audit_verify, NULL, "checks the log: --dir an exported one, else the suite's"},
+    {"audit", "verify", NULL, audit_verify, NULL,
+     "checks the log: --dir an exported one, else the suite's; --checkpoint one that was kept"},
 
     {"audit", "browsing", NULL, list_show, &browsing_listing,
      "who was seen to leaf through many records"},

@@ -11,11 +11,11 @@ struct str checkpoint_text(struct arena *arena, const struct checkpoint *checkpo
                         checkpoint->size, (int)n, root);
 }
 
-static bool take_line(struct str *rest, struct str *ret)
+bool checkpoint_line(struct str *rest, struct str *ret)
 {
     const char *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
 
-    if (!end || end == rest->p) return false;
+    if (!end) return false;
     *ret = (struct str){rest->p, (size_t)(end - rest->p)};
     *rest = (struct str){end + 1, rest->n - ret->n - 1};
     return true;
@@ -28,10 +28,10 @@ bool checkpoint_parse(struct str text, struct checkpoint *ret)
     int64_t entries = 0;
     size_t n = 0;
 
-    if (!take_line(&text, &origin) || !take_line(&text, &size) || !take_line(&text, &root)) {
+    if (!checkpoint_line(&text, &origin) || !checkpoint_line(&text, &size) ||
+        !checkpoint_line(&text, &root))
         return false;
-    }
-    if (text.n || !str_int(size, 0, INT64_MAX, &entries)) return false;
+    if (text.n || origin.n == 0 || !str_int(size, 0, INT64_MAX, &entries)) return false;
     if (root.n != BASE64_LEN(HASH_BYTES) || !base64_decode(root, hash, &n) || n != HASH_BYTES) {
         return false;
     }

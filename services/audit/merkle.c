@@ -80,35 +80,3 @@ bool merkle_includes(uint64_t size, const struct hash *root, uint64_t index,
     }
     return last == 0 && hash_equal(&hash, root);
 }
-
-bool merkle_extends(uint64_t size, const struct hash *root, uint64_t old_size,
-                    const struct hash *old_root, struct merkle_proof proof)
-{
-    const struct hash empty = hash_sha256(BYTES_NONE);
-
-    if (old_size > size) return false;
-    if (old_size == size) return proof.n == 0 && hash_equal(old_root, root);
-    if (old_size == 0) return proof.n == 0 && hash_equal(old_root, &empty);
-
-    uint64_t at = old_size - 1, last = size - 1;
-    const unsigned complete = (unsigned)__builtin_ctzll(old_size);
-    at >>= complete;
-    last >>= complete;
-    /* an old tree that is one complete subtree is its own first step */
-    const bool whole = (old_size & (old_size - 1)) == 0;
-    if (proof.n + whole == 0) return false;
-    struct hash now = whole ? *old_root : proof.at[0], old = now;
-    for (size_t i = !whole; i < proof.n; i++) {
-        if (last == 0) return false;
-        if (at & 1 || at == last) {
-            old = merkle_node(&proof.at[i], &old);
-            now = merkle_node(&proof.at[i], &now);
-            climb(&at, &last);
-        } else {
-            now = merkle_node(&now, &proof.at[i]);
-            at >>= 1;
-            last >>= 1;
-        }
-    }
-    return last == 0 && hash_equal(&now, root) && hash_equal(&old, old_root);
-}

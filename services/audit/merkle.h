@@ -71,5 +71,3 @@ struct merkle_proof {
 
 bool merkle_includes(uint64_t size, const struct hash *root, uint64_t index,
                      const struct hash *leaf, struct merkle_proof proof);
-bool merkle_extends(uint64_t size, const struct hash *root, uint64_t old_size,
-                    const struct hash *old_root, struct merkle_proof proof);

@@ -3,23 +3,16 @@
 #include "common/crypto/hash.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 
-#define ED25519 0x01 /* the signature type */
 #define DASH "\xe2\x80\x94 "
 #define ID_BYTES 4
-#define SIGNATURE_BYTES (ID_BYTES + SIGN_BYTES)
-#define VKEY_BYTES (1 + SIGN_ED25519_PUBLIC_BYTES)
+#define TIME_BYTES 8
 
 static uint32_t read_id(const uint8_t *at)
 {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static void write_id(uint32_t id, uint8_t *to)
-{
-    for (int i = 0; i < ID_BYTES; i++) {
-        to[i] = (uint8_t)(id >> (24 - 8 * i));
-    }
 }
 
 static bool name_is_sound(struct str name)
@@ -31,32 +24,28 @@ static bool name_is_sound(struct str name)
     return true;
 }
 
-static void encode_key(const struct sign_key *key, uint8_t ret[VKEY_BYTES])
+void note_key_encode(const struct note_key *key, uint8_t ret[NOTE_KEY_BYTES])
 {
-    ret[0] = ED25519;
-    sign_key_public(key, ret + 1);
+    ret[0] = key->type;
+    sign_key_public(key->key, ret + 1);
+}
+
+static struct note_key key_of(struct str name, struct sign_key *signing, uint8_t type)
+{
+    struct note_key key = {name, 0, signing, type};
+    uint8_t encoded[NOTE_KEY_BYTES];
+
+    assert(name_is_sound(name));
+    note_key_encode(&key, encoded);
+    const struct hash hash =
+        hash_sha256_3(str_bytes(name), bytes_of("\n", 1), bytes_of(encoded, sizeof(encoded)));
+    key.id = read_id(hash.b);
+    return key;
 }
 
 struct note_key note_key(struct str name, struct sign_key *key)
 {
-    uint8_t encoded[VKEY_BYTES];
-
-    assert(name_is_sound(name));
-    encode_key(key, encoded);
-    const struct hash hash =
-        hash_sha256_3(str_bytes(name), bytes_of("\n", 1), bytes_of(encoded, sizeof(encoded)));
-    return (struct note_key){name, read_id(hash.b), key};
-}
-
-struct str note_vkey(struct arena *arena, const struct note_key *key)
-{
-    uint8_t encoded[VKEY_BYTES];
-    char text[BASE64_LEN(VKEY_BYTES)];
-
-    encode_key(key->key, encoded);
-    const size_t n = base64_encode(bytes_of(encoded, sizeof(encoded)), text);
-    return arena_printf(arena, STR_FMT "+%08x+%.*s", STR_ARG(key->name), (unsigned)key->id, (int)n,
-                        text);
+    return key_of(name, key, NOTE_ED25519);
 }
 
 /* Cuts @rest after the first @mark: what is before it is returned, absent if there is no @mark. */
@@ -72,33 +61,21 @@ static struct str cut(struct str *rest, char mark)
 
 bool note_key_parse(struct str vkey, struct note_key *ret)
 {
-    uint8_t encoded[VKEY_BYTES + 1], id[ID_BYTES];
+    uint8_t encoded[NOTE_KEY_BYTES + 1], id[ID_BYTES];
     size_t n = 0;
 
     const struct str name = cut(&vkey, '+'), hash = cut(&vkey, '+');
     if (!name_is_sound(name) || hash.n != 2 * ID_BYTES || !hex_decode(hash, id)) return false;
-    if (vkey.n != BASE64_LEN(VKEY_BYTES) || !base64_decode(vkey, encoded, &n)) return false;
-    if (n != VKEY_BYTES || encoded[0] != ED25519) return false;
-    struct note_key key = note_key(name, sign_key_new_public(encoded + 1));
+    if (vkey.n != BASE64_LEN(NOTE_KEY_BYTES) || !base64_decode(vkey, encoded, &n)) return false;
+    if (n != NOTE_KEY_BYTES || (encoded[0] != NOTE_ED25519 && encoded[0] != NOTE_COSIGNATURE))
+        return false;
+    struct note_key key = key_of(name, sign_key_new_public(encoded + 1), encoded[0]);
     if (key.id != read_id(id)) {
         sign_key_free(key.key);
         return false;
     }
     *ret = key;
     return true;
-}
-
-struct str note_sign(struct arena *arena, struct str text, const struct note_key *key)
-{
-    uint8_t signature[SIGNATURE_BYTES];
-    char base64[BASE64_LEN(SIGNATURE_BYTES)];
-
-    assert(text.n && text.p[text.n - 1] == '\n');
-    write_id(key->id, signature);
-    sign_make(key->key, str_bytes(text), signature + ID_BYTES);
-    const size_t n = base64_encode(bytes_of(signature, sizeof(signature)), base64);
-    return arena_printf(arena, STR_FMT "\n" DASH STR_FMT " %.*s\n", STR_ARG(text),
-                        STR_ARG(key->name), (int)n, base64);
 }
 
 static bool is_plain(struct str note)
@@ -131,6 +108,20 @@ static const struct note_key *find(const struct note_key *keys, size_t count, st
     return NULL;
 }
 
+/* By a witness: when, and a signature of that time with the text (c2sp.org/tlog-cosignature). */
+static bool cosigned(const struct note_key *key, struct str text, struct bytes made)
+{
+    char message[64 + NOTE_BYTES_MAX];
+    uint64_t time = 0;
+
+    if (made.n != TIME_BYTES + SIGN_BYTES) return false;
+    for (int i = 0; i < TIME_BYTES; i++) time = time << 8 | made.p[i];
+    const int n = snprintf(message, sizeof(message), "cosignature/v1\ntime %" PRIu64 "\n" STR_FMT,
+                           time, STR_ARG(text));
+    return sign_verify(key->key, bytes_of(message, (size_t)n),
+                       bytes_of(made.p + TIME_BYTES, SIGN_BYTES));
+}
+
 /* One signature line without its newline. */
 static bool check_line(struct str line, const struct note_key *keys, size_t count, struct note *ret)
 {
@@ -149,7 +140,8 @@ static bool check_line(struct str line, const struct note_key *keys, size_t coun
     }
     ret->verified++;
     const struct bytes made = bytes_of(signature + ID_BYTES, n - ID_BYTES);
-    return sign_verify(key->key, str_bytes(ret->text), made);
+    return key->type == NOTE_COSIGNATURE ? cosigned(key, ret->text, made)
+                                         : sign_verify(key->key, str_bytes(ret->text), made);
 }
 
 err_t note_open(struct str note, const struct note_key *keys, size_t count, struct note *ret)

@@ -87,15 +87,6 @@ bool tiles_parse(struct str path, struct tile *ret)
     return true;
 }
 
-size_t tiles_entry_write(struct bytes entry, uint8_t *to)
-{
-    assert(entry.n <= TILES_ENTRY_BYTES_MAX);
-    to[0] = (uint8_t)(entry.n >> 8);
-    to[1] = (uint8_t)entry.n;
-    if (entry.n) memcpy(to + 2, entry.p, entry.n);
-    return entry.n + 2;
-}
-
 bool tiles_entry_next(struct bytes *bundle, struct bytes *ret_entry)
 {
     if (bundle->n < 2) return false;

@@ -14,6 +14,8 @@
 
 #include "common/base/str.h"
 
+#include <assert.h>
+
 #define TILES_WIDTH 256
 #define TILES_LEVEL_MAX 63
 #define TILES_ENTRIES 64 /* the level that stands for entry bundles */
@@ -35,6 +37,13 @@ size_t tiles_path(struct tile tile, char ret_path[TILES_PATH_MAX]);
 bool tiles_parse(struct str path, struct tile *ret);
 
 /* One entry of a bundle, with its length in front; returns the bytes written, entry.n + 2. */
-size_t tiles_entry_write(struct bytes entry, uint8_t *to);
+static inline size_t tiles_entry_write(struct bytes entry, uint8_t *to)
+{
+    assert(entry.n <= TILES_ENTRY_BYTES_MAX);
+    to[0] = (uint8_t)(entry.n >> 8);
+    to[1] = (uint8_t)entry.n;
+    if (entry.n) memcpy(to + 2, entry.p, entry.n);
+    return entry.n + 2;
+}
 /* Cuts the first entry off @bundle; false when there is no whole one. */
 bool tiles_entry_next(struct bytes *bundle, struct bytes *ret_entry);

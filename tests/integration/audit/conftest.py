@@ -194,6 +194,17 @@ def go_reader(tmp_path_factory):
     return binary
 
 
+@pytest.fixture(scope="session")
+def verifiers():
+    """Our verifier, and the static one for other people's machines."""
+    build = os.path.dirname(bin_folder())
+    done = run("make", "-s", f"B={build}", "audit-verify-static", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    static = f"{build}/audit-verify-static"
+    assert "statically linked" in run("file", static).stdout
+    return [f"{bin_folder()}/audit-verify", static]
+
+
 @pytest.fixture(scope="module")
 def feed():
     kafka, suite = Kafka(), telecura.Suite()

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.cmac import CMAC
 
 WIDTH = 256
+ED25519, COSIGNATURE = 1, 4     # types of keys
 
 
 class Damaged(Exception):
@@ -43,37 +44,52 @@ def base64_of(text, length=None):
 # Notes and checkpoints.
 
 def key_of(vkey):
-    """(name, id, Ed25519 key) of name+hash+base64."""
+    """(name, id, Ed25519 key, type) of name+hash+base64."""
     name, number, key = vkey.split("+", 2)
     data = base64_of(key, 33)
-    need(data[0] == 1, "not an Ed25519 key")
+    need(data[0] in (ED25519, COSIGNATURE), "not an Ed25519 key")
     need(hashlib.sha256(name.encode() + b"\n" + data).digest()[:4].hex() == number, "a key of another name")
-    return name, bytes.fromhex(number), Ed25519PublicKey.from_public_bytes(data[1:])
+    return name, bytes.fromhex(number), Ed25519PublicKey.from_public_bytes(data[1:]), data[0]
 
 
-def open_note(note, vkey):
-    """Its text, without the last newline; the note is signed once, by @vkey and by nobody else."""
-    name, number, key = key_of(vkey)
+def signed(line, keys):
+    """(key, when, signature) of one line; a witness signs a time with the text."""
+    need(line.startswith("— ") and line.count(" ") == 2, "not a signature line")
+    name, data = line.split(" ")[1], base64_of(line.split(" ")[2])
+    known = [key for key in keys if key[:2] == (name, data[:4])]
+    need(known, f"{name} cannot be checked")
+    time = data[4:-64] if known[0][3] == COSIGNATURE else b""
+    need(len(data) == 4 + (8 if known[0][3] == COSIGNATURE else 0) + 64, "of another length")
+    return known[0], time, data[-64:]
+
+
+def open_note(note, vkey, witnesses=()):
+    """Its text, without the last newline; the note is signed once by @vkey, by each witness, by nobody else."""
+    keys = [key_of(each) for each in (vkey, *witnesses)]
+    need(keys[0][3] == ED25519, "a witness's key")
     try:
         text = note.decode()
     except UnicodeDecodeError:
         raise Damaged("not a text") from None
     need("\n\n" in text and text.endswith("\n"), "not a note")
     text, _, signatures = text.rpartition("\n\n")
-    lines = signatures.split("\n")
-    need(len(lines) == 2 and lines[1] == "" and lines[0].startswith(f"— {name} "), "not signed once, by this key")
-    signature = base64_of(lines[0].removeprefix(f"— {name} "), 68)
-    need(signature[:4] == number, "signed by another key")
-    try:
-        key.verify(signature[4:], (text + "\n").encode())
-    except InvalidSignature:
-        raise Damaged("the signature is wrong") from None
+    found = []
+    for line in signatures.removesuffix("\n").split("\n"):
+        key, time, signature = signed(line, keys)
+        when = f"cosignature/v1\ntime {int.from_bytes(time)}\n" if time else ""
+        try:
+            key[2].verify(signature, f"{when}{text}\n".encode())
+        except InvalidSignature:
+            raise Damaged("the signature is wrong") from None
+        found.append(key[:2])
+    need(found.count(keys[0][:2]) == 1, "not signed once, by this key")
+    need({key[:2] for key in keys} == set(found), "a witness has not signed it")
     return text
 
 
-def open_checkpoint(note, vkey):
+def open_checkpoint(note, vkey, witnesses=()):
     """(size, root)."""
-    origin, size, root = need_lines(open_note(note, vkey), 3)
+    origin, size, root = need_lines(open_note(note, vkey, witnesses), 3)
     need(origin == key_of(vkey)[0], "the origin is not the key's name")
     need(size.isdecimal() and size == str(int(size)), "not a size")
     return int(size), base64_of(root, 32)
@@ -199,15 +215,16 @@ def cut_bundle(data, width):
     return entries
 
 
-def verify(folder, vkey, strict=True):
-    """All files belong to the signed tree, byte for byte; its entries. Strict: no other file is there."""
+def verify(folder, vkey, strict=True, kept=None, witnesses=()):
+    """All files belong to the signed tree, byte for byte; its entries. Strict: no other file is there.
+    @kept: a checkpoint of the same shard, whose entries are the first of these."""
     read = {}
     for at, _, names in os.walk(folder):
         for name in names:
             with open(f"{at}/{name}", "rb") as f:
                 read[os.path.relpath(f"{at}/{name}", folder)] = f.read()
     need("checkpoint" in read, "no checkpoint")
-    size, root = open_checkpoint(read.pop("checkpoint"), vkey)
+    size, root = open_checkpoint(read.pop("checkpoint"), vkey, witnesses)
     files = files_of(size)
     if not strict:
         read = {path: data for path, data in read.items() if path in files}
@@ -218,6 +235,10 @@ def verify(folder, vkey, strict=True):
             entries += cut_bundle(read[path], width)
     level = [leaf_hash(entry) for entry in entries]
     need(root_of(level) == root, "the entries do not hash up to the signed root")
+    if kept is not None:
+        then, then_root = open_checkpoint(kept, vkey)
+        need(then <= size, f"{size} entries where there were {then}: the end is missing")
+        need(root_of(level[:then]) == then_root, "the first entries are not those that were kept")
     for path, (number, n, width) in files.items():
         if number != "entries":
             hashes = [root_of(level[i << 8 * number:(i + 1) << 8 * number])

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from telecura import ROOT, bin_folder
+from telecura import bin_folder
 
 
 def telectl(feed, *words, who=None, plain=None):
@@ -62,28 +62,15 @@ def test_access_and_breach(feed):
     assert [(row["patient_id"], row["events"]) for row in rows] == [(ada.patient, 1)]
 
 
-@pytest.fixture(scope="module")
-def verifiers(tmp_path_factory):
-    """Ours, and the static one for other people's machines."""
-    folder = tmp_path_factory.mktemp("static")
-    done = subprocess.run(["make", "-s", f"B={os.path.dirname(bin_folder())}", "audit-verify-static"],
-                          cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    static = f"{os.path.dirname(bin_folder())}/audit-verify-static"
-    assert "statically linked" in subprocess.run(["file", static], capture_output=True, text=True).stdout
-    return folder, [f"{bin_folder()}/audit-verify", static]
-
-
-def test_a_proof_is_a_file_that_needs_nobody(feed, verifiers, go_reader):
+def test_a_proof_is_a_file_that_needs_nobody(feed, verifiers, go_reader, tmp_path):
     """Checked by both verifiers and, from its bytes alone, by golang.org/x/mod."""
-    folder, programs = verifiers
     (event,) = feed.act()
     feed.indexed()
-    name = str(folder / "proof")
+    name = str(tmp_path / "proof")
     done = telectl(feed, "audit", "prove", event, "--out", name, "--vkey", feed.vkey(),
                    who=feed.suite.person("auditor"))
     assert done.returncode == 0 and done.stdout.startswith("proved: entry "), done
-    for program in programs:
+    for program in verifiers:
         assert verify(program, name, feed.vkey()).returncode == 0
     theirs = subprocess.run([go_reader, "--proof", name, feed.vkey()], capture_output=True, text=True)
     assert theirs.returncode == 0, theirs.stdout
@@ -96,14 +83,14 @@ def test_a_proof_is_a_file_that_needs_nobody(feed, verifiers, go_reader):
                     whole.replace(b"\n\n", b"\n" + whole.split(b"\n")[3] + b"\n\n"), b""):
         with open(f"{name}.touched", "wb") as f:
             f.write(touched)
-        for program in programs:
+        for program in verifiers:
             assert verify(program, f"{name}.touched", feed.vkey()).returncode == 1
         assert subprocess.run([go_reader, "--proof", f"{name}.touched", feed.vkey()],
                               capture_output=True).returncode == 1
 
 
 def verify(program, name, vkey):
-    return subprocess.run([program, "--proof", name, "--vkey", vkey], capture_output=True, text=True)
+    return subprocess.run([program, "--proof", name, "--key", vkey], capture_output=True, text=True)
 
 
 def test_what_goes_wrong_is_said_with_what_mends_it(feed):

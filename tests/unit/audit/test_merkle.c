@@ -48,6 +48,50 @@ static size_t naive_split(size_t n)
     return k;
 }
 
+/* RFC 9162, 2.1.4.2: what a witness does with a consistency proof. The service only makes them. */
+/* Up one level, and on past those levels on which a last node stands alone on its side. */
+static void climb(uint64_t *at, uint64_t *last)
+{
+    while (*at && !(*at & 1)) {
+        *at >>= 1;
+        *last >>= 1;
+    }
+    *at >>= 1;
+    *last >>= 1;
+}
+
+static bool extends(uint64_t size, const struct hash *root, uint64_t old_size,
+                    const struct hash *old_root, struct merkle_proof proof)
+{
+    const struct hash empty = hash_sha256(BYTES_NONE);
+
+    if (old_size > size) return false;
+    if (old_size == size) return proof.n == 0 && hash_equal(old_root, root);
+    if (old_size == 0) return proof.n == 0 && hash_equal(old_root, &empty);
+
+    uint64_t at = old_size - 1, last = size - 1;
+    const unsigned complete = (unsigned)__builtin_ctzll(old_size);
+    at >>= complete;
+    last >>= complete;
+    /* an old tree that is one complete subtree is its own first step */
+    const bool whole = (old_size & (old_size - 1)) == 0;
+    if (proof.n + whole == 0) return false;
+    struct hash now = whole ? *old_root : proof.at[0], old = now;
+    for (size_t i = !whole; i < proof.n; i++) {
+        if (last == 0) return false;
+        if (at & 1 || at == last) {
+            old = merkle_node(&proof.at[i], &old);
+            now = merkle_node(&proof.at[i], &now);
+            climb(&at, &last);
+        } else {
+            now = merkle_node(&now, &proof.at[i]);
+            at >>= 1;
+            last >>= 1;
+        }
+    }
+    return last == 0 && hash_equal(&now, root) && hash_equal(&old, old_root);
+}
+
 static err_t read_kept(void *user, unsigned level, uint64_t n, unsigned width, uint8_t *ret_hashes)
 {
     (void)user;
@@ -218,10 +262,10 @@ static void trees_extend_smaller_ones(void **state)
             assert_int_equal(n, naive_consistency(old, size, expected));
             assert_memory_equal(proof, expected, n * sizeof(proof[0]));
             const struct merkle_proof p = {proof, n};
-            assert_true(merkle_extends(size, root, old, &naive[0][old], p));
+            assert_true(extends(size, root, old, &naive[0][old], p));
             if (old == size) continue;
-            assert_false(merkle_extends(size, root, old, &naive[1][old + 1], p));
-            assert_false(merkle_extends(size, &naive[1][size], old, &naive[0][old], p));
+            assert_false(extends(size, root, old, &naive[1][old + 1], p));
+            assert_false(extends(size, &naive[1][size], old, &naive[0][old], p));
         }
     }
 }
@@ -237,8 +281,8 @@ static void every_tree_extends_the_empty_one(void **state)
     assert_int_equal(merkle_consistency(&tree, 0, proof, &n), ERR_OK);
     assert_int_equal(n, 0);
     const struct merkle_proof p = {proof, n};
-    assert_true(merkle_extends(7, &naive[0][7], 0, &empty, p));
-    assert_false(merkle_extends(7, &naive[0][7], 0, &naive[0][7], p));
+    assert_true(extends(7, &naive[0][7], 0, &empty, p));
+    assert_false(extends(7, &naive[0][7], 0, &naive[0][7], p));
 }
 
 static void flip(struct hash *hashes, size_t bit)
@@ -265,7 +309,7 @@ static void a_changed_proof_does_not_hold(void **state)
     }
     for (size_t bit = 0; bit < 8 * HASH_BYTES * pex.n; bit++) {
         flip(ex, bit);
-        assert_false(merkle_extends(SIZE, root, OLD, &naive[0][OLD], pex));
+        assert_false(extends(SIZE, root, OLD, &naive[0][OLD], pex));
         flip(ex, bit);
     }
     for (size_t n = 0; n <= pin.n + 1; n++) {
@@ -274,11 +318,11 @@ static void a_changed_proof_does_not_hold(void **state)
     }
     for (size_t n = 0; n <= pex.n + 1; n++) {
         const struct merkle_proof p = {ex, n};
-        assert_int_equal(merkle_extends(SIZE, root, OLD, &naive[0][OLD], p), n == pex.n);
+        assert_int_equal(extends(SIZE, root, OLD, &naive[0][OLD], p), n == pex.n);
     }
     assert_false(merkle_includes(INDEX, root, INDEX, leaf, pin));
     assert_false(merkle_includes(0, root, 0, leaf, pin));
-    assert_false(merkle_extends(OLD - 1, root, OLD, &naive[0][OLD], pex));
+    assert_false(extends(OLD - 1, root, OLD, &naive[0][OLD], pex));
 }
 
 static void proofs_reach_over_three_levels_of_tiles(void **state)
@@ -299,7 +343,7 @@ static void proofs_reach_over_three_levels_of_tiles(void **state)
         assert_int_equal(merkle_root_at(&tree, i, &old_root), ERR_OK);
         assert_int_equal(merkle_consistency(&tree, i, proof, &n), ERR_OK);
         assert_true(
-            merkle_extends(SIZE_LARGE, &root, i, &old_root, (struct merkle_proof){proof, n}));
+            extends(SIZE_LARGE, &root, i, &old_root, (struct merkle_proof){proof, n}));
     }
 }
 
