@@ -69,9 +69,11 @@ err_t relation_read(struct act *act)
 {
     const struct relation_get ask = {act->path_id};
     struct relation row;
+    struct tally labels;
 
     TRY(relation_get(act, &ask, &row));
-    TRY(act_allow(act, row.patient_id));
+    TRY(relation_labels(act, &(struct relation_labels){row.id}, &labels));
+    TRY(act_allow_row(act, row.patient_id, (struct row_marks){.labels = labels.n}));
     TRY(act_settle(act));
     return act_reply(act, 200, &relation_shape, &row);
 }

@@ -52,11 +52,18 @@ RETURNING r.id, r.person, r.patient_id, r.kind, r.proof, r.visit_id, r.opened_by
 SELECT id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version
 FROM relation WHERE org = :org AND id = :id::uuid;
 
+-- relation_labels  :one tally
+-- As sensitive as the visit that it is by, whose id `booked` has, or that it is for.
+SELECT coalesce(v.labels, 0) AS n
+FROM relation AS r LEFT JOIN visit AS v ON v.org = r.org AND v.id = coalesce(r.visit_id, r.id)
+WHERE r.org = :org AND r.id = :id::uuid;
+
 -- relations_list  :many relation
 SELECT r.id, r.person, r.patient_id, r.kind, r.proof, r.visit_id, r.opened_by, r.starts_at, r.ends_at, r.version
 FROM relation AS r JOIN visible USING (org, patient_id)
-WHERE org = :org AND r.id > :after_id::uuid
-  AND (:patient_id?::uuid IS NULL OR patient_id = :patient_id)
+LEFT JOIN visit AS v ON v.org = r.org AND v.id = coalesce(r.visit_id, r.id)
+WHERE r.org = :org AND r.id > :after_id::uuid AND coalesce(v.labels, 0) & hidden = 0
+  AND (:patient_id?::uuid IS NULL OR r.patient_id = :patient_id)
   AND (:person?::uuid IS NULL OR r.person = :person)
 ORDER BY r.id LIMIT :limit::int8;
 

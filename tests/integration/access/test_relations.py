@@ -156,6 +156,23 @@ def test_what_a_minor_keeps_to_themselves_a_guardian_neither_enters_nor_opens_to
     assert {(row["labels"], row["relation"]) for row in refused} == {("ADOL", None)}
 
 
+@pytest.mark.family(6)
+@pytest.mark.parametrize("labels,hidden_from", [(4, "proxy"), (1, "nurse")])
+def test_the_relation_that_a_sensitive_visit_makes_is_as_sensitive(suite, access, staff, visit_pass, labels, hidden_from):
+    """It tells that there is a visit, with whom and when."""
+    child, proxy, nurse = suite.patient(consent=True), suite.person("proxy"), suite.person("nurse")
+    suite.relation(proxy, child.patient, "proxy")
+    visit, token = visit_pass(child, staff["clinician"], labels=labels)
+    assert access.post("/v1/grants", {"pass": token}, who=child).status == 201
+    for who in (child, proxy, nurse, staff["front_desk"]):
+        listed = {row["id"] for row in access.get(f"/v1/relations?patient_id={child.patient}", who=who).json["data"]}
+        one = access.get(f"/v1/relations/{visit}", who=who)
+        if who.role == hidden_from:
+            assert listed and visit not in listed and one.code == "not_found"
+        else:
+            assert visit in listed and one.status == 200
+
+
 def test_guardians_of_before_the_law_of_the_day_are_reckoned_too(suite, access, staff):
     """Migration 0117 on rows that 0115 found: the age that an end was made of is found; an end that was asked for is
     nobody's age, and stands."""
