@@ -100,6 +100,7 @@ struct audit_event {
     struct str service, action, outcome, error, role, resource, remote, relation, recipient,
         purpose, shard;
     int64_t index, at_us, resource_version, acr;
+    int64_t labels; /* of the row that it was about: labels.def, a bit each */
 };
 
 extern const struct shape hold_ask_shape, lift_ask_shape, hold_shape, shard_ask_shape,

@@ -66,6 +66,17 @@ static struct str text_of(const char *text)
     return text && *text ? str_of(text) : STR_NONE;
 }
 
+/* "ETH,ADOL"; no code is part of another. */
+static int64_t labels_of(const char *text)
+{
+    int64_t labels = 0;
+
+    for (enum label label = 0; label < LABELS; label++) {
+        if (strstr(text, label_words[label])) labels |= POLICY_BIT(label);
+    }
+    return labels;
+}
+
 void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
 {
     event->act = pb_to_uuid(body->act);
@@ -86,6 +97,7 @@ void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
     event->relation = text_of(body->relation);
     event->resource_version = (int64_t)body->resource_version;
     event->acr = body->acr;
+    event->labels = labels_of(body->labels);
     event->at_us = body->at_us;
 }
 

@@ -10,41 +10,61 @@ static int64_t until_us(int64_t to_us)
     return to_us ? to_us : FOR_EVER_US;
 }
 
-/* The page's events, opened; the cursor of the next one, if there is any. Of whom an event tells
- * beside @asked is asked of by the route's permission. */
-static err_t page_open(struct act *act, const struct found_event_rows *rows, struct uuid asked,
-                       int64_t limit, struct audit_event **ret, struct str *ret_next)
+struct found {
+    int64_t hidden; /* labels, a bit each: an event about such a row is as if there were none */
+    struct audit_event *events;
+    size_t n;
+    struct cursor last; /* the one that was found last */
+    struct str next;
+};
+
+/* Acts about a visit whose events do not say how sensitive it is. */
+static bool is_unlabelled(struct str action)
+{
+    return policy_lists("grant.revoke grant.readmit notification.send", action);
+}
+
+static bool is_hidden(const struct act *act, const struct audit_event *event, int64_t hidden)
+{
+    return event->labels & hidden ||
+           (act->who.role == ROLE_PROXY && is_unlabelled(event->action));
+}
+
+/* What is shown of @rows, opened, until the page has @limit. Of whom an event tells beside @asked
+ * is asked of by the route's permission. */
+static err_t page_add(struct act *act, const struct found_event_rows *rows, struct uuid asked,
+                      size_t limit, struct found *page)
 {
     __attribute__((cleanup(bundle_close))) struct bundle bundle = bundle_open();
-    struct audit_event *const events = ARENA_ARRAY(act->arena, struct audit_event, rows->n + 1);
-    const struct found_event *const last = rows->n ? &rows->p[rows->n - 1] : NULL;
 
-    for (size_t i = 0; i < rows->n; i++) {
-        TRY(event_open(act, &bundle, rows->p[i].event_id, rows->p[i].leaf_index, &events[i]));
-        if (!uuid_is_nil(events[i].patient) && !uuid_equal(events[i].patient, asked))
-            TRY(act_allow(act, events[i].patient));
+    for (size_t i = 0; i < rows->n && page->n < limit; i++) {
+        const struct found_event *const row = &rows->p[i];
+        struct audit_event *const event = &page->events[page->n];
+
+        TRY(event_open(act, &bundle, row->event_id, row->leaf_index, event));
+        if (is_hidden(act, event, page->hidden)) continue;
+        if (!uuid_is_nil(event->patient) && !uuid_equal(event->patient, asked))
+            TRY(act_allow(act, event->patient));
+        page->last = (struct cursor){row->at_us, row->event_id};
+        page->n++;
     }
-    *ret = events;
-    *ret_next = STR_NONE;
-    if (last && rows->n == (size_t)limit)
-        *ret_next = act_cursor(act, (struct cursor){last->at_us, last->event_id});
     return ERR_OK;
 }
 
 /* Of a half year whose keys are gone the index has nothing; who asks about it is told so, a row a
  * shard, behind what else is found. */
 static err_t destroyed_add(struct act *act, const struct events_of_patient *query,
-                           struct audit_event **events, size_t *n)
+                           struct found *page)
 {
     const struct shards_destroyed which = {query->from_us, query->to_us};
     struct destroyed_shard_rows gone;
 
     TRY(shards_destroyed(act, &which, &gone));
     if (gone.n == 0) return ERR_OK;
-    struct audit_event *const all = ARENA_ARRAY(act->arena, struct audit_event, *n + gone.n);
-    if (*n) memcpy(all, *events, *n * sizeof *all);
+    struct audit_event *const all = ARENA_ARRAY(act->arena, struct audit_event, page->n + gone.n);
+    if (page->n) memcpy(all, page->events, page->n * sizeof *all);
     for (size_t i = 0; i < gone.n; i++) {
-        all[*n + i] = (struct audit_event){
+        all[page->n + i] = (struct audit_event){
             .id = gone.p[i].id,
             .shard = gone.p[i].shard,
             .at_us = gone.p[i].at_us,
@@ -55,16 +75,10 @@ static err_t destroyed_add(struct act *act, const struct events_of_patient *quer
             .resource = STR(""),
         };
     }
-    *events = all;
-    *n += gone.n;
+    page->events = all;
+    page->n += gone.n;
     return ERR_OK;
 }
-
-struct found {
-    struct audit_event *events;
-    size_t n;
-    struct str next;
-};
 
 /* The statement whose index serves what is asked for: the first whose key is given. */
 static err_t events_search(struct act *act, const struct events_of_patient *query,
@@ -105,7 +119,8 @@ static err_t patients_touched(struct act *act, const struct patients_of_thing *q
     return ERR_BAD_QUERY; /* about nothing is not about everything */
 }
 
-/* What @in asks for about @patient (nil: anybody). The permission is the caller's affair. */
+/* What @in asks for about @patient (nil: anybody). The permission is the caller's affair. What is
+ * hidden shortens no page and stands in no cursor: neither may tell of it. */
 static err_t find(struct act *act, const struct search_query *in, struct uuid patient,
                   struct strs actions, struct found *ret)
 {
@@ -127,10 +142,20 @@ static err_t find(struct act *act, const struct search_query *in, struct uuid pa
     TRY(pseudonym_of_id(act, OF_PERSON, in->person, &query.person));
     TRY(pseudonym_of_id(act, OF_THING, in->thing, &query.thing));
     TRY(pseudonym_of(act, OF_ADDRESS, in->address, &query.address));
-    TRY(events_search(act, &query, &rows));
-    ret->n = rows.n;
-    TRY(page_open(act, &rows, patient, query.limit, &ret->events, &ret->next));
-    return ret->next.n ? ERR_OK : destroyed_add(act, &query, &ret->events, &ret->n);
+    ret->events = ARENA_ARRAY(act->arena, struct audit_event, (size_t)in->limit);
+    do {
+        TRY(events_search(act, &query, &rows));
+        TRY(page_add(act, &rows, patient, (size_t)in->limit, ret));
+        if (ret->n == (size_t)in->limit) {
+            ret->next = act_cursor(act, ret->last);
+            return ERR_OK;
+        }
+        if (rows.n) {
+            query.before_us = rows.p[rows.n - 1].at_us;
+            query.before_id = rows.p[rows.n - 1].event_id;
+        }
+    } while (rows.n == (size_t)in->limit);
+    return destroyed_add(act, &query, ret);
 }
 
 /* GET /v1/audit/events: a search, which is itself on record with all whom its page shows. */
@@ -138,12 +163,18 @@ err_t events_find(struct act *act)
 {
     const struct search_query *const in = act->in;
     const struct strs actions = {&in->action, 1};
-    struct found found;
+    struct found found = {0};
 
     TRY(uuid_is_nil(in->patient) ? act_allow_none(act) : act_allow(act, in->patient));
     act_resource(act, in->person, 0);
     TRY(find(act, in, in->patient, in->action.n ? actions : (struct strs){NULL, 0}, &found));
     return act_reply_list(act, &event_shape, found.events, found.n, found.next);
+}
+
+/* A patient's own list has only what is for whoever asks. */
+static struct found list_of(const struct act *act)
+{
+    return (struct found){.hidden = policy_unlisted(act->who.role, READ_OWN_AUDIT, true)};
 }
 
 static struct search_query query_of(const struct events_query *in)
@@ -160,7 +191,7 @@ static struct search_query query_of(const struct events_query *in)
 err_t events_about(struct act *act)
 {
     const struct search_query query = query_of(act->in);
-    struct found found;
+    struct found found = list_of(act);
 
     TRY(act_allow(act, act->path_id));
     TRY(find(act, &query, act->path_id, (struct strs){NULL, 0}, &found));
@@ -199,7 +230,7 @@ err_t disclosures_about(struct act *act)
 {
     const struct search_query query = query_of(act->in);
     struct str actions[DISCLOSING];
-    struct found found;
+    struct found found = list_of(act);
     size_t n = 0;
 
     TRY(act_allow(act, act->path_id));

@@ -32,7 +32,8 @@ err_t visit_charge(struct act *act)
     struct charge charge;
     bool fresh;
 
-    TRY(act_allow(act, pb_to_uuid(heard->patient)));
+    TRY(act_allow_row(act, pb_to_uuid(heard->patient),
+                      (struct row_marks){.labels = heard->labels}));
     const struct tariff_at day = {
         .visit_type = str_of(heard->visit_type), .at_us = heard->started_at_us,
     };

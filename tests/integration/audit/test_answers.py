@@ -180,3 +180,26 @@ def test_the_patients_own_list_says_who_what_when_and_why(feed):
     row = next(row for row in found(feed, who=ada, path=f"patients/{ada.patient}/events") if row["id"] == event)
     assert (row["actor"], row["role"], row["action"]) == (doctor, "clinician", "visit.read")
     assert row["at"] and row["relation"] == "booked" and row["consent_id"] and "remote" not in row
+
+
+@pytest.mark.family(6)
+def test_what_is_on_record_of_a_sensitive_row_is_for_those_for_whom_the_row_is(feed):
+    """As if it were not there: no page is short of it, so no cursor names it."""
+    child, guardian = feed.suite.patient(), feed.suite.person("proxy")
+    feed.suite.relation(guardian, child.patient, "proxy")
+    shown = feed.act(3, patient=child.patient)
+    theirs = feed.act(4, patient=child.patient, labels="ETH,ADOL", action="call.join", role="guest")
+    theirs += feed.act(1, patient=child.patient, action="grant.revoke")
+    notes = feed.act(2, patient=child.patient, labels="PSYTHPN", action="note.read")
+
+    def listed(who, path=f"patients/{child.patient}/events", **query):
+        return ids(row for row in found(feed, who=who, path=path, **query) if row["service"] == "appointments")
+
+    for limit in (1, 2, 50):
+        assert listed(guardian, limit=limit) == sorted(shown)
+    page = feed.api.get(f"/v1/audit/patients/{child.patient}/events?limit=3", who=guardian).json["data"]
+    assert len(page) == 3 and not set(ids(page)) & {*theirs, *notes}
+    assert listed(child) == sorted(shown + theirs)
+    disclosed = f"patients/{child.patient}/disclosures"
+    assert (listed(guardian, disclosed), len(listed(child, disclosed))) == ([], 4)
+    assert listed(feed.suite.person("auditor"), "events", patient=child.patient) == sorted(shown + theirs + notes)
