@@ -81,7 +81,8 @@ struct str one_time_make(struct act *act, struct bytes *ret_hash);
 bool one_time_read(struct act *act, struct str text, struct uuid *ret_org, struct bytes *ret_hash);
 /* A new one-time code; what was issued before and not used ends. */
 err_t code_issue(struct act *act, struct uuid person, struct code *ret);
-/* Takes @code once and enters its organisation; ERR_CODE_INVALID. */
+/* Takes @code once, for a sign-in that is not its issuer's, and enters its organisation;
+ * ERR_CODE_INVALID, ERR_SECOND_PERSON. */
 err_t code_take(struct act *act, struct str code, struct uuid *ret_person);
 
 /* ---- relations ---- */

@@ -19,7 +19,7 @@ err_t code_issue(struct act *act, struct uuid person, struct code *ret)
 err_t code_take(struct act *act, struct str text, struct uuid *ret_person)
 {
     struct uuid org;
-    struct code_use use;
+    struct code_use use = {.issuer = str_of(act->who.issuer), .subject = str_of(act->who.subject)};
     struct code_holder holder;
 
     if (!one_time_read(act, text, &org, &use.hash)) return ERR_CODE_INVALID;

@@ -66,15 +66,12 @@ SELECT id, patient_id, reason, state, asked_by, asked_at, decided_by, decided_at
 FROM erasure WHERE org = :org AND id > :after_id::uuid ORDER BY id LIMIT :limit::int8;
 
 -- erasure_decide  :one erasure  else erasure_not_decided
--- Who asked cannot approve, in whichever of their roles.
+-- Who asked cannot approve, in whichever of their roles, nor whom they have enrolled.
 UPDATE erasure AS e SET state = :state::text, decided_by = :actor, decided_at = :now, version = version + 1,
     act_id = :act
 WHERE org = :org AND id = :id::uuid AND state = ANY (:from::text[])
   AND (:state = 'refused' OR (
-      NOT EXISTS (SELECT FROM member AS asked, member AS m
-                  WHERE asked.org = :org AND asked.person = e.asked_by
-                    AND m.org = :org AND m.person = :actor
-                    AND (m.person = asked.person OR (m.issuer, m.subject) = (asked.issuer, asked.subject)))
+      are_apart(:org, e.asked_by, :actor)
       AND NOT EXISTS (SELECT FROM hold AS h WHERE h.org = :org AND h.patient_id = e.patient_id
                       AND h.released_at IS NULL)
       AND NOT EXISTS (SELECT FROM visit AS v WHERE v.org = :org AND v.patient_id = e.patient_id

@@ -64,11 +64,20 @@ VALUES (:org, :hash::bytea, :person::uuid, :actor, :now, :expires_at::timestampt
 -- codes_cancel  :exec
 DELETE FROM sign_in_code WHERE org = :org AND person = :person::uuid AND used_at IS NULL;
 
--- code_use  :one code_holder  else ERR_CODE_INVALID
--- Once: a second user of the same code waits for the first and finds it used.
-UPDATE sign_in_code SET used_at = :now
-WHERE org = :org AND hash = :hash::bytea AND used_at IS NULL AND expires_at > :now
-RETURNING person;
+-- code_use  :one code_holder  else code_not_used
+-- Once: a second user of the same code waits for the first and finds it used. Nobody makes themselves
+-- somebody: not who issued it, in whichever of their roles.
+UPDATE sign_in_code AS c SET used_at = :now
+WHERE c.org = :org AND c.hash = :hash::bytea AND c.used_at IS NULL AND c.expires_at > :now
+  AND NOT EXISTS (SELECT FROM member AS m WHERE m.org = :org AND m.person = c.issued_by
+                  AND m.issuer = :issuer::text AND m.subject = :subject::text)
+RETURNING c.person;
+
+-- code_not_used  :one refusal
+SELECT CASE WHEN EXISTS (SELECT FROM sign_in_code AS c JOIN member AS m ON m.org = c.org AND m.person = c.issued_by
+                         WHERE c.org = :org AND c.hash = :hash::bytea AND c.used_at IS NULL
+                         AND m.issuer = :issuer::text AND m.subject = :subject::text)
+            THEN 'second_person_required' ELSE 'code_invalid' END AS code;
 
 -- member_bind  :one member  else member_not_bound  raises member_subject ERR_CONFLICT
 UPDATE member AS m SET issuer = :issuer::text, subject = :subject::text, version = m.version + 1,

@@ -83,6 +83,18 @@ def test_a_code_is_taken_once_and_in_time_and_only_as_it_was_issued(suite, acces
     assert row["error"] == "code_invalid" and row["actor"] is None
 
 
+@pytest.mark.family(3)
+@pytest.mark.parametrize("role,new", [("admin", "nurse"), ("front_desk", "patient")])
+def test_nobody_enrols_themselves(suite, access, role, new):
+    """In whichever of their roles: who enrols would be everybody, one after the other."""
+    issuer = suite.person(role)
+    made = access.post("/v1/people", {"role": new, "display_name": "Me too"}, who=issuer).json
+    fresh = access.post(f"/v1/people/{made['id']}/code", who=issuer).json["sign_in_code"]
+    assert access.post("/v1/me/bind", {"code": fresh}, who=issuer).code == "second_person_required"
+    assert [row["role"] for row in access.get("/v1/me", who=issuer).json["memberships"]] == [role]
+    assert access.post("/v1/me/bind", {"code": fresh}, who=stranger(suite)).status == 200, "not spent by it"
+
+
 def test_a_sign_in_is_one_person_in_an_organisation(suite, access, staff):
     code = enrol(access, staff["front_desk"]).json["sign_in_code"]
     who = suite.patient()

@@ -6,11 +6,11 @@ import uuid
 import paseto
 from bus import event
 from canary import Canary
-from conftest import when_keyd_is_back
+from conftest import fresh, when_keyd_is_back
 from peer import Peer
 from postgres import binary
 from sealed import message
-from telecura import NO_ACT, ORG, rfc3339
+from telecura import NO_ACT, ORG, Person, rfc3339
 
 SOON_S = 20
 
@@ -63,6 +63,19 @@ def test_one_person_cannot_erase(suite, services, people, twice, record):
     assert decide(patient, asked.json["id"], people["admin"], "refuse").json["state"] == "refused"
     assert decide(patient, asked.json["id"], people["admin"]).code == "bad_state"
     assert patient.name in patient.read().body.decode()
+
+
+def test_whom_one_has_enrolled_is_no_second_person(suite, services, people, record):
+    """A second sign-in of one's own is easily made: neither of the two may ask where the other approves."""
+    patient, access, admin = record(Canary()), services["access"], people["admin"]
+    made = access.post("/v1/people", {"role": "privacy", "display_name": "Also me"}, who=admin).json
+    other = fresh(suite, Person(None, None, None, f"other-{uuid.uuid4()}"))
+    assert access.post("/v1/me/bind", {"code": made["sign_in_code"]}, who=other).status == 200
+    for one, two in ((admin, other), (other, admin)):
+        asked = ask(patient, one).json["id"]
+        assert decide(patient, asked, two).code == "second_person_required"
+        assert decide(patient, asked, two, "refuse").json["state"] == "refused"
+    assert decide(patient, ask(patient, other).json["id"], people["privacy"]).json["state"] == "approved"
 
 
 def test_a_hold_and_retention_stand_in_the_way(suite, services, people, record):
