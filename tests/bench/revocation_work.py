@@ -7,7 +7,9 @@ import uuid
 from visits import patiently
 from ws import Closed, Refused, connect
 
-TALKERS = 12
+TALKERS = 36
+FASTEST_S = 1 / 90  # from one message to the next: a socket that says 100 a second is ended
+CATCH_UP_S = 0.5    # and who was held up for longer leaves the rest unsaid
 MEASURED_S = 4
 PATIENCE_S = 30
 PAUSE_S = 0.02  # of who talks while the consent is taken back
@@ -60,13 +62,13 @@ def last_byte_of_talk(ws):
 # ---- the load ----
 
 def talk(ws, begin, until_s, pause_s, stop, counts):
-    """One message after another, at @pause_s each if that is given; the last sentence is counted too."""
-    count = 0
+    """One message each @pause_s, no faster than they are answered; the last sentence is counted too."""
+    count, due = 0, begin
     while not stop.is_set() and time.monotonic() < begin + until_s:
         say(ws)
         count += 1
-        if pause_s:
-            time.sleep(max(0.0, begin + count * pause_s - time.monotonic()))
+        due = max(due + pause_s, time.monotonic() - CATCH_UP_S)
+        time.sleep(max(0.0, due - time.monotonic()))
     counts.append(count)
 
 
@@ -113,12 +115,12 @@ class Load:
         return self.pipe.recv()  # EOFError: it has said why
 
     def measure(self):
-        self.pipe.send((MEASURED_S, 0))
+        self.pipe.send((MEASURED_S, FASTEST_S))
         return self.heard()
 
     def run(self, per_s):
         """Until end(), at most for ten minutes (the grants' life)."""
-        self.pipe.send((600, TALKERS / per_s))
+        self.pipe.send((600, max(FASTEST_S, TALKERS / per_s)))
 
     def end(self):
         self.ended.set()
