@@ -2,7 +2,6 @@
 #include "common/app/projection.h"
 #include "common/app/run.h"
 #include "common/app/worker.h"
-#include "common/crypto/aead.h"
 
 static const struct service *service;
 
@@ -34,15 +33,25 @@ static err_t event_run(const struct hears *row, struct tx *tx, struct arena *are
                                     .if_match = -1};
     struct act act;
 
-    const err_t err = run_act(&run, &input, NULL, arena, &act);
-    crypto_forget();
-    return err;
+    return run_act(&run, &input, NULL, arena, &act);
 }
 
 static bool row_hears(const struct hears *row, const struct event *event, enum hearing mode)
 {
     return row->topic == event->topic && row->mode == mode && event->message &&
            (row->what == 0 || row->what == event->kind);
+}
+
+static err_t on_prepare(struct arena *arena, struct event *event, void *unused)
+{
+    (void)unused;
+    for (const struct hears *const *table = all_hears(); *table; table++) {
+        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
+            if (row->prepare && row_hears(row, event, EFFECT))
+                TRY(row->prepare(arena, event, &event->prepared));
+        }
+    }
+    return ERR_OK;
 }
 
 /* Several come only of a topic all of whose rows hear many, of whatever kind. */
@@ -105,6 +114,7 @@ struct consumer *hears_start(const struct service *given, const struct http_tls 
         .kafka = settings->kafka,
         .tls = tls,
         .topics = topics_heard(),
+        .prepare = on_prepare,
         .effect = on_effect,
         .committed = on_committed,
         .watch = on_watch,

@@ -54,6 +54,9 @@ struct hears {
     void (*watch)(const struct event *event); /* WATCH: consumer thread, memory only */
     enum audit_action audit;     /* left out for projections: AUDIT_NONE */
     bool many;                   /* EFFECT: act->event has event_count, heard before or not */
+    /* EFFECT, or NULL: before the act and outside of its transaction, which may come again or not
+     * at all; *ret becomes act->event->prepared. A fault: later again. */
+    err_t (*prepare)(struct arena *arena, const struct event *event, const void **ret);
 };
 
 struct timer {

@@ -7,7 +7,8 @@
  *         tries again; an event that cannot be understood parks its key (later events of that key
  *         wait in `parked`) and goes to the table `dead_letter` with a reason code, never text.
  *         A cluster that was built anew is heard from its beginning.
- *         A topic of many has no inbox rows, and one transaction for all that waits of one key.
+ *         A topic of many has no inbox rows, and one transaction for all that waits of one key;
+ *         while it commits, the next are read and prepared.
  * WATCH   every replica reads all partitions into memory: revocations from their beginning, the
  *         rest from the end. No transaction; the handler runs on the consumer thread and posts to
  *         the loop.
@@ -35,6 +36,7 @@ struct event {
     int64_t version, epoch, at_us;
     int kind;                          /* field 1 of the message */
     const ProtobufCMessage *message;   /* NULL: tombstone */
+    const void *prepared;              /* what prepare() made of it; or NULL */
 };
 
 enum hearing { EFFECT, WATCH };
@@ -49,6 +51,9 @@ struct consumer_config {
     const char *service, *conninfo, *kafka;
     const struct http_tls *tls;
     const struct consumer_topic *topics; /* ends in TOPIC_NONE */
+    /* EFFECT, or NULL: what can be found out of an event without a transaction, while that of
+     * others commits; sets @event->prepared, which lives as long as it. Errors as of effect(). */
+    err_t (*prepare)(struct arena *arena, struct event *event, void *user);
     /* EFFECT: inside the transaction, whose act is the event's id; a refusal parks, a fault
      * repeats (one of ours, INTERNAL or CORRUPT, parks after some repeats). Several events, of one
      * key and organisation and in their order, only where the topic says many; if that fails, each

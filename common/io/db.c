@@ -26,7 +26,7 @@ struct tx {
     struct db *db;
     struct tx_frame frame;
     struct pending *first, **last;
-    bool open, sent, retryable;
+    bool open, sent, committing, retryable;
     err_t err;
 };
 
@@ -197,17 +197,25 @@ static bool send_sync(struct db *db)
     return PQpipelineSync(db->conn);
 }
 
-/* Whether what was read so far answers the next question. False when it did not come in time. */
-static bool answer_wait(struct db *db, int64_t deadline_us)
+/* Nothing of what was asked is left here. What comes meanwhile is read, or both would wait. */
+static bool all_sent(struct db *db, int64_t deadline_us)
 {
     for (;;) {
         const int unsent = PQflush(db->conn);
-        if (unsent < 0) return false;
-        if (unsent == 0 && !PQisBusy(db->conn)) return true;
-        const short events = unsent ? POLLIN | POLLOUT : POLLIN;
-        if (!socket_wait(PQsocket(db->conn), events, deadline_us)) return false;
+        if (unsent <= 0) return unsent == 0;
+        if (!socket_wait(PQsocket(db->conn), POLLIN | POLLOUT, deadline_us)) return false;
         if (!PQconsumeInput(db->conn)) return false;
     }
+}
+
+/* Whether what was read so far answers the next question. False when it did not come in time. */
+static bool answer_wait(struct db *db, int64_t deadline_us)
+{
+    while (PQisBusy(db->conn)) {
+        if (!socket_wait(PQsocket(db->conn), POLLIN, deadline_us)) return false;
+        if (!PQconsumeInput(db->conn)) return false;
+    }
+    return true;
 }
 
 /* SQLSTATEs, or the two characters of their class. */
@@ -282,15 +290,15 @@ static bool answer_read(struct tx *tx, const struct expected *expected, int64_t 
 }
 
 /* The connection is of no more use: the answer did not come, or there is nobody to answer. */
-static void tx_lost(struct tx *tx, bool committing)
+static void tx_lost(struct tx *tx)
 {
     const bool late = clock_mono_us() >= tx->frame.deadline_us;
 
     db_close(tx->db);
     if (tx->err != ERR_OK) return;
-    tx->err = err_raise(late || committing ? ERR_DEADLINE : ERR_UNAVAILABLE,
+    tx->err = err_raise(late || tx->committing ? ERR_DEADLINE : ERR_UNAVAILABLE,
                         "PostgreSQL's answer %s%s", late ? "came too late" : "was cut off",
-                        committing ? "; nobody knows whether it was committed" : "");
+                        tx->committing ? "; nobody knows whether it was committed" : "");
 }
 
 static bool queue_send(struct tx *tx)
@@ -305,8 +313,9 @@ static bool queue_send(struct tx *tx)
     return send_sync(db);
 }
 
-/* Sends BEGIN if it is the first, what is queued, and a sync; reads all answers. */
-static err_t tx_trip(struct tx *tx, bool committing, PGresult **ret_result)
+/* Sends BEGIN if it is the first, what is queued, and a sync, to the last byte: the server works on
+ * it from now on. */
+static err_t tx_send(struct tx *tx, bool committing)
 {
     struct db *db = tx->db;
 
@@ -318,16 +327,34 @@ static err_t tx_trip(struct tx *tx, bool committing, PGresult **ret_result)
     if (!db->conn && !tx->sent) tx->err = db_open(db, tx->frame.deadline_us);
     if (tx->err != ERR_OK) return tx->err;
 
-    bool whole = queue_send(tx);
+    const bool whole = queue_send(tx) && all_sent(db, tx->frame.deadline_us);
     tx->first = NULL;
     tx->last = &tx->first;
+    tx->committing = committing;
+    if (!whole) tx_lost(tx);
+    return tx->err;
+}
+
+/* Reads all answers. */
+static err_t tx_read(struct tx *tx, PGresult **ret_result)
+{
+    struct db *db = tx->db;
+    bool whole = true;
+
+    if (tx->err != ERR_OK) return tx->err;
     for (size_t i = 0; whole && i < db->expected_count; i++) {
         const struct expected expected = db->expected[i];
         whole = answer_read(tx, &expected, tx->frame.deadline_us, ret_result);
     }
     db->expected_count = 0;
-    if (!whole) tx_lost(tx, committing);
+    if (!whole) tx_lost(tx);
     return tx->err;
+}
+
+static err_t tx_trip(struct tx *tx, PGresult **ret_result)
+{
+    TRY(tx_send(tx, false));
+    return tx_read(tx, ret_result);
 }
 
 /* ---- transactions ---- */
@@ -372,7 +399,7 @@ err_t tx_many(struct tx *tx, const struct stmt *stmt, const void *args, struct r
     PGresult *result = NULL;
 
     tx_queue(tx, stmt, args);
-    err_t err = tx_trip(tx, false, &result);
+    err_t err = tx_trip(tx, &result);
     if (err == ERR_OK) err = tx->err = db_decode(stmt, result, tx->frame.arena, ret_rows);
     PQclear(result);
     return err;
@@ -415,17 +442,21 @@ err_t tx_one(struct tx *tx, const struct stmt *stmt, const void *args, void *ret
 
 err_t tx_flush(struct tx *tx)
 {
-    return tx->first || tx->err != ERR_OK ? tx_trip(tx, false, NULL) : ERR_OK;
+    return tx->first || tx->err != ERR_OK ? tx_trip(tx, NULL) : ERR_OK;
+}
+
+err_t tx_commit_send(struct tx *tx)
+{
+    if (tx->err != ERR_OK || !tx_began(tx)) return tx->err;
+    tx_queue(tx, &commit_stmt, NULL);
+    return tx_send(tx, true);
 }
 
 err_t tx_commit(struct tx *tx)
 {
-    err_t err = tx->err;
+    err_t err = tx->committing ? tx->err : tx_commit_send(tx);
 
-    if (err == ERR_OK && tx_began(tx)) {
-        tx_queue(tx, &commit_stmt, NULL);
-        err = tx_trip(tx, true, NULL);
-    }
+    if (err == ERR_OK && tx->committing) err = tx_read(tx, NULL);
     tx_rollback(tx);
     return err;
 }

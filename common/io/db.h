@@ -105,6 +105,9 @@ err_t tx_maybe(struct tx *tx, const struct stmt *stmt, const void *args, void *r
 err_t tx_many(struct tx *tx, const struct stmt *stmt, const void *args, struct rows *ret_rows);
 err_t tx_flush(struct tx *tx);  /* sends what is queued and reads its answers */
 err_t tx_commit(struct tx *tx); /* the queue and COMMIT in one flush; ends @tx either way */
+/* Only sends them: the server commits while the caller does other things; tx_commit() has its
+ * answer and ends @tx. */
+err_t tx_commit_send(struct tx *tx);
 void tx_rollback(struct tx *tx);
 /* Both may be asked until the next tx_begin(). */
 bool tx_retryable(const struct tx *tx);  /* it broke by 40001 or 40P01 */

@@ -1,8 +1,13 @@
-/* EFFECT: effect, inbox row and next offset in one transaction; of some topics, many at once. */
+/*
+ * EFFECT: effect, inbox row and next offset in one transaction; of some topics, many at once. While
+ * PostgreSQL commits many, the next are read: all else waits for the answer first (settle), so no
+ * record overtakes one of its partition.
+ */
 #include "common/io/consumer_own.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/crypto/aead.h"
 #include "common/io/db.h"
 
 #include "common/io/sql.h"
@@ -27,6 +32,7 @@ struct held {
 
 /* Records of one partition, key and organisation, in their order. */
 struct many {
+    struct arena *arena; /* of the events, and of their transaction */
     rd_kafka_message_t *records[MANY_MAX];
     struct event events[MANY_MAX];
     size_t n, bytes;
@@ -40,20 +46,21 @@ struct feed {
     struct tx_frame frame;
     char *cluster; /* librdkafka's */
     struct held *first, **last;
-    struct many *many;
+    struct many *reading, *committing; /* what @under_way commits */
+    struct tx *under_way;              /* its COMMIT was sent; NULL: none is */
     int64_t pruned_us;
 };
 
 enum outcome { DONE, AGAIN, OUR_FAULT };
 
-static struct tx *begin(struct feed *feed, struct uuid org, struct uuid act)
+static struct tx *begin(struct feed *feed, struct arena *arena, struct uuid org, struct uuid act)
 {
     feed->frame = (struct tx_frame){
         .org = org,
         .act = act,
         .now_us = clock_now_us(),
         .deadline_us = clock_mono_us() + EFFECT_US,
-        .arena = feed->arena,
+        .arena = arena,
     };
     return tx_begin(feed->db, &feed->frame);
 }
@@ -99,7 +106,7 @@ static enum outcome park(struct feed *feed, const rd_kafka_message_t *record,
     const struct str topic = str_of(topic_info(event->topic)->name);
     const struct bytes key = bytes_of(record->key ? record->key : "", record->key_len);
     const int64_t next = event->offset + 1;
-    struct tx *tx = begin(feed, event->org, event->id);
+    struct tx *tx = begin(feed, feed->arena, event->org, event->id);
     struct feed_at at;
     const err_t err =
         feed_lock(tx,
@@ -188,7 +195,7 @@ static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record,
                            const struct event *event, bool last_try)
 {
     const struct consumer_config *config = &feed->consumer->config;
-    struct tx *tx = begin(feed, event->org, event->id);
+    struct tx *tx = begin(feed, feed->arena, event->org, event->id);
     struct feed_found found = {0};
     err_t err = step(feed, tx, event, &found);
 
@@ -210,6 +217,13 @@ static enum outcome effect(struct feed *feed, const rd_kafka_message_t *record,
     return DONE;
 }
 
+static err_t prepare(const struct feed *feed, struct arena *arena, struct event *event)
+{
+    const struct consumer_config *config = &feed->consumer->config;
+
+    return config->prepare ? config->prepare(arena, event, config->user) : ERR_OK;
+}
+
 static enum outcome hear(struct feed *feed, const rd_kafka_message_t *record, bool last_try)
 {
     struct event event;
@@ -219,7 +233,10 @@ static enum outcome hear(struct feed *feed, const rd_kafka_message_t *record, bo
     arena_reset(feed->arena);
     reason = consumer_read(record, feed->arena, &event);
     if (event.topic == TOPIC_NONE) return DONE;
-    outcome = reason ? park(feed, record, &event, reason) : effect(feed, record, &event, last_try);
+    const err_t err = reason ? ERR_OK : prepare(feed, feed->arena, &event);
+    if (reason) outcome = park(feed, record, &event, reason);
+    else if (err != ERR_OK) outcome = failed(feed, record, &event, err, last_try);
+    else outcome = effect(feed, record, &event, last_try);
     if (outcome == DONE) rd_kafka_offset_store(record->rkt, record->partition, record->offset);
     return outcome;
 }
@@ -308,6 +325,152 @@ static void held_retry(struct feed *feed)
     }
 }
 
+static void take(struct feed *feed, rd_kafka_message_t *record)
+{
+    if (record->err) {
+        log_line(LOG_WARN, "kafka_refused", "%s: %s",
+                 record->rkt ? rd_kafka_topic_name(record->rkt) : "-",
+                 rd_kafka_err2name(record->err));
+        rd_kafka_message_destroy(record);
+    } else if (waits_before(feed, NULL, record) || hear(feed, record, false) != DONE) {
+        hold(feed, record);
+    } else {
+        rd_kafka_message_destroy(record);
+    }
+}
+
+/* ---- many at once ---- */
+
+static bool many_add(struct feed *feed, rd_kafka_message_t *record)
+{
+    struct many *const many = feed->reading;
+    struct event *const event = &many->events[many->n];
+    const struct event *const first = &many->events[0];
+
+    if (record->err || !hears_many(feed, topic_find(str_of(rd_kafka_topic_name(record->rkt)))) ||
+        waits_before(feed, NULL, record) || consumer_read(record, many->arena, event) ||
+        !event->message)
+        return false;
+    if (many->n > 0 && (!same_partition(record, many->records[0]) ||
+                        !uuid_equal(event->key, first->key) || !uuid_equal(event->org, first->org)))
+        return false;
+    if (prepare(feed, many->arena, event) != ERR_OK) return false;
+    many->records[many->n++] = record;
+    many->bytes += record->len;
+    return true;
+}
+
+static struct many *many_new(void)
+{
+    struct many *const many = calloc(1, sizeof *many);
+
+    if (!many) abort();
+    many->arena = arena_new(CONSUMER_ARENA_BYTES_MAX);
+    return many;
+}
+
+static void many_free(struct many *many)
+{
+    arena_free(many->arena);
+    free(many);
+}
+
+static void many_drop(struct many *many)
+{
+    for (size_t i = 0; i < many->n; i++) rd_kafka_message_destroy(many->records[i]);
+    many->n = many->bytes = 0;
+}
+
+/* Each in its own transaction, where it is known which one it was. */
+static void many_by_one(struct feed *feed, struct many *many)
+{
+    for (size_t i = 0; i < many->n; i++) take(feed, many->records[i]);
+    many->n = many->bytes = 0;
+}
+
+/* Waits for the COMMIT that is under way. */
+static void settle(struct feed *feed)
+{
+    const struct consumer_config *const config = &feed->consumer->config;
+    struct many *const many = feed->committing;
+    struct tx *const tx = feed->under_way;
+
+    if (!tx) return;
+    feed->under_way = NULL;
+    if (tx_commit(tx) != ERR_OK) {
+        many_by_one(feed, many);
+        return;
+    }
+    const rd_kafka_message_t *const last = many->records[many->n - 1];
+    rd_kafka_offset_store(last->rkt, last->partition, last->offset);
+    if (config->committed) config->committed(&many->events[0], config->user);
+    many_drop(many);
+}
+
+/* False: nothing was done. */
+static bool many_effect(struct feed *feed, const struct many *many)
+{
+    const struct consumer_config *const config = &feed->consumer->config;
+    const struct event *const first = &many->events[0];
+    struct tx *const tx = begin(feed, many->arena, first->org, first->id);
+    struct feed_found found = {0};
+    err_t err = step(feed, tx, first, &found);
+    const bool runs = err == ERR_OK && found.ours && !found.parked;
+
+    if (runs) err = config->effect(tx, many->arena, first, many->n, config->user);
+    if (!runs || err != ERR_OK) {
+        tx_rollback(tx);
+        return false;
+    }
+    advance(tx, &many->events[many->n - 1]);
+    feed->under_way = tx;
+    (void)!tx_commit_send(tx); /* settle() hears of it */
+    return true;
+}
+
+/* What was read, all in one transaction. */
+static void many_take(struct feed *feed)
+{
+    struct many *const many = feed->reading;
+
+    if (many->n > 1 && !waits_before(feed, NULL, many->records[0]) && many_effect(feed, many)) {
+        feed->reading = feed->committing;
+        feed->committing = many;
+    } else {
+        many_by_one(feed, many);
+    }
+}
+
+/* @record, and what is there already and belongs to it. */
+static void take_waiting(struct feed *feed, rd_kafka_message_t *record)
+{
+    const struct many *const many = feed->reading;
+
+    arena_reset(many->arena);
+    while (record && many_add(feed, record)) {
+        record = many->n < MANY_MAX && many->bytes < MANY_BYTES
+                     ? rd_kafka_consumer_poll(feed->rk, 0)
+                     : NULL;
+    }
+    settle(feed);
+    many_take(feed);
+    if (record) {
+        settle(feed);
+        take(feed, record);
+    }
+}
+
+/* Nobody sleeps on keys, or on a COMMIT. */
+static rd_kafka_message_t *next_record(struct feed *feed)
+{
+    rd_kafka_message_t *const record = rd_kafka_consumer_poll(feed->rk, 0);
+
+    if (record) return record;
+    settle(feed);
+    crypto_forget();
+    return rd_kafka_consumer_poll(feed->rk, CONSUMER_POLL_MS);
+}
+
 /* ---- partitions come and go ---- */
 
 static err_t position(struct feed *feed, rd_kafka_topic_partition_t *partition)
@@ -322,7 +485,7 @@ static err_t position(struct feed *feed, rd_kafka_topic_partition_t *partition)
     err_t err;
 
     arena_reset(feed->arena);
-    tx = begin(feed, UUID_NIL, UUID_NIL);
+    tx = begin(feed, feed->arena, UUID_NIL, UUID_NIL);
     err = feed_start(tx, &start, &at);
     if (err != ERR_OK) {
         tx_rollback(tx);
@@ -354,11 +517,13 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     struct feed *feed = user;
 
     feed->rk = rk;
+    settle(feed);
     if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         assign(feed, partitions);
         return;
     }
     held_drop(feed);
+    many_drop(feed->reading);
     rd_kafka_assign(rk, NULL);
 }
 
@@ -368,97 +533,11 @@ static void prune(struct feed *feed)
 
     if (clock_mono_us() - feed->pruned_us < PRUNE_US) return;
     feed->pruned_us = clock_mono_us();
+    settle(feed);
     arena_reset(feed->arena);
-    tx = begin(feed, UUID_NIL, UUID_NIL);
+    tx = begin(feed, feed->arena, UUID_NIL, UUID_NIL);
     inbox_prune(tx);
     (void)!tx_commit(tx); /* raised; again in an hour */
-}
-
-static void take(struct feed *feed, rd_kafka_message_t *record)
-{
-    if (record->err) {
-        log_line(LOG_WARN, "kafka_refused", "%s: %s",
-                 record->rkt ? rd_kafka_topic_name(record->rkt) : "-",
-                 rd_kafka_err2name(record->err));
-        rd_kafka_message_destroy(record);
-    } else if (waits_before(feed, NULL, record) || hear(feed, record, false) != DONE) {
-        hold(feed, record);
-    } else {
-        rd_kafka_message_destroy(record);
-    }
-}
-
-/* ---- many at once ---- */
-
-static bool many_add(struct feed *feed, rd_kafka_message_t *record)
-{
-    struct many *const many = feed->many;
-    struct event *const event = &many->events[many->n];
-    const struct event *const first = &many->events[0];
-
-    if (record->err || !hears_many(feed, topic_find(str_of(rd_kafka_topic_name(record->rkt)))) ||
-        waits_before(feed, NULL, record) || consumer_read(record, feed->arena, event) ||
-        !event->message)
-        return false;
-    if (many->n > 0 && (!same_partition(record, many->records[0]) ||
-                        !uuid_equal(event->key, first->key) || !uuid_equal(event->org, first->org)))
-        return false;
-    many->records[many->n++] = record;
-    many->bytes += record->len;
-    return true;
-}
-
-/* False: nothing was done. */
-static bool many_effect(struct feed *feed)
-{
-    const struct consumer_config *const config = &feed->consumer->config;
-    const struct many *const many = feed->many;
-    const struct event *const first = &many->events[0];
-    struct tx *const tx = begin(feed, first->org, first->id);
-    struct feed_found found = {0};
-    err_t err = step(feed, tx, first, &found);
-    const bool runs = err == ERR_OK && found.ours && !found.parked;
-
-    if (runs) err = config->effect(tx, feed->arena, first, many->n, config->user);
-    if (!runs || err != ERR_OK) {
-        tx_rollback(tx);
-        return false;
-    }
-    advance(tx, &many->events[many->n - 1]);
-    if (tx_commit(tx) != ERR_OK) return false;
-    if (config->committed) config->committed(first, config->user);
-    return true;
-}
-
-/* All in one transaction; if that fails, each in its own, where it is known which one it was. */
-static void many_take(struct feed *feed)
-{
-    struct many *const many = feed->many;
-
-    if (many->n > 1 && many_effect(feed)) {
-        const rd_kafka_message_t *const last = many->records[many->n - 1];
-
-        rd_kafka_offset_store(last->rkt, last->partition, last->offset);
-        for (size_t i = 0; i < many->n; i++) rd_kafka_message_destroy(many->records[i]);
-    } else {
-        for (size_t i = 0; i < many->n; i++) take(feed, many->records[i]);
-    }
-    many->n = many->bytes = 0;
-}
-
-/* @record, and what is there already and belongs to it. */
-static void take_waiting(struct feed *feed, rd_kafka_message_t *record)
-{
-    const struct many *const many = feed->many;
-
-    arena_reset(feed->arena);
-    while (record && many_add(feed, record)) {
-        record = many->n < MANY_MAX && many->bytes < MANY_BYTES
-                     ? rd_kafka_consumer_poll(feed->rk, 0)
-                     : NULL;
-    }
-    many_take(feed);
-    if (record) take(feed, record);
 }
 
 static void feed_open(struct feed *feed)
@@ -491,6 +570,7 @@ static void feed_open(struct feed *feed)
 static void feed_close(struct feed *feed)
 {
     if (!feed->rk) return;
+    settle(feed);
     held_drop(feed);
     if (feed->cluster) rd_kafka_mem_free(feed->rk, feed->cluster);
     feed->cluster = NULL;
@@ -506,15 +586,15 @@ void *feed_run(void *user)
     pthread_setname_np(pthread_self(), "feed"); /* top -H tells who works */
     feed.db = db_new(consumer->config.conninfo, "consumer");
     feed.arena = arena_new(CONSUMER_ARENA_BYTES_MAX);
-    feed.many = calloc(1, sizeof *feed.many);
-    if (!feed.many) abort();
+    feed.reading = many_new();
+    feed.committing = many_new();
     while (!consumer->stopping) {
         char why[256];
-        rd_kafka_message_t *record;
         if (!feed.rk) feed_open(&feed);
         if (!feed.rk) break;
-        record = rd_kafka_consumer_poll(feed.rk, CONSUMER_POLL_MS);
+        rd_kafka_message_t *const record = next_record(&feed);
         if (record) take_waiting(&feed, record);
+        if (feed.first) settle(&feed);
         held_retry(&feed);
         prune(&feed);
         if (rd_kafka_fatal_error(feed.rk, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -525,6 +605,7 @@ void *feed_run(void *user)
     feed_close(&feed);
     db_free(feed.db);
     arena_free(feed.arena);
-    free(feed.many);
+    many_free(feed.reading);
+    many_free(feed.committing);
     return NULL;
 }

@@ -118,6 +118,7 @@ extern const struct route audit_routes[];
 extern const struct hears audit_hears[];
 extern const struct timer audit_timers[];
 
+err_t record_prepare(struct arena *arena, const struct event *event, const void **ret);
 handler record_heard, log_index, destruction_start, shard_destroy, shard_forget;
 handler checkpoint_read, checkpoint_read_default, tile_read, tile_read_default, entries_read,
     entries_read_default, consistency_read, shards_list;
@@ -139,7 +140,8 @@ void log_key_close(void);
 struct note_key log_key_of(const char *origin);
 /* Opens a leaf under its organisation's key. ERR_NOT_FOUND: the key was destroyed. */
 struct leaf;
-err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__AuditPhi **ret);
+err_t body_of(struct arena *arena, struct uuid org, const struct leaf *leaf,
+              const Telecura__V1__AuditPhi **ret);
 /* Under which word the index knows a person, patient, address, thing, token or sign-in; nil for
  * nothing. */
 #define OF_PERSON "person"

@@ -122,7 +122,7 @@ err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t
         .role = STR(""),
         .resource = STR(""),
     };
-    const err_t err = body_of(act, &leaf, &body);
+    const err_t err = body_of(act->arena, act->org, &leaf, &body);
     if (err == ERR_NOT_FOUND) return ERR_OK;
     if (err == ERR_UNPROCESSABLE)
         return err_raise(ERR_CORRUPT, "%s: leaf %lld does not open", bundle->dir,

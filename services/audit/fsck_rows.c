@@ -31,7 +31,7 @@ static err_t wanted_row(struct act *act, const struct leaf *leaf, int64_t positi
     *ret_event = (struct audit_event){0};
     *ret = (struct entry_restore){
         .producer = leaf->producer, .seq = (int64_t)leaf->seq, .index = position};
-    const err_t err = body_of(act, leaf, &body);
+    const err_t err = body_of(act->arena, act->org, leaf, &body);
     *ret_opened = err == ERR_OK;
     if (err != ERR_OK)
         return ERR_OK; /* a key that is gone or not at hand: the rest can be compared */

@@ -1,6 +1,7 @@
 /*
  * What producers send. A record is believed when its MAC is its producer's, it follows the last one
  * of that producer in that log, and its body opens; then it is staged and the sequencer appends it.
+ * What needs no look at the log is found out before (record_prepare), while others are committed.
  * All else becomes an incident row: the producer's later records are still heard, and a gap closes
  * when the missing record has come, because a producer repeats what has no receipt.
  */
@@ -25,6 +26,8 @@ struct batch {
 
 struct heard {
     const Telecura__V1__AuditRecord *record;
+    const char *broken; /* the kind of incident that it is, wherever it stands; NULL: none */
+    bool opens;         /* or its key is gone */
     struct str producer;
     struct uuid event;
     int64_t seq, epoch;
@@ -64,9 +67,9 @@ static bool hash_read(ProtobufCBinaryData from, struct hash *ret)
 }
 
 /* Record, leaf and headers say the same. */
-static bool record_read(const struct act *act, struct heard *ret)
+static bool record_read(const struct event *event, struct heard *ret)
 {
-    const Telecura__V1__AuditRecord *const record = act->in;
+    const Telecura__V1__AuditRecord *const record = (const void *)event->message;
 
     *ret = (struct heard){
         .record = record,
@@ -80,10 +83,10 @@ static bool record_read(const struct act *act, struct heard *ret)
     return leaf_decode(ret->bytes, &ret->leaf) == ERR_OK &&
            hash_read(record->prev_mac, &ret->prev) && hash_read(record->mac, &ret->mac) &&
            str_equal(ret->leaf.producer, ret->producer) &&
-           str_is(ret->leaf.log, UUID_ARG(act->org)) && ret->seq >= is_event &&
+           str_is(ret->leaf.log, UUID_ARG(event->org)) && ret->seq >= is_event &&
            ret->leaf.seq == (uint64_t)ret->seq && (ret->leaf.class == LEAF_EVENT) == is_event &&
            uuid_is_nil(ret->event) == !is_event &&
-           uuid_equal(act->event->key, leaf_producer_id(ret->producer));
+           uuid_equal(event->key, leaf_producer_id(ret->producer));
 }
 
 static err_t mac_check(const struct heard *heard)
@@ -98,9 +101,10 @@ static err_t mac_check(const struct heard *heard)
     return hash_equal(&mac, &heard->mac) ? ERR_OK : ERR_FORBIDDEN;
 }
 
-err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__AuditPhi **ret)
+err_t body_of(struct arena *arena, struct uuid org, const struct leaf *leaf,
+              const Telecura__V1__AuditPhi **ret)
 {
-    struct key_name name = {.org = act->org, .domain = "audit"};
+    struct key_name name = {.org = org, .domain = "audit"};
     char shard[LEAF_SHARD_MAX];
     ProtobufCMessage *body;
     struct bytes packed;
@@ -115,11 +119,31 @@ err_t body_of(struct act *act, const struct leaf *leaf, const Telecura__V1__Audi
         err = keys_to_open(service_keys(), &name, leaf->dek_id, &key);
     }
     if (err != ERR_OK) return err;
-    if (leaf_open(act->arena, leaf, key.secret, &packed) != ERR_OK ||
-        pb_unpack(&telecura__v1__audit_phi__descriptor, packed, act->arena, &body) != ERR_OK)
+    if (leaf_open(arena, leaf, key.secret, &packed) != ERR_OK ||
+        pb_unpack(&telecura__v1__audit_phi__descriptor, packed, arena, &body) != ERR_OK)
         return ERR_UNPROCESSABLE;
     *ret = (const void *)body;
     return ERR_OK;
+}
+
+/* A leaf whose key is gone is still a leaf. */
+err_t record_prepare(struct arena *arena, const struct event *event, const void **ret)
+{
+    struct heard *const heard = ARENA_NEW(arena, struct heard);
+    const Telecura__V1__AuditPhi *body;
+
+    *ret = heard;
+    if (!record_read(event, heard)) {
+        heard->broken = "bad_leaf";
+        return ERR_OK;
+    }
+    err_t err = mac_check(heard);
+    if (err_is_fault(err)) return err;
+    if (err != ERR_OK) heard->broken = "bad_mac";
+    if (heard->broken || heard->leaf.class != LEAF_EVENT) return ERR_OK;
+    err = body_of(arena, event->org, &heard->leaf, &body);
+    heard->opens = err == ERR_OK || err == ERR_NOT_FOUND;
+    return heard->opens || err == ERR_UNPROCESSABLE ? ERR_OK : err;
 }
 
 static void batch_stage(struct act *act, struct batch *batch)
@@ -148,14 +172,9 @@ static void batch_stage(struct act *act, struct batch *batch)
     batch->n = batch->bytes = 0;
 }
 
-/* A leaf whose key is gone is still a leaf. */
 static err_t stage(struct act *act, const struct heard *heard, struct batch *batch)
 {
-    const Telecura__V1__AuditPhi *body;
-    const err_t err = body_of(act, &heard->leaf, &body);
-
-    if (err == ERR_UNPROCESSABLE) return incident(act, heard, "bad_leaf", heard->seq);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) return err;
+    if (!heard->opens) return incident(act, heard, "bad_leaf", heard->seq);
     if (batch->n == 0) batch->first = heard->seq;
     batch->producer = heard->producer;
     batch->epoch = heard->epoch;
@@ -232,16 +251,13 @@ static bool continues(const struct batch *batch, const struct heard *heard)
            bytes_equal(batch->macs[batch->n - 1], bytes_of(heard->prev.b, HASH_BYTES));
 }
 
-static err_t record_hear(struct act *act, struct batch *batch)
+static err_t record_hear(struct act *act, const struct heard *prepared, struct batch *batch)
 {
-    struct heard *const heard = ARENA_NEW(act->arena, struct heard);
-
-    if (!record_read(act, heard)) return incident(act, heard, "bad_leaf", heard->seq);
-    const err_t err = mac_check(heard);
-    if (err_is_fault(err)) return err;
-    if (err != ERR_OK) return incident(act, heard, "bad_mac", heard->seq);
-    if (continues(batch, heard)) return stage(act, heard, batch);
+    if (prepared->broken) return incident(act, prepared, prepared->broken, prepared->seq);
+    if (continues(batch, prepared)) return stage(act, prepared, batch);
     batch_stage(act, batch);
+    struct heard *const heard = ARENA_NEW(act->arena, struct heard);
+    *heard = *prepared;
     const struct tail_find find = {
         .producer = heard->producer,
         .seq = heard->seq,
@@ -265,8 +281,7 @@ err_t record_heard(struct act *act)
 
     for (size_t i = 0; i < n; i++) {
         act->event = &events[i];
-        act->in = events[i].message;
-        TRY(record_hear(act, &batch));
+        TRY(record_hear(act, events[i].prepared, &batch));
     }
     batch_stage(act, &batch);
     return ERR_OK;
