@@ -12,7 +12,7 @@ LIMIT 32;
 
 -- member_again  :one member
 -- Others keep a copy of what is told, by version.
-UPDATE member SET sealed = :sealed::bytea, version = version + 1
+UPDATE member SET sealed = :sealed::bytea, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND version = :read_version::int8
 RETURNING org, id, person, role, state, patient AS patient_id, language, issuer, subject, sealed, version;
 

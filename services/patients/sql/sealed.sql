@@ -18,7 +18,7 @@ LIMIT 32;
 
 -- record_again  :one record
 -- Others keep a copy of what is told, by version.
-UPDATE record SET sealed = :sealed::bytea, version = version + 1, sealed_version = version + 1
+UPDATE record SET sealed = :sealed::bytea, version = version + 1, sealed_version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND version = :read_version::int8
 RETURNING id, patient_id, version, kind, state, recorded_at, sealed, sealed_version, labels;
 
