@@ -13,7 +13,7 @@ import database
 import memory
 import paseto
 import visit as visits
-from door import Refused, refusal, until
+from door import heard, refusal, until
 from paper import proven, read_export
 from place import SERVICES
 from sealed import message
@@ -28,18 +28,11 @@ def ana(visit):
     visits.offer_hours(visit.dr_lee)
     visits.consent(visit.ana)
     path = visits.book(visit.ana, visit.dr_lee, reason=f"Stairs {visit.canary}")
-    until(lambda: invited(visit.ana, path.rpartition("/")[2]), "the visit known to access")
+    guest = {"visit_id": path.rpartition("/")[2], "display_name": "Aunt Flor", "birth_date": "1950-01-01"}
+    until(lambda: heard(lambda: visit.ana.post("/v1/guests", **guest), "not_found"), "the visit known to access")
     visit.door.person("dr.roy").sign_in().post("/v1/break-glass", patient_id=visit.patient, reason="unresponsive",
                                                text="found on the stairs")
     return visit.ana
-
-
-def invited(ana, visit_id):
-    try:
-        return ana.post("/v1/guests", visit_id=visit_id, display_name="Aunt Flor", birth_date="1950-01-01")
-    except Refused as refused:
-        assert refused.code == "not_found"
-    return None
 
 
 @pytest.fixture(scope="module")
