@@ -67,11 +67,12 @@ UPDATE visit_grant SET revoked_at = :now, version = version + 1, act_id = :act
 WHERE org = :org AND id = :id::uuid AND revoked_at IS NULL
 RETURNING version AS n;
 
--- grants_end_of_patient  :exec
+-- grants_end_of_patient  :many ended_grant
 -- Of everybody, to any visit of theirs.
 UPDATE visit_grant AS g SET revoked_at = :now, version = g.version + 1, act_id = :act FROM visit AS v
 WHERE v.org = :org AND v.patient_id = :patient_id::uuid AND g.org = v.org AND g.visit_id = v.id
-  AND g.revoked_at IS NULL AND g.ends_at > :now;
+  AND g.revoked_at IS NULL AND g.ends_at > :now
+RETURNING g.id, g.version;
 
 -- grants_end_of_relation  :many ended_grant
 -- Of somebody to a patient's visits, that rest on no other relation: broken glass opens none. Each act has a

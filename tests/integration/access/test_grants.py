@@ -57,6 +57,23 @@ def test_without_consent_there_is_no_grant(suite, access, visit, visit_pass):
     assert suite.audit("access", patient=ada.patient, action="grant.mint")[-1]["error"] == "consent_required"
 
 
+@pytest.mark.family(22)
+def test_a_consent_that_is_taken_back_takes_each_grant_by_its_id(suite, access, visit):
+    """Whoever mints meanwhile has nothing afterwards, whichever of the two began first."""
+    it = visit()
+    given = access.value(f"SELECT id FROM consent WHERE patient_id = '{it.patient.patient}'")
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        minted = [pool.submit(grant, access, it.patient, visit_id=it.id) for _ in range(5)]
+        minted[0].result()
+        assert pool.submit(access.post, f"/v1/consents/{given}/revoke", who=it.clinician).result().status == 200
+    replies = [reply.result() for reply in minted]
+    assert {reply.code for reply in replies if reply.status != 201} <= {"consent_required"}
+    for reply in replies:
+        if reply.status == 201:
+            told = suite.outbox("access", key=reply.json["id"])
+            assert [(row["topic"], row["kind"]) for row in told] == [("access.revocations.v1", 3)]
+
+
 def test_a_pass_opens_a_visit_that_the_feed_has_not_told_yet(suite, access, staff, visit_pass):
     ada = suite.patient(consent=True)
     visit, token = visit_pass(ada, staff["clinician"])
