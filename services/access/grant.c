@@ -190,7 +190,13 @@ static err_t ground_hold(struct act *act, struct uuid visit, struct uuid patient
     return grant_ground(act, &ask, ret_ground);
 }
 
-/* No grant outlives the consent that it rests on. */
+/* 0: none. */
+static int64_t sooner_us(int64_t end_us, int64_t other_us)
+{
+    return end_us && end_us < other_us ? end_us : other_us;
+}
+
+/* No grant outlives the consent and the relation that it rests on. */
 static int64_t ends_at_us(const struct act *act, const struct ground *ground)
 {
     const struct access_settings *const settings = service_settings();
@@ -198,7 +204,7 @@ static int64_t ends_at_us(const struct act *act, const struct ground *ground)
                                                             : settings->grant_minutes;
     const int64_t usual_us = act->now_us + minutes * MINUTE_US;
 
-    return ground->ends_at_us && ground->ends_at_us < usual_us ? ground->ends_at_us : usual_us;
+    return sooner_us(ground->relation_ends_at_us, sooner_us(ground->ends_at_us, usual_us));
 }
 
 err_t grant_give(struct act *act, const struct visit *visit, const struct grant_terms *terms)

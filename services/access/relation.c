@@ -100,6 +100,16 @@ err_t relations_read(struct act *act)
     return act_reply_list(act, &relation_shape, rows.p, rows.n, next);
 }
 
+/* What rests on no other relation than the one that has ended. */
+static err_t grants_go(struct act *act, const struct relation *ended)
+{
+    const struct grants_end_of_relation theirs = {ended->patient_id, ended->person};
+    struct ended_grant_rows grants;
+
+    TRY(grants_end_of_relation(act, &theirs, &grants));
+    return tell_grants_revoked(act, &grants);
+}
+
 /* POST /v1/relations/{id}/close: where it was the last one, grants and sockets end with it. Who
  * mints holds the relation until COMMIT, so no grant comes behind this. */
 err_t relation_close(struct act *act)
@@ -107,7 +117,6 @@ err_t relation_close(struct act *act)
     const struct relation_get ask = {act->path_id};
     const struct relation_end end = {act->path_id};
     struct relation_due_rows held;
-    struct ended_grant_rows grants;
     struct relation row;
 
     TRY(relation_get(act, &ask, &row));
@@ -115,9 +124,7 @@ err_t relation_close(struct act *act)
     TRY(relations_hold(act, &(struct relations_hold){row.person, row.patient_id}, &held));
     TRY(relation_end(act, &end, &row));
     TRY(tell_relation(act, &row));
-    const struct grants_end_of_relation theirs = {row.patient_id, row.person};
-    TRY(grants_end_of_relation(act, &theirs, &grants));
-    TRY(tell_grants_revoked(act, &grants));
+    TRY(grants_go(act, &row));
     return act_reply(act, 200, &relation_shape, &row);
 }
 
@@ -130,5 +137,6 @@ err_t relation_age(struct act *act)
     TRY(relation_aged(act, &(struct relation_aged){due->id}, &row));
     TRY(act_allow(act, row.patient_id));
     act_resource(act, row.id, row.version);
+    if (row.ends_at_us <= act->now_us) TRY(grants_go(act, &row));
     return tell_relation(act, &row);
 }

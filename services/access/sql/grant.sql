@@ -3,7 +3,7 @@
 -- row visit (id uuid, patient_id uuid, provider_id uuid, state text, starts_at timestamptz,
 --     ends_at timestamptz, labels int8, version int8)
 -- row visit_was (state text)
--- row ground (consent uuid, noted text, ends_at timestamptz)
+-- row ground (consent uuid, noted text, ends_at timestamptz, relation_ends_at timestamptz)
 -- row channel (channel_id uuid)
 -- row visit_grant (id uuid, visit_id uuid, patient_id uuid, provider_id uuid, channel_id uuid,
 --     person uuid, seat text, minted_at timestamptz, ends_at timestamptz, revoked_at timestamptz,
@@ -34,14 +34,15 @@ FROM visit WHERE org = :org AND id = :id::uuid FOR SHARE;
 -- grant_ground  :one ground  else ERR_CONSENT_REQUIRED
 -- Consent and relation, held until the grant is committed: a revocation comes before or after it.
 -- act_allow() has asked for the relation before, so nothing here means that the consent is missing,
--- or that a guest was asked to another visit.
-SELECT c.id AS consent, set_config('telecura.consent', c.id::text, true) AS noted, c.ends_at
+-- or that a guest was asked to another visit. Of several relations it rests on the one that lasts.
+SELECT c.id AS consent, set_config('telecura.consent', c.id::text, true) AS noted, c.ends_at,
+       r.ends_at AS relation_ends_at
 FROM consent AS c JOIN relation AS r ON r.org = c.org AND r.patient_id = c.patient_id
 WHERE c.org = :org AND c.patient_id = :patient_id::uuid AND c.scope = 'telehealth'
   AND c.state = 'active' AND c.starts_at <= :now AND (c.ends_at IS NULL OR c.ends_at > :now)
   AND r.person = :actor AND (r.visit_id IS NULL OR r.visit_id = :visit_id::uuid)
   AND r.starts_at <= :now AND (r.ends_at IS NULL OR r.ends_at > :now)
-ORDER BY r.id LIMIT 1
+ORDER BY r.ends_at DESC NULLS FIRST, r.id LIMIT 1
 FOR SHARE OF c, r;
 
 -- channel_of  :one channel

@@ -136,6 +136,22 @@ def test_a_new_law_is_reckoned_for_who_is_a_guardian_already(suite, access, staf
         access.execute(f"DELETE FROM majority WHERE org = '{ORG}'")
 
 
+def test_a_law_by_which_somebody_is_of_age_already_ends_the_grants_of_their_guardian(suite, access, staff, visit):
+    it, guardian = visit("in_progress"), suite.person("proxy")
+    made = opened(access, staff, it.patient.patient, "guardian", "court_order", guardian,
+                  birth_date=access.value(f"SELECT {born(0, 30)}"))
+    grants = [access.post("/v1/grants", {"visit_id": it.id}, who=who).json["id"] for who in (guardian, it.patient)]
+    access.stop()
+    access.execute(f"INSERT INTO majority VALUES ('{ORG}', '1900-01-01', 16)")
+    try:
+        access.start()
+        access.wait_for(f"SELECT version = 2 FROM relation WHERE id = '{made.json['id']}'", 40)
+    finally:
+        access.execute(f"DELETE FROM majority WHERE org = '{ORG}'")
+    told = [[(row["topic"], row["kind"]) for row in suite.outbox("access", key=one)] for one in grants]
+    assert told == [[("access.revocations.v1", 3)], []]
+
+
 def test_what_a_minor_keeps_to_themselves_a_guardian_neither_enters_nor_opens_to_others(suite, access, staff, visit):
     it, guardian = visit("in_progress"), suite.person("proxy")
     made = opened(access, staff, it.patient.patient, "guardian", "birth_certificate", guardian,
@@ -197,6 +213,15 @@ def test_guardians_of_before_the_law_of_the_day_are_reckoned_too(suite, access, 
 
 def closed(access, staff, row):
     return access.post(f"/v1/relations/{row}/close", who=staff["front_desk"])
+
+
+def test_a_grant_lasts_no_longer_than_the_relation_that_lasts_longest(suite, access, staff, visit):
+    it, proxy = visit("in_progress"), suite.person("proxy")
+    for seconds, bound in ((120, True), (240, True), (7200, False)):
+        ends = rfc3339(suite.now_s() + seconds)
+        opened(access, staff, it.patient.patient, "proxy", "court_order", proxy, ends_at=ends)
+        until = access.post("/v1/grants", {"visit_id": it.id}, who=proxy).json["expires_at"]
+        assert (until[:19] == ends[:19]) is bound and until <= ends
 
 
 def test_grants_end_with_the_last_relation_that_they_rest_on(suite, access, staff, visit):
