@@ -66,12 +66,12 @@ def consult(place, canary):
     close_what_is_open(visit)
     for name, step in vars(test_consultation).items():
         if name.startswith("test_"):
-            tell(name.removeprefix("test_").replace("_", " "), step, visit)
+            tell(place, name.removeprefix("test_").replace("_", " "), step, visit)
     say(f"one consultation, end to end: {len(visit.events)} events in the log, proven", began)
 
 
-def tell(name, step, visit):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="tc-story-"))
+def tell(place, name, step, visit):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="story-", dir=place.folder("story", mode=0o700)))
     offered = {"visit": visit, "tmp_path": folder}      # as pytest would
     try:
         step(**{wanted: offered[wanted] for wanted in inspect.signature(step).parameters})

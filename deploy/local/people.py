@@ -20,7 +20,7 @@ ORGANISATIONS = {
 
 # name, shown as, role, organisation, language
 PEOPLE = [
-    ("ana",    "Ana Reyes",     "patient",    "riverside", "es"),
+    ("ana",    "Ana Reyes",     "patient",    "riverside", "de"),
     ("ben",    "Ben Okafor",    "patient",    "riverside", "en"),
     ("dr.lee", "Dr Morgan Lee", "clinician",  "riverside", "en"),
     ("dr.roy", "Dr Anjali Roy", "clinician",  "riverside", "en"),

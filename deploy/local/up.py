@@ -93,11 +93,12 @@ def prepare(place, names):
     if not sound(preflight.check(place, preflight.CHECKS + ([] if names else [preflight.built]))):
         return False
     place.keep()
-    fetch_all(place, [name for name in FETCHED if not names or name in names])
+    chosen = {part.name for part in suite.chosen(place, names)}
+    fetch_all(place, [name for name in FETCHED if name in chosen])
     certs.make_all(place)
     configs.write_all(place)
     configs.write_parts_file(place)
-    if any(part.name == "postgres" for part in suite.chosen(place, names)):
+    if "postgres" in chosen:
         database.init(place)
     keys.prepare(place)
     return True

@@ -116,12 +116,20 @@ class Person:
         self._token, self._signed_in_at = None, 0
 
     def sign_in(self):
+        if not self.second_factor:
+            return self._signed_in(self._by_portal("1"))
         browser, issuer = login.Browser(self.door.parts["ca_file"]), self.door.parts["issuer"]
-        if self.second_factor:
-            answer = login.direct_grant(browser, issuer, self.known)
-        else:
-            home = self.door.parts["gateway"] + "/"
-            answer = login.sign_in(browser, issuer, home, self.known)
+        return self._signed_in(login.direct_grant(browser, issuer, self.known))
+
+    def step_up(self):
+        """Password and second factor on the identity provider's own pages (PKCE, acr 2)."""
+        return self._signed_in(self._by_portal("2"))
+
+    def _by_portal(self, acr):
+        parts = self.door.parts
+        return login.sign_in(login.Browser(parts["ca_file"]), parts["issuer"], parts["gateway"] + "/", self.known, acr)
+
+    def _signed_in(self, answer):
         self._token, self._signed_in_at = answer["access_token"], time.monotonic()
         return self
 

@@ -13,7 +13,7 @@ import uuid
 from door import Refused, heard, refusal, until
 from paper import proven, read_export
 from turn import relay
-from visit import CHECK_IN_MINUTES, next_minutes, offer_hours
+from visit import CHECK_IN_MINUTES, mail_language, next_minutes, offer_hours
 
 
 # ---- who they are ----
@@ -77,13 +77,14 @@ def test_ana_books(visit):
 
 
 def test_both_are_told_by_mail(visit):
-    """That there is news, and nothing about it."""
+    """That there is news, in the language of each, and nothing about it."""
     for person, before in visit.told_before.items():
         mails = until(lambda: visit.door.mails_to(person).items() - before.items(),
                       f"a mail to {person.known['name']}")
         for _, mail in mails:
             text = mail.as_string()
             assert visit.canary not in text and "Reyes" not in text and "Lee" not in text
+            assert mail["Content-Language"] == mail_language(person)
 
 
 def test_dr_lee_sees_the_booking(visit):
@@ -223,7 +224,8 @@ def test_a_password_alone_signs_nothing(visit):
 
 
 def test_dr_lee_signs_with_a_fresh_second_factor(visit):
-    visit.rx = sign(visit, visit.dr_lee.sign_in())
+    """In the browser: password, then the code that her telephone shows."""
+    visit.rx = sign(visit, visit.dr_lee.step_up())
     assert visit.rx["state"] == "signed" and visit.rx["signature"]
 
 
