@@ -4,7 +4,8 @@
 
 Each part is a container with the command, the number and the order of its row; a test makes the
 file anew and compares. All share this machine's loopback, as they do natively, and one volume in
-which every file belongs to the one part that may read it. No secret stands in the file: where a row
+which every file belongs to the one part that may read it; what an older backup of that must be held
+against, audit's heads, has its own. No secret stands in the file: where a row
 holds one (Keycloak's environment, Kafka's id) the container reads it from the volume at its start.
 """
 import json
@@ -25,6 +26,7 @@ HARDENED = {
     "network_mode": "host", "read_only": True, "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges:true"], "tmpfs": ["/tmp"], "volumes": [f"suite:{RUN}"],
 }
+HEADS = {"volumes": [*HARDENED["volumes"], f"heads:{RUN}/audit-heads"]}     # where no restore of the other reaches
 JOB_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER"]      # jobs give files to the parts
 
 
@@ -63,6 +65,8 @@ def part_of(place, part):
     else:
         made["healthcheck"] = {"test": ["CMD", *health_of(part, ours)], "interval": "2s",
                                "timeout": "10s", "retries": 150, "start_period": "5s"}
+    if part.name == "audit":
+        made |= HEADS
     made["stop_signal"] = part.stop_signal.name
     made["command"] = with_secrets(place, command, environment)
     if environment:
@@ -117,7 +121,7 @@ def depends_on(place, part):
 
 def prepare():
     """Makes certificates, secrets and settings, once; as root, since each file gets its reader."""
-    return dict(HARDENED, **image_of(None), user="0:0", restart="no", read_only=False,
+    return dict(HARDENED | HEADS, **image_of(None), user="0:0", restart="no", read_only=False,
                 cap_add=[*JOB_CAPABILITIES, "SETUID", "SETGID"],
                 command=[suite.PYTHON, "/telecura/deploy/compose/prepare.py", RUN])
 
@@ -127,7 +131,7 @@ def compose():
         place = Graph(pathlib.Path(scratch))
         parts = suite.parts(place)
         services = {"prepare": prepare()} | {part.name: part_of(place, part) for part in parts}
-    return {"version": "3.9", "services": services, "volumes": {"suite": {}}}
+    return {"version": "3.9", "services": services, "volumes": {"suite": {}, "heads": {}}}
 
 
 def yaml(value, indent=0):

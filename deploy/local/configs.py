@@ -161,6 +161,7 @@ EXTRAS = {
     "audit": lambda place: {
         "db_head": database.conninfo(place, "audit_head", "audit"),
         "log_dir": place.folder("audit/log", "audit", 0o750),
+        "heads_dir": place.folder("audit-heads", "audit", 0o750),
         "log_key": place.run / "audit/log.key",
     },
     "keyd": lambda place: {

@@ -24,7 +24,7 @@
 
 struct audit_settings {
     struct common_settings common;
-    const char *db_head, *log_dir, *log_key, *default_org;
+    const char *db_head, *log_dir, *heads_dir, *log_key, *default_org;
     int64_t retention_years, glass_patients_max, browsed_patients_max;
 };
 
@@ -133,6 +133,8 @@ handler event_read, events_find, events_about, disclosures_about, breach_scope, 
 
 /* The organisation's folder under log_dir. */
 void log_folder_of(struct uuid org, char ret[LOG_FOLDER_MAX]);
+/* Sets org, that folder, and that of heads. */
+void log_folders(struct uuid org, struct log *ret);
 /* Reads or makes the key that signs checkpoints. */
 err_t log_key_open(const char *path);
 void log_key_close(void);

@@ -125,8 +125,8 @@ static err_t shards_begin(struct uuid org, const struct inspection *all,
     for (size_t i = 0; i <= known->closed_n; i++) {
         const struct head *const head = i < known->closed_n ? &known->closed[i] : &known->now;
 
-        shards[i] = (struct fsck_shard){.log = {.org = org}, .open = i == known->closed_n};
-        log_folder_of(org, shards[i].log.folder);
+        shards[i] = (struct fsck_shard){.open = i == known->closed_n};
+        log_folders(org, &shards[i].log);
         TRY(shard_begin(&shards[i], all, head, i ? &known->closed[i - 1] : NULL));
     }
     return ERR_OK;
@@ -153,7 +153,8 @@ static void folder_check(struct inspection *all, const struct fsck_shard *shards
 
     for (int i = 0; i < count; i++) {
         const struct str name = str_of(files[i]->d_name);
-        bool known = str_is(name, ".") || str_is(name, "..") || str_is(name, HEADS);
+        bool known = str_is(name, ".") || str_is(name, "..") ||
+                     (str_is(name, HEADS) && strcmp(all->dir, shards->log.heads) == 0);
 
         for (size_t at = 0; at < n && !known; at++)
             known = str_equal(shard_of_origin(shards[at].in.head.origin), name);
@@ -161,6 +162,23 @@ static void folder_check(struct inspection *all, const struct fsck_shard *shards
         free(files[i]);
     }
     if (count >= 0) free(files);
+}
+
+static void found_add(struct inspection *all, const struct inspection *in)
+{
+    all->found += in->found;
+    all->repaired += in->repaired;
+}
+
+static void heads_check(struct inspection *all, struct uuid org, const struct fsck_shard *shards,
+                        size_t n)
+{
+    struct inspection in = *all;
+
+    in.found = in.repaired = 0;
+    in.dir = shards->log.heads;
+    fsck_heads(&in, org, shards, n);
+    found_add(all, &in);
 }
 
 /* All of one organisation; @all: of its folder, with what was found in the shards too. */
@@ -184,31 +202,28 @@ static void log_check(struct inspection *all, struct uuid org, const struct shar
             fsck_rows(&shards[i].in, &shards[i].log, indexed);
     }
     if (!waits) folder_check(all, shards, n);
-    if (!waits) fsck_heads(all, org, shards, n);
-    for (size_t i = 0; i < n; i++) {
-        all->found += shards[i].in.found;
-        all->repaired += shards[i].in.repaired;
-    }
+    if (!waits) heads_check(all, org, shards, n);
+    for (size_t i = 0; i < n; i++) found_add(all, &shards[i].in);
 }
 
 static void log_fsck(struct uuid org)
 {
-    char folder[LOG_FOLDER_MAX];
+    struct log *const log = ARENA_NEW(writer.arena, struct log);
     struct shards known;
 
-    log_folder_of(org, folder);
+    log_folders(org, log);
     if (writer_shards_read(org, &known) != ERR_OK) {
         self.lost = true;
         return;
     }
     struct inspection all = {
-        .dir = folder, .repair = self.repair, .alive = alive, .say = say_line};
+        .dir = log->folder, .repair = self.repair, .alive = alive, .say = say_line};
     struct fsck_shard *const shards =
         ARENA_ARRAY(writer.arena, struct fsck_shard, known.closed_n + 1);
     log_check(&all, org, &known, shards);
     self.repaired += all.repaired;
     if (all.repaired) { /* what remains */
-        all = (struct inspection){.dir = folder, .alive = alive};
+        all = (struct inspection){.dir = log->folder, .alive = alive};
         log_check(&all, org, &known, shards);
     }
     self.found += all.found;
@@ -218,40 +233,51 @@ static void log_fsck(struct uuid org)
 
 /* ---- all of them ---- */
 
-static err_t orgs_read(struct uuid **ret, size_t *ret_n)
-{
-    const char *const dir = ((const struct audit_settings *)service_settings())->log_dir;
-    const struct tx_frame frame = writer_frame(UUID_NIL);
-    struct tx *const tx = tx_begin(writer.db, &frame);
-    struct rows rows = {NULL, 0};
-    const err_t err = tx_many(tx, &heads_all_stmt, NULL, &rows);
-    size_t n = 0;
+struct orgs {
+    struct uuid *p; /* in the writer's arena */
+    size_t n;
+};
 
-    tx_rollback(tx);
-    if (err != ERR_OK) return err;
+/* Those that have a folder in @dir, too. */
+static void orgs_add(struct orgs *orgs, const char *dir)
+{
     struct dirent **files;
     const int count = scandir(dir, &files, NULL, alphasort);
-    struct uuid *const orgs =
-        ARENA_ARRAY(writer.arena, struct uuid, rows.n + (count > 0 ? (size_t)count : 0) + 1);
-    for (; n < rows.n; n++) orgs[n] = ((const struct head *)rows.p)[n].org;
+    struct uuid *const all =
+        ARENA_ARRAY(writer.arena, struct uuid, orgs->n + (count > 0 ? (size_t)count : 0) + 1);
+
+    if (orgs->n) memcpy(all, orgs->p, orgs->n * sizeof *all);
+    orgs->p = all;
     for (int i = 0; i < count; i++) {
         struct uuid org;
         bool known = !uuid_parse(str_of(files[i]->d_name), &org);
 
-        for (size_t at = 0; at < n && !known; at++) known = uuid_equal(orgs[at], org);
-        if (!known) orgs[n++] = org;
+        for (size_t at = 0; at < orgs->n && !known; at++) known = uuid_equal(all[at], org);
+        if (!known) all[orgs->n++] = org;
         free(files[i]);
     }
     if (count >= 0) free(files);
-    *ret = orgs;
-    *ret_n = n;
+}
+
+static err_t orgs_read(struct orgs *ret)
+{
+    const struct tx_frame frame = writer_frame(UUID_NIL);
+    struct tx *const tx = tx_begin(writer.db, &frame);
+    struct rows rows = {NULL, 0};
+    const err_t err = tx_many(tx, &heads_all_stmt, NULL, &rows);
+
+    tx_rollback(tx);
+    if (err != ERR_OK) return err;
+    *ret = (struct orgs){ARENA_ARRAY(writer.arena, struct uuid, rows.n + 1), rows.n};
+    for (size_t i = 0; i < rows.n; i++) ret->p[i] = ((const struct head *)rows.p)[i].org;
+    orgs_add(ret, ((const struct audit_settings *)service_settings())->log_dir);
+    orgs_add(ret, writer_heads_dir());
     return ERR_OK;
 }
 
 static int fsck(void)
 {
-    struct uuid *orgs;
-    size_t n;
+    struct orgs orgs;
 
     if (writer_keep() != ERR_OK) return MISSING;
     if (!writer.holds) {
@@ -259,8 +285,8 @@ static int fsck(void)
                 "fsck: the audit service is running: stop it first (after a crash, wait 3 s)\n");
         return MISSING;
     }
-    if (orgs_read(&orgs, &n) != ERR_OK) return MISSING;
-    for (size_t i = 0; i < n; i++) log_fsck(orgs[i]);
+    if (orgs_read(&orgs) != ERR_OK) return MISSING;
+    for (size_t i = 0; i < orgs.n; i++) log_fsck(orgs.p[i]);
     if (self.repaired) printf("repaired: %" PRIu64 "\n", self.repaired);
     if (self.found)
         printf("damaged: %" PRIu64 " found%s\n", self.found,

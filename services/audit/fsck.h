@@ -16,7 +16,7 @@ struct fsck_shard {
     bool open;
 };
 
-/* @in: of the organisation's folder, its head that of the open shard. */
+/* @in: of the folder of heads, its head that of the open shard. */
 void fsck_heads(struct inspection *in, struct uuid org, const struct fsck_shard *shards, size_t n);
 /* That neither the index nor a row goes beyond position @end; how far the index goes. */
 void fsck_ends(struct inspection *in, struct uuid org, int64_t end, int64_t *ret_indexed);

@@ -1,5 +1,5 @@
 /*
- * heads - the file <log_dir>/<org>/heads, which only grows: a line for each tree that was signed,
+ * heads - the file <heads_dir>/<org>/heads, which only grows: a line for each tree that was signed,
  *
  *   <origin> <size> <base64 of the root>
  *

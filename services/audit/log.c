@@ -44,6 +44,7 @@ err_t log_make(const struct log *log, struct arena *arena)
     const struct str line = arena_printf(arena, STR_FMT "\n", STR_ARG(vkey));
 
     TRY(store_folder(log->folder));
+    TRY(store_folder(log->heads));
     TRY(store_folder(log->dir));
     return store_write(log->dir, "vkey", str_bytes(line));
 }
@@ -298,7 +299,7 @@ err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *
     if (!same_tree(&found, next))
         return err_raise(ERR_CORRUPT, "%s/" LOG_STAGING ": somebody else writes this log",
                          log->dir);
-    TRY(heads_add(log->folder, next, arena));
+    TRY(heads_add(log->heads, next, arena));
     for (size_t i = 0; i < stage->count; i++)
         TRY(store_write(log->dir, arena_cstr(arena, stage->files[i].name), stage->files[i].bytes));
     for (size_t i = 0; i < stage->count; i++) {
@@ -354,8 +355,8 @@ static err_t sides_compare(const struct log *log, const struct checkpoint *head,
                       "the files are older than the database; restore a newer copy of them");
     if (order < 0)
         return behind(log, heads, grown->size, database, last->size,
-                      "the file heads was cut or is an older one; restore it, or let "
-                      "`audit fsck --repair` add what is missing");
+                      "the file heads was cut or is an older one; restore it (it lies in heads_dir), "
+                      "or let `audit fsck --repair` add what is missing");
     if (!same_tree(published, head) || !same_tree(grown, last))
         return err_raise(ERR_CORRUPT,
                          "%s: database, checkpoint and heads name different trees of %" PRIu64
@@ -427,10 +428,11 @@ err_t log_load(struct log *log, const struct head *row, const struct head *forme
     log->at_us = row->at_us;
     log->base = row->base;
     TRY(store_settle(log->folder));
+    TRY(store_settle(log->heads));
     TRY(log_settle(log));
     TRY(staging_settle(log, &head, arena));
     TRY(log_published(log->dir, &log->key, arena, &note, &published));
-    const err_t err = heads_last(log->folder, arena, &grown);
+    const err_t err = heads_last(log->heads, arena, &grown);
     if (err == ERR_NOT_FOUND)
         grown = (struct checkpoint){.origin = head.origin, .root = hash_sha256(BYTES_NONE)};
     else if (err != ERR_OK)

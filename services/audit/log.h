@@ -33,7 +33,8 @@ struct head;
 struct log {
     struct uuid org;
     char origin[LOG_ORIGIN_MAX];
-    char folder[LOG_FOLDER_MAX]; /* the organisation's: heads, and a folder for each shard */
+    char folder[LOG_FOLDER_MAX]; /* the organisation's: a folder for each shard */
+    char heads[LOG_FOLDER_MAX];  /* that of its file heads; may be the same */
     char dir[LOG_DIR_MAX];       /* this shard's */
     struct note_key key;             /* borrows origin */
     struct merkle_frontier frontier; /* of the head */
@@ -50,7 +51,7 @@ struct log {
 void log_origin(struct uuid org, int64_t now_us, char ret[LOG_ORIGIN_MAX]);
 /* Of a shard in its organisation's folder. */
 void log_dir(const char *folder, struct str shard, char ret[LOG_DIR_MAX]);
-/* Sets origin, dir and key; @log: org and folder are set. ERR_CORRUPT: @origin is no shard's. */
+/* Sets origin, dir and key; @log: org and folders are set. ERR_CORRUPT: @origin is no shard's. */
 err_t log_name(struct log *log, struct str origin);
 /* Sets former; NULL: @log is of the first shard. */
 err_t log_follows(struct log *log, const struct head *former);

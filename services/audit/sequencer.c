@@ -1,6 +1,7 @@
 /*
- * The one writer of all logs: a lease says which replica it is, the compare-and-swap of each log's
- * head holds even against one that thinks it still has it.
+ * The one writer of all logs: a lease says which replica it is, a lock on the folder keeps others
+ * from its files while it lives, and the compare-and-swap of each log's head holds even against one
+ * that thinks it still has both.
  *
  *   waiting leaves -> staging file, synced -> head moves, under a role of its own -> heads, tiles,
  *               checkpoint -> receipts, and they wait no more
@@ -58,6 +59,13 @@ static const struct audit_settings *settings(void)
 void log_folder_of(struct uuid org, char ret[LOG_FOLDER_MAX])
 {
     snprintf(ret, LOG_FOLDER_MAX, "%s/%s", settings()->log_dir, UUID_ARG(org));
+}
+
+void log_folders(struct uuid org, struct log *ret)
+{
+    ret->org = org;
+    log_folder_of(org, ret->folder);
+    snprintf(ret->heads, sizeof ret->heads, "%s/%s", writer_heads_dir(), UUID_ARG(org));
 }
 
 /* ---- the lease ---- */
@@ -199,7 +207,7 @@ static err_t heads_begin(const struct log *log, const struct head *head)
     struct head_rows trees;
     struct str note;
 
-    if (head->size == 0 || store_exists(log->folder, HEADS)) return ERR_OK;
+    if (head->size == 0 || store_exists(log->heads, HEADS)) return ERR_OK;
     TRY(trees_first(log, &trees));
     TRY(log_published(log->dir, &log->key, writer.arena, &note, &published));
     const struct bytes root = bytes_of(published.root.b, HASH_BYTES);
@@ -208,8 +216,9 @@ static err_t heads_begin(const struct log *log, const struct head *head)
         published.size != (uint64_t)head->size || !bytes_equal(root, head->root))
         return ERR_OK;
     log_line(LOG_INFO, "heads_begun", "%s/" HEADS ": begins with the tree of %lld entries",
-             log->folder, (long long)head->size);
-    return heads_add(log->folder, &published, writer.arena);
+             log->heads, (long long)head->size);
+    TRY(store_folder(log->heads));
+    return heads_add(log->heads, &published, writer.arena);
 }
 
 static bool is_known(const struct shards *shards, struct str shard)
@@ -248,7 +257,7 @@ static err_t log_begin(struct log *log, bool deep)
 {
     struct shards shards;
 
-    log_folder_of(log->org, log->folder);
+    log_folders(log->org, log);
     log->alive = alive;
     TRY(writer_shards_read(log->org, &shards));
     const struct head *const head = &shards.now;
@@ -288,14 +297,29 @@ static err_t log_find(struct uuid org, bool deep, struct log **ret)
     return ERR_OK;
 }
 
-/* Every folder is a log that the database must know, and every head has a folder. Once a lease:
+/* Every folder in @dir is a log that the database must know. */
+static err_t folders_check(const char *dir)
+{
+    DIR *const list = opendir(dir);
+    struct uuid org;
+    struct log *log;
+    err_t err = ERR_OK;
+
+    if (!list) return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", dir, strerror(errno));
+    for (const struct dirent *file; err == ERR_OK && (file = readdir(list));) {
+        if (uuid_parse(str_of(file->d_name), &org)) err = log_find(org, true, &log);
+    }
+    closedir(list);
+    return err;
+}
+
+/* The database, the logs' folder and that of heads: what one knows the others must. Once a lease:
  * whoever had it before may have been killed for what it had found. */
 static err_t logs_check(void)
 {
     const struct tx_frame frame = writer_frame(UUID_NIL);
     struct rows rows = {NULL, 0};
     struct log *log;
-    struct uuid org;
     err_t err = ERR_OK;
 
     if (self.checked) return ERR_OK;
@@ -304,15 +328,8 @@ static err_t logs_check(void)
     tx_rollback(tx);
     for (size_t i = 0; i < rows.n && err == ERR_OK; i++)
         err = log_find(((const struct head *)rows.p)[i].org, true, &log);
-
-    DIR *const list = opendir(settings()->log_dir);
-    if (!list)
-        return err_raise(ERR_UNAVAILABLE, "cannot read %s: %s", settings()->log_dir,
-                         strerror(errno));
-    for (const struct dirent *file; err == ERR_OK && (file = readdir(list));) {
-        if (uuid_parse(str_of(file->d_name), &org)) err = log_find(org, true, &log);
-    }
-    closedir(list);
+    if (err == ERR_OK) err = folders_check(settings()->log_dir);
+    if (err == ERR_OK) err = folders_check(writer_heads_dir());
     self.checked = err == ERR_OK;
     return err;
 }

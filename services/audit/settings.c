@@ -7,6 +7,9 @@ const struct setting audit_setting_rows[] = {
      "libpq connection of the role that alone moves the head of a log."},
     {"log_dir", SETTING_PLACE, AT(log_dir), NULL, 0, 0,
      "Folder of the logs, one below it for each organisation."},
+    {"heads_dir", SETTING_PLACE, AT(heads_dir), "", 0, 0,
+     "Folder of the files that only grow, one below it for each organisation: where no restore of "
+     "log_dir or database reaches. Empty: log_dir."},
     {"log_key", SETTING_PLACE, AT(log_key), NULL, 0, 0,
      "File of the key that signs checkpoints; made at the first start."},
     {"retention_years", SETTING_INT, AT(retention_years), "6", 6, 100,

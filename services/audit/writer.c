@@ -1,10 +1,14 @@
 #include "services/audit/writer.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/io/sql.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LEASE_MS 3000
 #define KEEP_US (1 * SECOND_US)
@@ -15,6 +19,7 @@ struct writer writer;
 static struct db *heads;
 static struct uuid holder;
 static int64_t kept_us;
+static int folder = -1; /* the log's; locked by whoever writes there */
 
 struct tx_frame writer_frame(struct uuid org)
 {
@@ -26,15 +31,27 @@ struct tx_frame writer_frame(struct uuid org)
 
 /* ---- the lease ---- */
 
-err_t writer_keep(void)
+/* A lease ends by itself, also under a process that was only stopped, and that one goes on in the
+ * middle of a file when it is woken. So nobody takes the lease who has not locked the folder: that
+ * lock ends with its process. */
+static bool folder_lock(void)
+{
+    static bool said;
+
+    if (flock(folder, LOCK_EX | LOCK_NB) == 0) return true;
+    if (!said)
+        log_line(LOG_INFO, "sequencer_waits",
+                 "another process writes the logs; this one stands by");
+    said = true;
+    return false;
+}
+
+static err_t lease_ask(bool *ret_ours)
 {
     const struct tx_frame frame = writer_frame(UUID_NIL);
     const struct lease_take take = {STR("sequencer"), holder, LEASE_MS};
     struct lease_held held = {writer.epoch};
     bool ours = false;
-
-    if (writer.holds && clock_mono_us() - kept_us < KEEP_US) return ERR_OK;
-    const int64_t asked_us = clock_mono_us();
     struct tx *tx = tx_begin(writer.db, &frame);
     err_t err = lease_take(tx, &take, &held, &ours);
     if (err == ERR_OK) {
@@ -42,8 +59,20 @@ err_t writer_keep(void)
     } else {
         tx_rollback(tx);
     }
-    writer.holds = err == ERR_OK && ours;
     writer.epoch = held.epoch;
+    *ret_ours = err == ERR_OK && ours;
+    return err;
+}
+
+err_t writer_keep(void)
+{
+    const int64_t asked_us = clock_mono_us();
+
+    if (writer.holds && asked_us - kept_us < KEEP_US) return ERR_OK;
+    writer.holds = false;
+    if (!folder_lock()) return ERR_OK;
+    const err_t err = lease_ask(&writer.holds);
+    if (!writer.holds) flock(folder, LOCK_UN);
     kept_us = asked_us;
     return err;
 }
@@ -133,13 +162,30 @@ err_t writer_shards_read(struct uuid org, struct shards *ret)
 
 /* ---- open and close ---- */
 
+const char *writer_heads_dir(void)
+{
+    const struct audit_settings *const settings = service_settings();
+
+    return *settings->heads_dir ? settings->heads_dir : settings->log_dir;
+}
+
+static err_t folder_make(const char *path)
+{
+    return mkdir(path, 0750) == 0 || errno == EEXIST
+               ? ERR_OK
+               : err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", path, strerror(errno));
+}
+
 err_t writer_open(void)
 {
     const struct audit_settings *const settings = service_settings();
 
     TRY(log_key_open(settings->log_key));
-    if (mkdir(settings->log_dir, 0750) != 0 && errno != EEXIST)
-        return err_raise(ERR_UNAVAILABLE, "cannot make %s: %s", settings->log_dir, strerror(errno));
+    TRY(folder_make(settings->log_dir));
+    TRY(folder_make(writer_heads_dir()));
+    folder = open(settings->log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return err_raise(ERR_UNAVAILABLE, "cannot open %s: %s", settings->log_dir, strerror(errno));
     holder = uuid_v4();
     writer.arena = arena_new(ARENA_BYTES_MAX);
     writer.db = db_new(settings->common.db, "sequencer");
@@ -153,5 +199,6 @@ void writer_close(void)
     writer.db = db_free(writer.db);
     heads = db_free(heads);
     writer.arena = arena_free(writer.arena);
+    close(folder);
     log_key_close();
 }

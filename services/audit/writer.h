@@ -1,6 +1,6 @@
 /*
- * writer - what makes one process the writer of all logs: the lease, the signing key, and the two
- * database roles, of which one moves heads and does nothing else.
+ * writer - what makes one process the writer of all logs: the lease, a lock on their folder, the
+ * signing key, and the two database roles, of which one moves heads and does nothing else.
  *
  * Threads  one: the sequencer's, or fsck's.
  * Errors   ERR_BUSY: somebody else is the writer. ERR_CONFLICT: somebody else has moved a head.
@@ -20,7 +20,10 @@ extern struct writer writer;
 /* Makes what is missing of the log's folder and key. */
 err_t writer_open(void);
 void writer_close(void);
-/* Takes the lease or keeps it; asks PostgreSQL at most once a second. */
+/* Where the files heads lie. */
+const char *writer_heads_dir(void);
+/* Takes the lease or keeps it, and with it the lock on the log's folder; asks PostgreSQL at most
+ * once a second. */
 err_t writer_keep(void);
 /* Until @tx ends nobody else can become the writer. */
 err_t writer_fence(struct tx *tx);

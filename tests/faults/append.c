@@ -130,6 +130,7 @@ static err_t try_on(struct log *log, const char *folder, bool begins, size_t n,
     struct log anew = {.org = log->org};
 
     memcpy(anew.folder, log->folder, sizeof anew.folder);
+    memcpy(anew.heads, log->heads, sizeof anew.heads);
     failing_arm(true);
     const err_t err = begins ? next(log, folder, n, arena) : append(log, folder, n, arena);
     if (failing("end") == CUT) failing_cut();
@@ -167,6 +168,7 @@ int main(int argc, char **argv)
 
     if (argc < 3) return 64;
     path_of(log.folder, argv[1], "log");
+    path_of(log.heads, argv[1], "log");
     path_of(path, argv[1], "key");
     mkdir(log.folder, 0700);
     failing_watch(log.folder);

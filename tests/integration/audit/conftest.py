@@ -44,6 +44,7 @@ class Log:
         self.suite, self.org = suite, org
         self.api = suite.service("audit", **settings)
         self.home = f"{suite.folder}/log/{org}"
+        self.heads = f"{self.api.settings.get('heads_dir', f'{suite.folder}/log')}/{org}/heads"
 
     @property
     def folder(self):
@@ -205,9 +206,14 @@ def verifiers():
     return [f"{bin_folder()}/audit-verify", static]
 
 
-@pytest.fixture(scope="module")
-def feed():
+def new_feed():
     kafka, suite = Kafka(), telecura.Suite()
     yield Feed(suite, kafka)
     suite.close()
     kafka.stop()
+
+
+@pytest.fixture(scope="session")
+def feed():
+    """For those who ask and leave it well; each module that harms one has its own by that name."""
+    yield from new_feed()

@@ -1,6 +1,7 @@
 """The log's writer: whatever it is killed at, whoever else writes, whatever is damaged."""
 import contextlib
 import os
+import signal
 import subprocess
 import time
 
@@ -9,7 +10,7 @@ import pytest
 from postgres import quote
 from telecura import ORG, OTHER_ORG
 
-from conftest import Log, run
+from conftest import EVERY, Log, run
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -54,26 +55,28 @@ def crash(log, call, number):
             process.wait()
             return False
         time.sleep(0.05)
-    assert process.poll() is not None
+    assert process.poll() == -signal.SIGKILL
     return True
 
 
-@pytest.mark.parametrize("call", ["rename", "fsync", "unlink"])
-def test_killed_at_every_step(log, go_reader, call):
+STEPS = [("rename", 1), ("fsync", 4), ("fsync", 9), ("unlink", 1)]     # before the head moves, and after
+if EVERY:
+    STEPS = [(call, number) for call, last in (("rename", 9), ("fsync", 24), ("unlink", 2))
+             for number in range(1, last + 1)]
+
+
+@pytest.mark.parametrize("call, number", STEPS)
+def test_killed_at_every_step(log, go_reader, call, number):
+    """Of the whole service; test_append.py breaks the step itself at each of its syscalls."""
     log.api.stop()
-    number, killed = 1, True
-    while killed:
-        before = log.api.value("SELECT count(*) FROM entry")
-        log.stage(3)
-        killed = crash(log, call, number)
-        log.release_lease()
-        log.api.start()
-        log.settle()
-        log.api.stop()
-        assert log.verified(go_reader) == before + 3 - other_size(log)
-        number += 1 if call == "unlink" else 2
-    assert number > 2
+    before = log.api.value("SELECT count(*) FROM entry")
+    log.stage(3)
+    killed = crash(log, call, number)
+    log.release_lease()
     log.api.start()
+    log.settle()
+    assert log.verified(go_reader) == before + 3 - other_size(log)
+    assert killed or EVERY
 
 
 def other_size(log):
@@ -96,6 +99,51 @@ def test_a_second_sequencer_waits_and_takes_over(log, go_reader):
     log.settle()
     assert log.verified(go_reader) == first_size + 100
     assert second.stop() == 0
+
+
+def stays(log, size, seconds=1.5):
+    """Nothing is appended for as long as a dozen turns take."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert log.size() == size
+        time.sleep(0.1)
+
+
+def test_nobody_writes_beside_one_that_was_stopped(log, go_reader):
+    """Its lease ends while it sleeps, maybe in the middle of a file; the second waits for it or its end."""
+    second, size = log.suite.replica("audit"), log.size()
+    os.kill(log.api.process.pid, signal.SIGSTOP)
+    log.stage(5)
+    log.release_lease()
+    stays(log, size)
+    assert "sequencer_waits" in second.tail(400)
+    os.kill(log.api.process.pid, signal.SIGCONT)
+    log.settle()
+    assert log.size() == size + 5
+    os.kill(log.api.process.pid, signal.SIGSTOP)
+    log.stage(5)
+    log.api.kill()
+    log.settle()
+    assert log.size() == size + 10
+    log.api.start()
+    assert second.stop() == 0
+    log.verified(go_reader)
+
+
+def test_one_that_lost_the_lease_appends_nothing(log, go_reader):
+    """As to a writer on another machine, which its lock does not reach."""
+    log.stage(1)
+    log.settle()    # it has the log loaded
+    size = log.size()
+    log.api.execute("UPDATE lease SET holder = gen_random_uuid(), epoch = epoch + 1, "
+                    "until = now() + interval '1 hour' WHERE name = 'sequencer'")
+    log.stage(5)
+    stays(log, size)
+    assert log.api.process.poll() is None
+    log.release_lease()
+    log.settle()
+    assert log.size() == size + 5
+    log.verified(go_reader)
 
 
 def dies(log, word):

@@ -30,6 +30,7 @@ class Kept:
 
     def keep(self, when):
         shutil.copytree(self.log.home, f"{self.log.suite.folder}/{when}")
+        shutil.copy(self.log.heads, f"{self.log.suite.folder}/{when}-heads")
         self.log.api.execute(f"""
             CREATE SCHEMA {when};
             CREATE TABLE {when}.entry AS SELECT * FROM entry;
@@ -44,15 +45,15 @@ class Kept:
                              ("schema", "heads.log"), ("schema", "heads.tree")):
             kept = f"{places[where]}.{table.split('.')[-1]}"
             self.log.api.execute(f"TRUNCATE {table}; INSERT INTO {table} SELECT * FROM {kept}")
-        shutil.rmtree(self.log.home)
+        shutil.rmtree(self.log.home, ignore_errors=True)
         shutil.copytree(f"{self.log.suite.folder}/{places['folder']}", self.log.home)
-        shutil.copy(f"{self.log.suite.folder}/{places['heads']}/heads", f"{self.log.home}/heads")
+        shutil.copy(f"{self.log.suite.folder}/{places['heads']}-heads", self.log.heads)
 
 
 @pytest.fixture(scope="module")
 def kept():
     suite = telecura.Suite()
-    made = Kept(Log(suite))
+    made = Kept(Log(suite, heads_dir=f"{suite.folder}/heads"))
     yield made
     suite.close()
 
@@ -131,9 +132,18 @@ def test_a_log_that_the_database_has_forgotten_is_refused(kept):
     assert "the database is older than the log" in kept.log.refuses_to_start()
 
 
+@pytest.mark.family(24)
+def test_a_log_that_only_heads_remembers_is_refused(kept):
+    """Database and logs are of a day before there was any of it."""
+    kept.restore(**dict.fromkeys(PLACES, "new"))
+    shutil.rmtree(kept.log.home)
+    kept.log.api.execute("TRUNCATE entry, published, log_end, heads.log, heads.tree")
+    assert "database and files are older than the log" in kept.log.refuses_to_start()
+
+
 def test_a_line_of_heads_that_was_cut_short_is_written_again(kept):
     kept.restore(**dict.fromkeys(PLACES, "new"))
-    path = f"{kept.log.home}/heads"
+    path = kept.log.heads
     with open(path) as f:
         lines = f.readlines()
     os.truncate(path, os.path.getsize(path) - len(lines[-1]) // 2)
@@ -151,7 +161,7 @@ def test_a_line_of_heads_that_was_cut_short_is_written_again(kept):
 
 def test_a_log_older_than_heads_goes_on(kept):
     """As migration 0102 finds it: no file, and one tree of it in the schema, its head."""
-    heads, log = f"{kept.log.home}/heads", kept.log
+    heads, log = kept.log.heads, kept.log
 
     def without_file(trees):
         kept.restore(**dict.fromkeys(PLACES, "new"))
@@ -175,3 +185,5 @@ def test_a_log_older_than_heads_goes_on(kept):
     log.settle()
     assert log.size() == 251
     assert log.api.stop() == 0 and log.fsck()[0] == 0
+    shutil.copy(heads, f"{log.home}/heads")
+    assert log.fsck() == (1, [f"{log.home}/heads: does not belong here", "damaged: 1 found"])
