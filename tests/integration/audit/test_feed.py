@@ -18,7 +18,7 @@ import uuid
 import pytest
 
 import telecura
-from conftest import EVERY, Feed, Kafka, Log
+from conftest import EVERY, Feed, Kafka, Log, new_feed
 from peer import Peer
 from postgres import quote
 from telecura import ORG, OTHER_ORG, ROOT
@@ -28,6 +28,11 @@ import paper        # noqa: E402
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 NIL = str(uuid.UUID(int=0))  # the suite itself
+
+
+@pytest.fixture(scope="module")
+def feed():
+    yield from new_feed()
 
 
 class OverUnix(http.client.HTTPConnection):

@@ -1,11 +1,12 @@
 """Searches are planned once for all values, as the service does it; each is served by an index."""
 import os
 import re
+import uuid
 
 import pytest
 
 from postgres import quote
-from telecura import ORG, bin_folder
+from telecura import bin_folder
 
 INDEX = {
     "events_of_patient": "event_index_patient", "events_of_thing": "event_index_thing",
@@ -24,13 +25,13 @@ def statement(name):
 
 
 @pytest.fixture(scope="module")
-def filled(log):
-    log.api.execute(f"""
-        INSERT INTO event_index SELECT {quote(ORG)}, gen_random_uuid(), now() - n * interval '1 min', 'visit.read',
+def filled(feed):
+    feed.api.execute(f"""
+        INSERT INTO event_index SELECT {quote(uuid.uuid4())}, gen_random_uuid(), now() - n * interval '1 min', 'visit.read',
             'done', md5('p' || n % 200)::uuid, md5('q' || n % 2000)::uuid, md5('a' || n % 100)::uuid,
             md5('t' || n % 3000)::uuid, md5('k' || n % 1000)::uuid, md5('s' || n % 500)::uuid FROM generate_series(1, 20000) AS n;
         ANALYZE event_index""")
-    return log
+    return feed
 
 
 @pytest.mark.parametrize("name", INDEX)

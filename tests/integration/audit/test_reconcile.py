@@ -11,10 +11,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import second
+from conftest import new_feed
 from postgres import quote
 from telecura import ORG, ROOT, bin_folder
 
 FOUND = re.compile(r"^(.+): (\d+), the first: (.*)$", re.M)
+
+
+@pytest.fixture(scope="module")
+def feed():
+    yield from new_feed()
 
 
 @pytest.fixture
