@@ -18,7 +18,7 @@ PRINCIPALS = {
     "access": "access", "patients": "patients", "appointments": "appointments",
     "signaling": "signaling", "messaging": "messaging", "prescriptions": "prescriptions",
     "notifications": "notifications", "billing": "billing", "fhir": "fhir", "audit": "audit",
-    "keyd": "keyd", "reconcile": None,
+    "keyd": "keyd", "keycloak": "keycloak", "reconcile": None,
 }
 
 

@@ -5,6 +5,7 @@ the newest ES256 key, and the one before it, so that a rotation breaks no sessio
 """
 import base64
 import json
+import ssl
 import urllib.request
 
 from place import write_file
@@ -16,8 +17,9 @@ SLOTS = ("idp-1.pem", "idp-2.pem")
 
 def sync(place):
     """Returns whether anything changed; the gateway has then to be reloaded."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{place.port('keycloak')}/idp/realms/telecura"
-                                "/protocol/openid-connect/certs", timeout=5) as answer:
+    with urllib.request.urlopen(
+            f"{place.keycloak_url}/realms/telecura/protocol/openid-connect/certs", timeout=5,
+            context=ssl.create_default_context(cafile=place.ca_file)) as answer:
         published = json.load(answer)["keys"]
     signing = [key for key in published if key.get("alg") == "ES256" and key.get("use") == "sig"]
     if not signing:

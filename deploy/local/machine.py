@@ -14,6 +14,7 @@ import argparse
 import base64
 import json
 import pathlib
+import ssl
 import subprocess
 import sys
 import time
@@ -48,8 +49,10 @@ class Provider:
     """Its administration, on the inner port: the gateway lets nobody there."""
 
     def __init__(self, place):
-        self.base = f"http://127.0.0.1:{place.port('keycloak')}/idp"
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self.base = place.keycloak_url
+        context = ssl.create_default_context(cafile=place.ca_file)
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
+                                                  urllib.request.HTTPSHandler(context=context))
         form = {"grant_type": "password", "client_id": "admin-cli", "username": "admin",
                 "password": place.secret("keycloak-admin")}
         answer = self.opener.open(f"{self.base}/realms/master/protocol/openid-connect/token",

@@ -143,5 +143,10 @@ class Place:
         return f"{self.gateway_url}/idp/realms/telecura"
 
     @property
+    def keycloak_url(self):
+        """Where the gateway reaches it, and its own administration; nobody else does."""
+        return f"https://127.0.0.1:{self.port('keycloak')}/idp"
+
+    @property
     def ca_file(self):
         return self.run / "tls" / "ca.crt"

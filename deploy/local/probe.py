@@ -78,16 +78,16 @@ def kafka(place):
         raise NotReady("no broker is live yet")
 
 
-def http(url):
-    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+def http(url, context=None):
+    with urllib.request.urlopen(url, timeout=PATIENCE_S, context=context) as answer:
         if answer.status != 200:
             raise NotReady(f"{url} answers {answer.status}")
 
 
 def keycloak(place):
     """The realm's keys. (The realm's own page would make Keycloak generate an RSA key for it.)"""
-    http(f"http://127.0.0.1:{place.port('keycloak')}/idp/realms/telecura"
-         "/protocol/openid-connect/certs")
+    http(f"{place.keycloak_url}/realms/telecura/protocol/openid-connect/certs",
+         ssl.create_default_context(cafile=place.ca_file))
 
 
 def gateway(place):

@@ -111,8 +111,10 @@ def keycloak(place):
             "KC_DB_PASSWORD": place.secret("db-keycloak"),
             "KC_DB_POOL_INITIAL_SIZE": "1", "KC_DB_POOL_MAX_SIZE": "10",
             "KC_CACHE": "local",    # without it JGroups listens on the machine's outside address
-            "KC_HTTP_ENABLED": "true", "KC_HTTP_HOST": "127.0.0.1",
-            "KC_HTTP_PORT": str(place.port("keycloak")),
+            "KC_HTTP_HOST": "127.0.0.1", "KC_HTTPS_PORT": str(place.port("keycloak")),
+            "KC_HTTPS_PROTOCOLS": "TLSv1.3",
+            "KC_HTTPS_CERTIFICATE_FILE": f"{place.run}/tls/keycloak.crt",
+            "KC_HTTPS_CERTIFICATE_KEY_FILE": f"{place.run}/tls/keycloak.key",
             "KC_HTTP_MANAGEMENT_HOST": "127.0.0.1",
             "KC_HTTP_MANAGEMENT_PORT": str(place.port("keycloak_inner")),
             "KC_HOSTNAME": f"{place.gateway_url}/idp", "KC_PROXY_HEADERS": "xforwarded",

@@ -1,4 +1,4 @@
-"""Nothing of the suite listens to other machines."""
+"""Nothing of the suite listens to other machines, and sign-ins are taken by TLS alone."""
 import ipaddress
 import json
 import os
@@ -14,6 +14,15 @@ def test_only_loopback(place):
     listening = [address for address, inode in listeners() if inode in inodes]
     assert len(listening) >= len(json.loads((place.run / "state.json").read_text())["parts"]) / 2
     assert [str(address) for address in listening if not is_loopback(address)] == []
+
+
+def test_the_identity_provider_speaks_tls_alone(place):
+    with socket.create_connection(("127.0.0.1", place.port("keycloak")), 20) as plain:
+        plain.sendall(b"GET /idp/realms/telecura HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        try:
+            assert not plain.recv(1024).startswith(b"HTTP/")
+        except ConnectionResetError:
+            pass
 
 
 def is_loopback(address):

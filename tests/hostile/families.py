@@ -21,7 +21,7 @@ class Family(NamedTuple):
 
 FAMILIES = [
     Family(1, "tokens", ("hostile/test_tokens.py", "hostile/test_every_route.py", "hostile/real/test_door.py",
-                         "hostile/real/test_guests.py", "unit/crypto/test_jws.c")),
+                         "hostile/real/test_guests.py", "integration/test_gateway_rules.py", "unit/crypto/test_jws.c")),
     Family(2, "key ids", ("hostile/test_key_ids.py", "hostile/real/test_door.py")),
     Family(3, "claims", ("hostile/test_claims.py", "hostile/test_who_acts.py", "hostile/test_every_route.py",
                          "hostile/real/test_machines.py")),
@@ -37,7 +37,7 @@ FAMILIES = [
                                    "unit/io/test_ws.c")),
     Family(10, "slow clients", ("hostile/real/test_door.py", "hostile/test_waiting.py", "integration/messaging/test_replicas.py", "unit/io/test_http.c")),
     Family(11, "floods", ("hostile/real/test_door.py", "hostile/real/test_guests.py", "integration/messaging/test_hostile.py",
-                          "integration/test_gateway_limits.py")),
+                          "integration/test_gateway_rules.py")),
     Family(12, "JSON", ("hostile/test_json.py", "hostile/test_every_route.py", "unit/codec/test_json.c")),
     Family(13, "smuggling", ("hostile/test_smuggling.py", "hostile/real/test_door.py", "e2e/test_gateway.py", "unit/io/test_h1.c")),
     Family(14, "SQL", ("hostile/test_injection.py",)),

@@ -2,6 +2,7 @@
 and who shows somebody's code a second time is not that somebody."""
 import concurrent.futures
 import json
+import ssl
 import time
 import urllib.parse
 import urllib.request
@@ -12,7 +13,6 @@ import pytest
 import login
 from place import TREE
 
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 VICTIM = "sue"      # nobody else here signs in as her
 GUESSES = 6         # one more than the realm bears
 
@@ -96,17 +96,18 @@ def as_delivered(place):
 
 def administer(place, change):
     """As the provider's own administrator, who comes from this machine alone and not through the gateway."""
-    base = f"http://127.0.0.1:{place.port('keycloak')}"
+    base, context = place.keycloak_url, ssl.create_default_context(cafile=place.ca_file)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     form = {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": place.secret("keycloak-admin")}
-    asked = urllib.request.Request(f"{base}/idp/realms/master/protocol/openid-connect/token", urllib.parse.urlencode(form).encode())
-    with OPENER.open(asked, timeout=20) as answer:
+    asked = urllib.request.Request(f"{base}/realms/master/protocol/openid-connect/token", urllib.parse.urlencode(form).encode())
+    with opener.open(asked, timeout=20) as answer:
         token = json.loads(answer.read())["access_token"]
     head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    realm = f"{base}/idp/admin/realms/telecura"
-    with OPENER.open(urllib.request.Request(realm, headers=head), timeout=20) as answer:
+    realm = f"{base}/admin/realms/telecura"
+    with opener.open(urllib.request.Request(realm, headers=head), timeout=20) as answer:
         whole = json.loads(answer.read())       # of a rule that came alone nothing is taken over
     put = urllib.request.Request(realm, json.dumps(whole | change).encode(), method="PUT", headers=head)
-    OPENER.open(put, timeout=20).close()
+    opener.open(put, timeout=20).close()
 
 
 @pytest.mark.family(20)

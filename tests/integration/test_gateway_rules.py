@@ -1,4 +1,5 @@
-"""Who asks too often is told so by the gateway: an address, and a person wherever they ask from.
+"""Rules of the gateway that a run of the suite never reaches: who asks too often is told so, an address
+and a person wherever they ask from; and passwords are given to the identity provider, to nobody else.
 
 A HAProxy with the rules of the suite and small numbers in them. Behind its one route is no service,
 so what it lets pass is answered 503.
@@ -10,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -23,8 +25,6 @@ import certs    # noqa: E402
 import gateway  # noqa: E402
 import keys     # noqa: E402
 from place import PORTS, Place  # noqa: E402
-
-pytestmark = pytest.mark.family(11)
 
 WINDOW_S, AN_ADDRESS, A_PERSON = 2, 30, 10
 STARTS_S, ENDS_S = 30, 30
@@ -79,7 +79,8 @@ def prepared(run):
     place = Place(run, base=free_port() - PORTS["gateway"])
     tls = place.folder("tls")
     certs.make_ca(tls)
-    certs.make_leaf(place, tls, "gateway", None)
+    for name in ("gateway", "keycloak", "access"):
+        certs.make_leaf(place, tls, name, None)
     idp = Idp(place.folder("keys") / "idp.jwks.json")
     (key,) = json.loads(pathlib.Path(idp.file).read_text())["keys"]
     for slot in keys.SLOTS:
@@ -110,15 +111,64 @@ def refused(answer, usual, most):
     assert (said["code"], said["status"], said["retryable"]) == ("too_many_requests", 429, True)
 
 
+@pytest.mark.family(11)
 def test_an_address_that_asks_too_often(gate):
     refused(gate.ask("127.0.0.2", times=100 * AN_ADDRESS), 404, AN_ADDRESS)
     assert gate.ask("127.0.0.3")[0] == [404], "another address is not meant"
     gate.passes_again("127.0.0.2", 404)
 
 
+@pytest.mark.family(11)
 def test_a_person_who_asks_too_often(gate):
     ana = gate.token("ana")
     refused(gate.ask("127.0.0.4", ana, times=2 * A_PERSON), 503, A_PERSON)
     assert gate.ask("127.0.0.5", gate.token("ana"))[0] == [429], "from wherever, and by whichever token"
     assert gate.ask("127.0.0.4", gate.token("ben"))[0] == [503], "another person is not meant"
     gate.passes_again("127.0.0.4", 503, ana)
+
+
+class Listener:
+    """Whoever listens where the identity provider should, with a certificate of our CA on @name."""
+
+    def __init__(self, place, name):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(place.run / f"tls/{name}.crt", place.run / f"tls/{name}.key")
+        self.socket = socket.create_server(("127.0.0.1", place.port("keycloak")))
+        self.heard = []
+        self.thread = threading.Thread(target=self.serve)
+
+    def serve(self):
+        while True:
+            try:
+                plain, _ = self.socket.accept()
+            except OSError:
+                return      # it is over
+            try:
+                with self.context.wrap_socket(plain, server_side=True) as secure:
+                    self.heard.append(secure.recv(65536))
+                    secure.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            except OSError:
+                pass        # the gateway has hung up
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join()
+
+
+@pytest.mark.family(1)
+@pytest.mark.parametrize("name, status", [("keycloak", 204), ("access", 503)])
+def test_a_password_is_given_to_the_identity_provider_alone(gate, name, status):
+    """While it is away, whoever takes its port is asked for its certificate first."""
+    with Listener(gate.place, name) as listener:
+        connection = http.client.HTTPSConnection("127.0.0.1", gate.place.port("gateway"), timeout=20,
+                                                 context=gate.context, source_address=("127.0.0.6", 0))
+        connection.request("POST", "/idp/realms/telecura/login-actions/authenticate", "password=secret")
+        assert connection.getresponse().status == status
+        connection.close()
+    assert any(b"password=secret" in said for said in listener.heard) == (status == 204)
+    assert status == 204 or listener.heard == []
