@@ -349,6 +349,7 @@ static void conn_event(struct bufferevent *bev, short what, void *user)
     ERR_clear_error();
     if (what & BEV_EVENT_CONNECTED) http_tls_peer(bufferevent_openssl_get_ssl(bev), conn->peer);
     else if (!(what & BEV_EVENT_EOF) || conn_reads(conn)) conn_free(conn);
+    else bufferevent_disable(bev, EV_READ); /* TLS leaves it set; conn_phase() looks again */
 }
 
 static void conn_late(evutil_socket_t fd, short what, void *user)

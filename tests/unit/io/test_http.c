@@ -389,12 +389,9 @@ static void addresses_that_are_refused(void **state)
     server_end(&server);
 }
 
-/* Asks for much and is gone when it comes. */
-static void vanish_tls(int fd, const char *folder)
+static SSL *open_tls(int fd, SSL_CTX *context, const char *folder)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    const char ask[] = "GET /long HTTP/1.1\r\n" HOST "\r\n";
-    char path[256], byte;
+    char path[256];
 
     snprintf(path, sizeof path, "%s/gateway.pem", folder);
     SSL_CTX_use_certificate_file(context, path, SSL_FILETYPE_PEM);
@@ -403,6 +400,17 @@ static void vanish_tls(int fd, const char *folder)
     SSL *ssl = SSL_new(context);
     SSL_set_fd(ssl, fd);
     assert_int_equal(SSL_connect(ssl), 1);
+    return ssl;
+}
+
+/* Asks for much and is gone when it comes. */
+static void vanish_tls(int fd, const char *folder)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    const char ask[] = "GET /long HTTP/1.1\r\n" HOST "\r\n";
+    SSL *ssl = open_tls(fd, context, folder);
+    char byte;
+
     assert_true(SSL_write(ssl, ask, sizeof ask - 1) > 0);
     assert_int_equal(SSL_read(ssl, &byte, 1), 1);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
@@ -512,6 +520,62 @@ static void peers_show_a_certificate_of_our_ca(void **state)
     rmdir(folder);
 }
 
+/* Over TLS the end of what is sent is not told again by itself. */
+static void a_client_that_only_reads_on_is_answered_over_tls(void **state)
+{
+    static const char ask[] = "GET /1 HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST "\r\n";
+    char folder[] = "/tmp/test_http.XXXXXX", path[64], pem[72], key[72], text[4096];
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    struct server server;
+    size_t have = 0;
+    int port, n;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/gateway", folder);
+    snprintf(pem, sizeof pem, "%s.pem", path);
+    snprintf(key, sizeof key, "%s.key", path);
+    const struct cert cert = cert_new("gateway", NULL, path);
+    sem_init(&job.taken, 0, 0);
+    server_start(&server, &HTTP_LIMITS, take, NULL);
+    const struct http_tls tls = {pem, pem, key};
+    assert_int_equal(http_listen(server.http, "127.0.0.1:0", &tls, false, &port), ERR_OK);
+    server_run(&server);
+
+    const int half = client_connect(port), other = client_connect(server.port);
+    SSL *ssl = open_tls(half, context, folder);
+    assert_int_equal(SSL_write(ssl, ask, sizeof ask - 1), sizeof ask - 1);
+    SSL_shutdown(ssl);
+    shutdown(half, SHUT_WR);
+    sem_wait(&job.taken);
+    struct http_call *first = job.call;
+    for (int turn = 0; turn < 2; turn++) {
+        client_say(other, "GET / HTTP/1.1\r\n" HOST "\r\n");
+        sem_wait(&job.taken);
+        http_reply(job.call, 204, NULL, BYTES_NONE, NULL, 0);
+        assert_int_equal(client_answer(other).status, 204); /* the loop has turned since */
+    }
+    http_reply(first, 200, NULL, BYTES_NONE, NULL, 0);
+    sem_wait(&job.taken);
+    http_reply(job.call, 201, NULL, BYTES_NONE, NULL, 0);
+    while ((n = SSL_read(ssl, text + have, (int)(sizeof text - 1 - have))) > 0) have += (size_t)n;
+    text[have] = '\0';
+    assert_non_null(strstr(text, "HTTP/1.1 200"));
+    assert_non_null(strstr(text, "HTTP/1.1 201"));
+    assert_true(client_ended(half)); /* long before the idle timer */
+
+    ERR_clear_error();
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    close(half);
+    close(other);
+    server_end(&server);
+    cert_free(cert);
+    unlink(pem);
+    unlink(key);
+    rmdir(folder);
+}
+
 /* ---- the loop ---- */
 
 static void count(void *user)
@@ -589,6 +653,7 @@ int main(void)
         cmocka_unit_test(slow_requests_have_a_deadline),
         cmocka_unit_test(answers_come_from_other_threads),
         cmocka_unit_test(a_client_that_only_reads_on_is_answered),
+        cmocka_unit_test(a_client_that_only_reads_on_is_answered_over_tls),
         cmocka_unit_test(a_drain_answers_what_runs),
         cmocka_unit_test(a_client_that_does_not_read_is_dropped),
         cmocka_unit_test(connections_have_a_limit),
