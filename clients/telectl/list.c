@@ -62,7 +62,7 @@ static const struct shape event_shape = {"Event", sizeof(struct event), (const s
 }};
 static const uint8_t
     log_widths[COLUMNS_MAX] = {28, 37, 13, 22, 9, 0, 0, 0, 0, 37, 0, 0, 0, 16, 0, 37},
-    access_widths[COLUMNS_MAX] = {28, 37, 13, 22, 9, 0, 0, 0, 12, 0, 32, 0, 37},
+    access_widths[COLUMNS_MAX] = {28, 37, 13, 22, 9, 0, 0, 10, 12, 0, 32, 0, 37},
     disclosure_widths[COLUMNS_MAX] = {28, 37, 13, 22, 0, 0, 20, 12, 0, 0, 0, 37, 37};
 
 static const struct shape member_shape = {"Member", sizeof(struct member), (const struct field[]){

@@ -95,6 +95,7 @@ void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body)
     event->resource = str_of(body->resource);
     event->remote = text_of(body->remote);
     event->relation = text_of(body->relation);
+    event->purpose = text_of(body->purpose);
     event->resource_version = (int64_t)body->resource_version;
     event->acr = body->acr;
     event->labels = labels_of(body->labels);

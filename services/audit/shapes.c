@@ -185,10 +185,14 @@ const struct shape touched_shape = {"AuditTouchedPatient", sizeof(struct touched
     {"relation", TEXT, IN(audit_event, relation), 0, 0, 64}, \
     {"consent_id", UUID, IN(audit_event, consent), 0, 0, 0}
 
+/* What for: an HL7 PurposeOfUse (purposes.def); BTG is a broken glass. */
+#define FOR_WHAT {"purpose", TEXT, IN(audit_event, purpose), 0, 0, 64}
+
 /* What a patient may know of an access: all but from where it came. */
 const struct shape access_shape = {"AuditAccess", sizeof(struct audit_event),
     (const struct field[]){
     WHAT_HAPPENED,
+    FOR_WHAT,
     {0},
 }};
 
@@ -234,6 +238,7 @@ const struct shape review_query_shape = {"AuditReviewQuery", sizeof(struct event
 const struct shape event_shape = {"AuditEvent", sizeof(struct audit_event),
     (const struct field[]){
     WHAT_HAPPENED,
+    FOR_WHAT,
     {"acr", INT, IN(audit_event, acr), 0, 0, 9},
     {"remote", TEXT, IN(audit_event, remote), 0, 0, 64},
     {"request", UUID, IN(audit_event, request), 0, 0, 0},

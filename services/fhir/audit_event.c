@@ -168,6 +168,13 @@ static const struct profiles *profiles_of(struct arena *arena, const struct deed
     return profiles;
 }
 
+/* The log has HL7's own codes. */
+static struct list purpose_of(struct arena *arena, struct str purpose)
+{
+    if (purpose.n == 0) return (struct list){NULL, 0};
+    return ONE(concept_of(arena, HL7 "v3-ActReason", arena_cstr(arena, purpose)));
+}
+
 static const struct audit_event *audit_event_of(struct arena *arena, const struct event_in *in)
 {
     struct audit_event *const event = ARENA_NEW(arena, struct audit_event);
@@ -184,6 +191,7 @@ static const struct audit_event *audit_event_of(struct arena *arena, const struc
         .recorded_us = in->at_us,
         .outcome = str_is(in->outcome, "refused") ? STR("4") : STR("0"),
         .outcome_desc = in->error,
+        .purpose = purpose_of(arena, in->purpose),
         .agent = agents_of(arena, deed, in),
         .source = source_of(arena, in->service),
         .entity = entities_of(arena, in),

@@ -42,7 +42,7 @@ struct visits_in {
 
 struct event_in {
     struct uuid id, act, actor, patient_id, resource_id, consent_id;
-    struct str service, action, outcome, error, role, resource, relation, remote;
+    struct str service, action, outcome, error, role, resource, relation, purpose, remote;
     int64_t at_us;
 };
 
@@ -107,7 +107,7 @@ struct audit_event {
     struct str type, id, action, outcome, outcome_desc;
     const struct profiles *meta;
     const struct coding *event;
-    struct list subtype, agent, entity;
+    struct list subtype, purpose, agent, entity;
     int64_t recorded_us;
     const struct source *source;
 };

@@ -43,6 +43,7 @@ RESOURCES = {
     "AuditEvent": RESOURCE | {
         "type": (1, 1, CODING), "subtype": (0, 9, CODING), "action": (0, 1, {"C", "R", "U", "D", "E"}),
         "recorded": (1, 1, "instant"), "outcome": (0, 1, {"0", "4", "8", "12"}), "outcomeDesc": (0, 1, "string"),
+        "purposeOfEvent": (0, 9, CONCEPT),
         "agent": (1, 9, {
             "type": (0, 1, CONCEPT), "role": (0, 9, CONCEPT), "who": (0, 1, REFERENCE), "requestor": (1, 1, bool),
             "policy": (0, 9, "uri"),
@@ -175,9 +176,14 @@ def balp_faults(event):
     return [f"{profile}: {name}" for name, holds in asked.items() if not holds]
 
 
+# Of HL7's value set v3-PurposeOfUse, those that a record here can have been used for.
+PURPOSES = {"PATRQT", "FAMRQT", "TREAT", "BTG", "PATADMIN", "HPAYMT", "HCOMPL", "HSYSADMIN", "HOPERAT"}
 INVARIANTS = {
     "AuditEvent": [
         ("sev-1: what was asked for is no query", lambda a: all(not ("name" in e and "query" in e) for e in a["entity"])),
+        ("what for is a PurposeOfUse", lambda a: all(
+            c["system"] == HL7 + "v3-ActReason" and c["code"] in PURPOSES
+            for p in a.get("purposeOfEvent", []) for c in p["coding"])),
         ("its profile", lambda a: "meta" not in a or not balp_faults(a)),
         ("a failure claims no profile of a success", lambda a: a["outcome"] == "0" or "meta" not in a)],
     "Patient": [("pat: a record says something", lambda p: "name" in p or "identifier" in p)],

@@ -41,13 +41,15 @@ def test_each_kind_of_deed_in_its_profile(feed, face):
     ada, doctor, consent = feed.suite.patient(), str(uuid.uuid4()), str(uuid.uuid4())
     made = {}
     for action, claimed in (("visit.read", "PatientRead"), ("visit.book", "PatientCreate"), ("visit.cancel", "PatientUpdate")):
-        made |= {event: claimed for event in feed.act(1, patient=ada.patient, actor=doctor, action=action, consent=consent)}
+        made |= {event: claimed for event in feed.act(1, patient=ada.patient, actor=doctor, action=action, consent=consent, purpose="BTG")}
     feed.indexed()
     seen = events(face, feed.suite.person("auditor"), agent=doctor, _count=2)
     assert {event: profile(seen[event]) for event in made} == made
     for event in seen.values():
         assert f"urn:uuid:{doctor}" in json.dumps(event["agent"]) and f"Patient/{ada.patient}" in json.dumps(event)
         assert "urn:telecura:relation:booked" in json.dumps(event) and f"urn:uuid:{consent}" in json.dumps(event)
+        assert event["purposeOfEvent"] == [
+            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "BTG"}]}]
 
 
 def test_about_nobody_and_refused_and_by_a_service(feed, face):
@@ -93,7 +95,8 @@ def test_the_checker_finds_what_is_wrong(feed, face):
                    lambda e: e["entity"].pop(1), lambda e: e.update(action="C"), lambda e: e.update(outcome="8"),
                    lambda e: e["entity"][1]["role"].update(code="1"), lambda e: e.pop("source"),
                    lambda e: e["subtype"][0].update(code="create"), lambda e: e["type"].update(code="x"),
-                   lambda e: e.update(outcome="1"), lambda e: e.update(recorded="yesterday")):
+                   lambda e: e.update(outcome="1"), lambda e: e.update(recorded="yesterday"),
+                   lambda e: e.update(purposeOfEvent=[{"coding": [{"system": "x", "code": "BTG"}]}])):
         assert broken(change) != []
 
 

@@ -49,6 +49,26 @@ def test_disclosures_and_who_has_which_role(feed):
     assert (privacy.id, "privacy", 0) in [(row["person"], row["role"], row["relations"]) for row in rows]
 
 
+def test_the_report_of_accesses_says_why_and_keeps_to_its_period(feed):
+    """Who, what, when, why, under which consent, through a broken glass; and nothing of another day."""
+    ada, doctor, nurse, consent = feed.suite.patient(), *(str(uuid.uuid4()) for _ in range(3))
+    (broken,) = feed.act(patient=ada.patient, actor=doctor, relation="break_glass", purpose="BTG", at="2026-03-05 10:00Z")
+    (agreed,) = feed.act(patient=ada.patient, actor=nurse, role="nurse", relation="consented", purpose="TREAT",
+                         consent=consent, at="2026-03-05 23:59:59.999Z")
+    feed.act(patient=ada.patient, at="2026-03-04 23:59:59.999Z")
+    feed.act(patient=ada.patient, at="2026-03-06 00:00Z")
+    feed.act(patient=feed.suite.patient().patient, at="2026-03-05 10:00Z")
+    feed.indexed()
+    words = ("report", "access", ada.patient, "--from", "2026-03-05T00:00:00Z", "--to", "2026-03-06T00:00:00Z")
+    privacy = feed.suite.person("privacy")
+    rows = lines(telectl(feed, *words, "--json", who=privacy))
+    assert [(row["id"], row["actor"], row["action"], row["purpose"], row["relation"], row.get("consent_id"))
+            for row in rows] == [(agreed, nurse, "visit.read", "TREAT", "consented", consent),
+                                 (broken, doctor, "visit.read", "BTG", "break_glass", None)]
+    table = telectl(feed, *words, who=privacy).stdout.splitlines()
+    assert len(table) == 3 and "purpose" in table[0] and consent in table[1] and " BTG " in table[2]
+
+
 def test_access_and_breach(feed):
     ada, doctor = feed.suite.patient(), str(uuid.uuid4())
     (event,) = feed.act(patient=ada.patient, actor=doctor)
