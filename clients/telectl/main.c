@@ -48,7 +48,7 @@ static const struct command commands[] = {
     {"access-review", NULL, NULL, list_show, &review_listing,
      "who has which role, to how many patients, and when they last did anything"},
     {"breach", "scope", NULL, breach_scope, &breach_listing,
-     "whose data did a --person, --token, --sign-in, --address or --key reach, --from --to"},
+     "whose data did a --person, --token, --sign-in or --address reach, --from --to; a --key, ever"},
 
     {"keys", "status", NULL, deed_do, NULL, "the provider of KEKs, their versions, what stands under each"},
     {"keys", "rotate", NULL, deed_do, NULL, "a new KEK; the old one goes when nothing stands under it"},

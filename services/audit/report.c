@@ -272,6 +272,8 @@ err_t access_review(struct act *act)
 }
 
 /* GET /v1/audit/breach: whose data a person, a token, a sign-in, an address or a key has reached.
+ * A key has reached all that is under it, whenever that was used: keyd tells when it is fetched,
+ * and who holds it reads without asking again. So the period bounds the others only.
  * The index has only pseudonyms; each is resolved by opening one of its events, and is then on
  * record. */
 err_t breach_scope(struct act *act)
@@ -286,6 +288,10 @@ err_t breach_scope(struct act *act)
     struct cursor after;
     struct str next = STR_NONE;
 
+    if (!uuid_is_nil(in->key)) {
+        query.from_us = 0;
+        query.to_us = FOR_EVER_US;
+    }
     TRY(act_allow_none(act));
     act_resource(act, uuid_is_nil(in->person) ? in->key : in->person, 0);
     TRY(act_cursor_open(act, in->cursor, &after));

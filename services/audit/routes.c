@@ -16,7 +16,7 @@ const struct route audit_routes[] = {
      .about = "Events by person, patient, thing, address, action, outcome and time, newest first."},
     {GET, "/v1/audit/breach", SCOPE_BREACH, AUDIT_BREACH_SCOPED, &breach_query_shape, 10000,
      breach_scope, .reply = &touched_shape, .list = true,
-     .about = "Whose data a person, token, sign-in, address or key has reached in a period."},
+     .about = "Whose data a person, token, sign-in or address reached in a period; a key, ever."},
     {GET, "/v1/audit/events/{id}", READ_AUDIT, AUDIT_AUDIT_READ, NULL, 2000, event_read,
      .reply = &event_shape,
      .about = "One event: who did what, when, about whom, with what outcome."},

@@ -17,11 +17,12 @@ import uuid
 
 import pytest
 
+import sealed
 import telecura
 from conftest import EVERY, Feed, Kafka, Log, new_feed
 from peer import Peer
 from postgres import quote
-from telecura import ORG, OTHER_ORG, ROOT
+from telecura import ORG, OTHER_ORG, ROOT, rfc3339
 
 sys.path.append(f"{ROOT}/tests/e2e")
 import paper        # noqa: E402
@@ -132,28 +133,47 @@ def test_reads_by_auditors_are_logged_too(feed):
     feed.api.wait_for("SELECT count(*) = 0 FROM audit_outbox")
 
 
-def test_what_concerns_no_organisation_is_in_the_suites_own_log(go_reader):
-    """keyd's rows of the installation's keys; and no organisation's auditor reads them."""
+@pytest.fixture(scope="module")
+def with_keyd():
+    """A log that hears keyd, too."""
     kafka, suite = Kafka(), telecura.Suite()
     keyd = suite.service("keyd", kafka=kafka.address)
-    try:
-        feed = Feed(suite, kafka)
-        feed.act()
-        feed.receipted()
-        keyd.wait_for("SELECT count(*) = 0 FROM audit_outbox", 30)
-        own = Log(suite, org=NIL)
-        own.settle()
-        assert own.vkey().startswith("audit.suite/")
-        sealed = "SELECT seq FROM producer WHERE name = 'keyd' AND org"
-        assert own.verified(go_reader) == feed.api.value(f"{sealed} = {quote(NIL)}") > 0
-        assert feed.api.value(f"{sealed} = {quote(ORG)}") > 0, "an organisation's own keys"
-        assert feed.api.rows("SELECT * FROM incident") == []
-        assert feed.api.get(f"/v1/audit/{NIL}/checkpoint").status == 200
-        auditor = suite.person("auditor")
-        assert feed.api.get(f"/v1/audit/{NIL}/tile/entries/000", who=auditor).status == 404
-    finally:
-        suite.close()
-        kafka.stop()
+    yield keyd, Feed(suite, kafka)
+    suite.close()
+    kafka.stop()
+
+
+def test_what_concerns_no_organisation_is_in_the_suites_own_log(with_keyd, go_reader):
+    """keyd's rows of the installation's keys; and no organisation's auditor reads them."""
+    keyd, feed = with_keyd
+    feed.act()
+    feed.receipted()
+    keyd.wait_for("SELECT count(*) = 0 FROM audit_outbox", 30)
+    own = Log(feed.suite, org=NIL)
+    own.settle()
+    assert own.vkey().startswith("audit.suite/")
+    told = "SELECT seq FROM producer WHERE name = 'keyd' AND org"
+    assert own.verified(go_reader) == feed.api.value(f"{told} = {quote(NIL)}") > 0
+    assert feed.api.value(f"{told} = {quote(ORG)}") > 0, "an organisation's own keys"
+    assert feed.api.rows("SELECT * FROM incident") == []
+    assert feed.api.get(f"/v1/audit/{NIL}/checkpoint").status == 200
+    auditor = feed.suite.person("auditor")
+    assert feed.api.get(f"/v1/audit/{NIL}/tile/entries/000", who=auditor).status == 404
+
+
+def test_a_key_that_leaked_has_reached_its_patient_whenever_it_was_fetched(with_keyd):
+    """keyd's own row is of before the hour that is asked about: the service had the key at hand then."""
+    keyd, feed = with_keyd
+    ada, bea = feed.suite.patient(), feed.suite.patient()
+    keys = [sealed.key_to_seal(feed.suite, "appointments", ORG, who.patient, "visit")[0] for who in (ada, bea)]
+    keyd.wait_for("SELECT count(*) = 0 FROM audit_outbox", 30)
+    feed.indexed()
+    privacy = feed.suite.person("privacy")
+    privacy.token = feed.suite.idp.token(privacy.subject, acr=2)
+    hour = f"from={rfc3339(time.time() + 600)}&to={rfc3339(time.time() + 4200)}"
+    for who, key in zip((ada, bea), keys):
+        reply = feed.api.get(f"/v1/audit/breach?key={key}&{hour}", who=privacy)
+        assert [row["patient_id"] for row in reply.json["data"]] == [who.patient]
 
 
 def test_pages_newest_first(feed):
