@@ -124,13 +124,32 @@ def test_what_stands_in_an_event(feed):
     assert ("audit.read", "done", ada.id) in accesses(feed, ada.patient)
 
 
-def test_reads_by_auditors_are_logged_too(feed):
-    auditor = feed.suite.person("auditor")
-    (event,) = feed.act()
-    feed.receipted()
-    assert feed.api.get(f"/v1/audit/events/{event}", who=auditor).status == 200
-    feed.api.wait_for("SELECT count(*) > 0 FROM producer WHERE name = 'audit' AND seq > 0")
-    feed.api.wait_for("SELECT count(*) = 0 FROM audit_outbox")
+READS = """tile/entries/000.p/1 {org}/tile/entries/000.p/1 {org}/{shard}/tile/entries/000.p/1 proof?event={event}
+events?patient={patient} events/{event} patients/{patient}/events patients/{patient}/disclosures access-review
+browsing incidents holds holds/{hold} destructions breach?person={event}&from={day}&to={day}""".split()
+
+
+def test_reading_the_log_is_itself_in_the_log(feed):
+    """Each way to read what is sealed, or made of it: the log has that very request, and who it was."""
+    ada, privacy = feed.suite.patient(), feed.suite.person("privacy")
+    privacy.token = feed.suite.idp.token(privacy.subject, acr=2)
+    (event,) = feed.act(patient=ada.patient)
+    feed.indexed()
+    hold = feed.api.post("/v1/audit/holds", {"patient_id": ada.patient, "reason": "a lawsuit"}, who=privacy)
+    names = {"org": ORG, "shard": feed.shards()[-1], "event": event, "patient": ada.patient, "hold": hold.json["id"],
+             "day": "2026-03-05T00:00:00Z"}
+    asked = {hold.headers["request-id"]: "holds"}
+    for read in READS:
+        reply = feed.api.get("/v1/audit/" + read.format(**names), who=privacy)
+        assert reply.status == 200, (read, reply)
+        asked[reply.headers["request-id"]] = read
+    assert len(asked) == len(READS) + 1
+    feed.indexed()
+    rows = feed.api.get(f"/v1/audit/events?person={privacy.id}&limit=200", who=privacy).json["data"]
+    told = {row["act"]: row for row in rows}
+    assert [read for act, read in asked.items() if act not in told] == []
+    for act in asked:
+        assert (told[act]["outcome"], told[act]["role"], told[act]["purpose"]) == ("done", "privacy", "HCOMPL")
 
 
 @pytest.fixture(scope="module")
