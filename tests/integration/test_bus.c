@@ -222,7 +222,7 @@ static void reader_free(struct reader *reader)
 
 /* ---- effects: a row each, without any constraint that would hide a second one ---- */
 
-static _Atomic int refuse_version, faults_left, committed;
+static _Atomic int refuse_version, unready_version, faults_left, committed;
 
 static err_t on_effect(struct tx *tx, struct arena *arena, const struct event *event, size_t n,
                        void *user)
@@ -238,13 +238,15 @@ static err_t on_effect(struct tx *tx, struct arena *arena, const struct event *e
         .param_count = 3,
         .sql = "INSERT INTO effect (id, key, version) VALUES ($1, $2, $3)",
     };
-    struct {
-        struct uuid id, key;
-        int64_t version;
-    } row = {event->id, event->key, event->version};
 
-    (void)arena, (void)n, (void)user;
-    tx_queue(tx, &insert, &row);
+    (void)arena, (void)user;
+    for (const struct event *one = event; one < event + n; one++) {
+        struct {
+            struct uuid id, key;
+            int64_t version;
+        } row = {one->id, one->key, one->prepared ? *(const int64_t *)one->prepared : one->version};
+        tx_queue(tx, &insert, &row);
+    }
     if (event->version == refuse_version) return ERR_UNPROCESSABLE;
     if (faults_left > 0) {
         faults_left--;
@@ -257,6 +259,37 @@ static void on_committed(const struct event *event, void *user)
 {
     (void)event, (void)user;
     committed++;
+}
+
+/* What an effect needs of an event, which is not there at the first try of one of them. */
+static err_t on_prepare(struct arena *arena, struct event *event, void *user)
+{
+    int64_t *const version = ARENA_NEW(arena, int64_t);
+
+    (void)user;
+    if (event->version == unready_version) {
+        unready_version = 0;
+        return ERR_UNAVAILABLE;
+    }
+    *version = event->version;
+    event->prepared = version;
+    return ERR_OK;
+}
+
+static struct consumer *many_start(const char *group, enum topic topic)
+{
+    static struct consumer_topic topics[2];
+
+    topics[0] = (struct consumer_topic){topic, EFFECT, .many = true};
+    return consumer_start(&(struct consumer_config){
+        .service = group,
+        .conninfo = conninfo,
+        .kafka = brokers,
+        .topics = topics,
+        .prepare = on_prepare,
+        .effect = on_effect,
+        .committed = on_committed,
+    });
 }
 
 static struct consumer *effects_start(const char *group, enum topic topic)
@@ -419,6 +452,40 @@ static void kills_lose_nothing_and_repeat_nothing(void **state)
                             "(PARTITION BY key ORDER BY n) AS back FROM effect) AS e WHERE back"),
                      0);
     assert_int_equal(number("SELECT count(*) FROM parked"), 0);
+    run("TRUNCATE effect");
+}
+
+/* The next are read while many commit. They wait when that COMMIT fails, and when it fails again
+ * for one of them alone; and when one cannot be prepared yet. */
+static void a_commit_that_failed_is_overtaken_by_none(void **state)
+{
+    enum { ALL = 7000, BROKEN = 2500, UNREADY = 4500 };
+
+    (void)state;
+    run("CREATE SEQUENCE broken");
+    run("GRANT USAGE ON SEQUENCE broken TO bus");
+    run("CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF nextval('broken') <= 2 THEN RAISE serialization_failure; END IF; RETURN NULL; END $$");
+    run("CREATE CONSTRAINT TRIGGER breaks AFTER INSERT ON effect DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW WHEN (NEW.version = %d) EXECUTE FUNCTION break()", BROKEN);
+    run("INSERT INTO outbox (org, id, topic, key, kind, version, at, act, payload) "
+        "SELECT '01000000-0000-0000-0000-000000000000', gen_random_uuid(), "
+        "'notifications.deliveries.v1', md5('one')::uuid, 1, n, now(), gen_random_uuid(), decode('0801', 'hex') "
+        "FROM generate_series(1, %d) AS n ORDER BY n", ALL);
+    struct relay *relay = relay_up(NULL, false);
+    wait_for("SELECT count(*) FROM outbox", 0);
+    unready_version = UNREADY;
+    struct consumer *consumer = many_start("many", TOPIC_DELIVERIES);
+    wait_for("SELECT count(*) FROM effect", ALL);
+    consumer_stop(consumer);
+    relay_stop(relay);
+    assert_int_equal(number("SELECT count(*) FROM (SELECT version <> row_number() OVER "
+                            "(ORDER BY n) AS wrong FROM effect) AS e WHERE wrong"),
+                     0);
+    assert_int_equal(number("SELECT last_value FROM broken"), 3);
+    assert_int_equal(number("SELECT count(*) FROM parked"), 0);
+    assert_int_equal(unready_version, 0);
+    run("DROP TRIGGER breaks ON effect");
     run("TRUNCATE effect");
 }
 
@@ -701,6 +768,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(revocations_are_heard_from_their_beginning),
         cmocka_unit_test(poison_parks_its_key_and_no_other),
         cmocka_unit_test(kills_lose_nothing_and_repeat_nothing),
+        cmocka_unit_test(a_commit_that_failed_is_overtaken_by_none),
     };
 
     if (argc == 4) service_main(argv);
