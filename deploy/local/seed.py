@@ -2,8 +2,8 @@
 
 usage: seed.py [--run .run] DIR         every *.json of DIR is a bundle
 
-Goes through the gateway as people do: the front desk registers and enrols patients, a nurse writes
-their charts, an admin enrols clinicians. Each bundle is read and checked whole (synthea.py) before
+Goes through the gateway as people do: the front desk registers and enrols patients and puts a nurse
+on their care team, who writes their charts; an admin enrols clinicians. Each bundle is read and checked whole (synthea.py) before
 anything of it is sent; a malformed one is refused, the others go in.
 
 Loading again changes nothing, however much later, since what is there is looked up first: a
@@ -30,6 +30,8 @@ import synthea
 TRIES = 8
 AGAIN = {429, 503}          # and 409 idempotency_in_flight
 REQUEST_S_MAX = 30
+DAY_S = 24 * 3600
+HEARD_S_MAX = 30            # patients hears of a care team from access
 NAME_BYTES_MAX = 200        # of who is shown, at access
 PAGE = 200
 SAID = ("system", "code", "text", "onset", "status", "criticality")
@@ -162,10 +164,11 @@ class Seed:
 
     def patient(self, patient):
         made = self.known(patient)
-        there = self.chart(made, patient) if made else []
         if not made:
             made = self.gateway.post(self.desk, "/v1/patients", patient.body, patient.where)
         self.enrol(made, patient)
+        self.care(made, patient)
+        there = self.chart(made, patient)
         for record in patient.records:
             if (record.path, record.body) in there:
                 there.remove((record.path, record.body))
@@ -186,6 +189,15 @@ class Seed:
             if error.code != "conflict":    # the record has its person
                 raise
 
+    def care(self, made, patient):
+        """The nurse's relation, unless one holds that will not end under this load."""
+        body = {"patient_id": made["id"], "person_id": self.nurse.person["person_id"]}
+        tomorrow = time.strftime("%Y-%m-%dT", time.gmtime(time.time() + DAY_S))
+        there = self.gateway.pages(self.desk, "/v1/relations", patient.where, **body)
+        if not any(one["kind"] == "care_team" and one["ends_at"] > tomorrow for one in there):
+            self.gateway.post(self.desk, "/v1/relations",
+                              {**body, "kind": "care_team", "proof": "care_plan"}, patient.where)
+
     def known(self, patient):
         """The record that is there; whom another patient of these bundles is, is nobody else."""
         body = patient.body
@@ -202,8 +214,18 @@ class Seed:
         """(path, what is said) of each record that is there."""
         return [(path, {name: row[name] for name in SAID if name in row})
                 for path in sorted({record.path for record in patient.records})
-                for row in self.gateway.pages(self.nurse, f"/v1/patients/{made['id']}/{path}",
-                                              patient.where)]
+                for row in self.opened(f"/v1/patients/{made['id']}/{path}", patient.where)]
+
+    def opened(self, path, where):
+        """Its rows, once patients has heard that the nurse cares for the patient."""
+        until = time.monotonic() + HEARD_S_MAX
+        while True:
+            try:
+                return self.gateway.pages(self.nurse, path, where)
+            except Refused as error:
+                if error.code != "not_found" or time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
 
 
 def load(endpoints, folder):

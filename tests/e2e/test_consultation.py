@@ -13,7 +13,7 @@ import uuid
 from door import Refused, heard, refusal, until
 from paper import proven, read_export
 from turn import relay
-from visit import CHECK_IN_MINUTES, mail_language, next_minutes, offer_hours
+from visit import CHECK_IN_MINUTES, care, mail_language, next_minutes, offer_hours
 
 
 # ---- who they are ----
@@ -32,6 +32,11 @@ def test_the_front_desk_registers_ana(visit):
         assert refused.code == "not_found"
         record = visit.fay.post("/v1/patients", patient_id=visit.patient, **visit.demographics)
     assert record["family_name"] == "Reyes"
+
+
+def test_the_nurse_joins_her_care_team(visit):
+    """The desk says so: a chart opens to those alone who care for the patient."""
+    care(visit.fay, visit.nia, visit.patient)
 
 
 def test_the_nurse_writes_her_chart(visit):

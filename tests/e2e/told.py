@@ -84,6 +84,7 @@ class Told:
 
     def a_chart(self, patient):
         nia = self.door.person("nia")
+        visits.care(self.door.person("fay"), nia, patient)
         for kind in ("allergies", "conditions", "medicines"):
             record = self.say(nia, f"POST /v1/patients/{{id}}/{kind}", patient)
         self.say(nia, "PUT /v1/records/{id}", record["id"], if_match=1)

@@ -37,6 +37,15 @@ def consent(patient):
         "/v1/consents", patient_id=patient.patient, scope="telehealth", document_version=1)["id"]
 
 
+def care(desk, nurse, patient):
+    """The desk puts the nurse on the patient's care team; the chart opens a moment later."""
+    team = desk.get("/v1/relations", patient_id=patient, person_id=nurse.id)["data"]
+    if not any(one["kind"] == "care_team" and one["ends_at"] > now() for one in team):
+        desk.post("/v1/relations", patient_id=patient, person_id=nurse.id, kind="care_team", proof="care_plan")
+    doors.until(lambda: doors.heard(lambda: nurse.get(f"/v1/patients/{patient}/allergies"), "not_found"),
+                "the care team heard of")
+
+
 def book(patient, clinician, within_minutes=7 * 24 * 60, reason="A question"):
     """The first free time; the path of the visit."""
     slot = patient.get("/v1/slots", provider_id=clinician.id, visit_type="follow_up",
@@ -67,8 +76,11 @@ def mail_language(person):
 
 
 def next_minutes(n):
-    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-    return {"from": rfc3339(now), "to": rfc3339(now + datetime.timedelta(minutes=n))}
+    return {"from": now(), "to": now(n)}
+
+
+def now(more_minutes=0):
+    return rfc3339(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=more_minutes))
 
 
 def rfc3339(time):

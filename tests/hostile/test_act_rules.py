@@ -31,6 +31,8 @@ def registered(patients, desk):
 def test_a_key_does_not_answer_for_another_patient(suite, patients):
     desk, nurse, key = suite.person("front_desk"), suite.person("nurse"), str(uuid.uuid4())
     one, other = registered(patients, desk), registered(patients, desk)
+    for patient in (one, other):
+        suite.relation(nurse, patient, "care_team")
 
     first = patients.post(f"/v1/patients/{one}/allergies", CODED, who=nurse, key=key)
     assert first.status == 201, first
@@ -111,6 +113,7 @@ def test_no_key_is_made_for_whom_nobody_may_touch(suite, patients):
 def test_yesterdays_blob_does_not_pass_for_todays(suite, patients):
     desk, nurse = suite.person("front_desk"), suite.person("nurse")
     patient = registered(patients, desk)
+    suite.relation(nurse, patient, "care_team")
     made = patients.post(f"/v1/patients/{patient}/allergies", CODED, who=nurse).json
     path = f"/v1/records/{made['id']}"
     where = f"WHERE id = '{made['id']}'"
@@ -145,6 +148,7 @@ def test_a_lost_cursor_is_no_last_page(suite, patients):
     desk, nurse = suite.person("front_desk"), suite.person("nurse")
     patient, keyd = registered(patients, desk), suite.service("keyd")
     path = f"/v1/patients/{patient}/allergies"
+    suite.relation(nurse, patient, "care_team")
 
     for _ in range(3):
         assert patients.post(path, CODED, who=nurse).status == 201

@@ -103,6 +103,7 @@ def test_what_was_written_comes_back_and_does_nothing(house, name):
     else:
         assert (found.status, found.code) == (422, "unprocessable")
     path = f"/v1/patients/{made.json['id']}/allergies"
+    house.suite.relation(nurse, made.json["id"], "care_team")
     assert patients.post(path, {**CODED, "text": text}, who=nurse).status == 201
     assert [row["text"] for row in patients.get(path, who=nurse).json["data"]] == [text]
 

@@ -196,6 +196,8 @@ def test_a_cursor_of_one_patients_chart_opens_no_others(ward):
     """The path is part of what was asked."""
     patients, nurse, coded = ward.service("patients"), ward.person("nurse"), {"text": "Latex"}
     one, other = registered(ward)[0], registered(ward)[0]
+    for patient in (one, other):
+        ward.relation(nurse, patient, "care_team")
     for patient in (one, one, other):
         made = patients.post(f"/v1/patients/{patient}/allergies", coded, who=nurse)
         assert made.status == 201, made

@@ -60,15 +60,18 @@ def test_two_roles_in_one_organisation_act_in_one_at_a_time(suite, nurse):
 
 @pytest.mark.family(3)
 def test_a_role_reaches_nothing_of_the_other(suite, patients, nurse):
-    """The patient that a nurse is writes in no chart, and the nurse is nobody's own."""
+    """The patient that a nurse is writes in no chart, and the nurse is nobody's own: their chart is open to
+    them as a nurse who cares for them."""
     suite.service("appointments")
     path = f"/v1/patients/{nurse.as_patient.patient}/allergies"
     assert patients.post(path, CODED, who=nurse, headers=acting("patient")).status == 403
     assert patients.get(path, who=nurse, headers=acting("patient")).status == 200
+    assert patients.get(path, who=nurse, headers=acting("nurse")).status == 404
+    suite.relation(nurse, nurse.as_patient.patient, "care_team")
     assert patients.get(path, who=nurse, headers=acting("nurse")).status == 200
-    relations = {row["role"]: row["relation"] for row in suite.audit("patients", action="chart.read")
+    relations = {row["role"]: row["relation"] for row in suite.audit("patients", action="chart.read", outcome="done")
                  if row["actor"] in (nurse.id, nurse.as_patient.id)}
-    assert relations == {"patient": "self", "nurse": "self"}
+    assert relations == {"patient": "self", "nurse": "care_team"}
 
 
 @pytest.mark.family(3)

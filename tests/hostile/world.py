@@ -55,6 +55,7 @@ class World:
         self.post("patients", "/v1/patients", {
             "patient_id": self.patient, "family_name": "Quill", "given_name": "Ida", "birth_date": "1990-01-01",
             "gender": "female"}, self.desk)
+        self.suite.relation(self.nurse, self.patient, "care_team")
         return self.post("patients", f"/v1/patients/{self.patient}/allergies", CODED, self.nurse)
 
     @functools.cached_property

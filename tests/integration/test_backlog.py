@@ -21,6 +21,7 @@ class Ward:
         self.body, reply = body, self.api.post("/v1/patients", body, who=self.desk)
         assert reply.status == 201, reply
         self.patient = reply.json
+        suite.relation(self.nurse, self.patient["id"], "care_team")
 
     def waiting(self):
         return self.api.value("SELECT count(*) FROM audit_outbox")

@@ -67,6 +67,7 @@ class Record:
         self.person, self.id = made.json["id"], made.json["patient_id"]
         self.patients.wait_for(f"SELECT count(*) = 1 FROM relation WHERE patient_id = '{self.id}'", 20)
         assert when_keyd_is_back(self.register).status == 201
+        suite.relation(people["nurse"], self.id, "care_team")
         added = when_keyd_is_back(lambda: self.patients.post(
             f"/v1/patients/{self.id}/allergies", {"text": self.text}, who=people["nurse"]))
         assert added.status == 201, added

@@ -21,8 +21,10 @@ class Ward:
         return self.api.post("/v1/patients", self.demographics(**more), who=who or self.desk, key=key)
 
     def registered(self, **more):
+        """A patient whom the ward's nurse cares for."""
         reply = self.register(**more)
         assert reply.status == 201, reply
+        self.suite.relation(self.nurse, reply.json["id"], "care_team")
         return reply.json
 
     def own(self, patient):

@@ -23,6 +23,7 @@ def fill(ward, canary):
     given = demographics(canary)
     patient = api.post("/v1/patients", given, who=ward.desk).json
     path = f"/v1/patients/{patient['id']}"
+    ward.suite.relation(ward.nurse, patient["id"], "care_team")
     records = [ward.added(patient, kind, **coded(canary)) for kind in ("allergies", "conditions", "medicines")]
     assert api.put(f"/v1/records/{records[0]['id']}", coded(canary), who=ward.nurse, match=1).status == 200
     assert api.put(path, demographics(canary), who=ward.desk, match=1).status == 200

@@ -97,6 +97,7 @@ def test_pages(ward):
 def test_no_record_no_chart(ward, suite):
     """A person can be enrolled for a record that is not here: nothing can be written to it."""
     who = suite.patient()
+    suite.relation(ward.nurse, who.patient, "care_team")
     reply = ward.add({"id": who.patient}, "allergies")
     assert (reply.status, reply.code) == (404, "not_found")
     assert ward.list({"id": who.patient}) == []

@@ -147,6 +147,27 @@ def test_each_sees_their_own(ward, suite):
     assert {row["patient"] for row in rows} == {ids[1], ids[3]}     # one row a patient shown
 
 
+def test_s25_one_relation_decides_what_a_nurse_reads_and_what_she_writes(ward, suite):
+    """Whom the house has she finds; the chart is of those whom she cares for, while she does."""
+    made, stranger, nurse = ward.registered(), ward.registered(), suite.person("nurse")
+    known = ward.added(made)
+    suite.relation(nurse, stranger["id"], "care_team")
+    path, record = f"/v1/patients/{made['id']}", f"/v1/records/{known['id']}"
+
+    def statuses():
+        return [ward.api.get(path, who=nurse).status, ward.api.get(f"{path}/allergies", who=nurse).status,
+                ward.api.get(record, who=nurse).status, ward.add(made, who=nurse).status,
+                ward.api.put(record, {"text": "Latex"}, who=nurse, match=known["version"]).status]
+
+    assert statuses() == [200, 404, 404, 404, 404]
+    refused = suite.audit("patients", actor=nurse.id, patient=made["id"], outcome="refused")
+    assert [row["error"] for row in refused] == ["not_found"] * 4
+    relation = suite.relation(nurse, made["id"], "care_team")
+    assert statuses() == [200, 200, 200, 201, 200]
+    suite.everywhere(f"UPDATE relation SET ends_at = now() WHERE id = '{relation}'")
+    assert statuses() == [200, 404, 404, 404, 404]
+
+
 def test_a_proxy_sees_the_patient_they_act_for(ward, suite):
     made = ward.registered()
     proxy = suite.person("proxy")

@@ -81,6 +81,7 @@ def test_scopes_open_what_the_role_has_and_no_more(suite, patients, patient):
 
 def test_a_person_s_scopes_narrow_too(suite, patients, patient):
     nurse = suite.person("nurse")
+    suite.relation(nurse, patient, "care_team")
     for scope, status in ((None, 200), ("openid", 200), ("openid may:read_visit", 403), ("may:read_chart", 200)):
         who = suite.idp.token(nurse.subject, scope=scope)
         assert patients.get(f"/v1/patients/{patient}/allergies", who=who).status == status, scope

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from bus import Bus
 from telecura import ORG
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -69,11 +70,12 @@ class Door:
 class Town:
     def __init__(self, suite):
         self.suite = suite
-        self.access, self.patients = suite.service("access"), suite.service("patients")
+        self.bus = Bus()
+        self.access, self.patients = (suite.service(name, kafka=self.bus.address) for name in ("access", "patients"))
         self.staff = {role: suite.person(role) for role in ("front_desk", "nurse", "admin")}
-        self.door = Door(suite, {"people": self.access, "patients": self.patients})
+        self.door = Door(suite, {"people": self.access, "relations": self.access, "patients": self.patients})
         self.endpoints = {"gateway": self.door.url, "ca_file": suite.authority.ca, "issuer": "", "people": [
-            {"role": role, "org": ORG, "name": role} for role in self.staff]}
+            {"role": role, "org": ORG, "name": role, "person_id": who.id} for role, who in self.staff.items()]}
         run = pathlib.Path(suite.folder) / "run"
         run.mkdir()
         (run / "endpoints.json").write_text(json.dumps(self.endpoints))
@@ -88,6 +90,9 @@ def town(suite):
     made = Town(suite)
     yield made
     made.door.close()
+    for service in (made.access, made.patients):    # while there is somebody to tell the rest to
+        assert service.stop() == 0
+    made.bus.close()
 
 
 @pytest.fixture(autouse=True)

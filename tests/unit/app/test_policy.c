@@ -22,6 +22,7 @@ static void a_relation_opens_its_cells_and_no_other(void **state)
 {
     const struct policy_facts none = {.known = true},
                               booked = {.kinds = POLICY_BIT(RELATION_BOOKED), .known = true},
+                              team = {.kinds = POLICY_BIT(RELATION_CARE_TEAM), .known = true},
                               proxy = {.kinds = POLICY_BIT(RELATION_GUARDIAN), .known = true};
 
     (void)state;
@@ -30,8 +31,11 @@ static void a_relation_opens_its_cells_and_no_other(void **state)
     assert_int_equal(decided(ROLE_CLINICIAN, READ_CHART, 0, proxy), POLICY_NO_RELATION);
     assert_int_equal(decided(ROLE_PROXY, READ_CHART, 0, proxy), POLICY_ALLOWED);
     assert_int_equal(decided(ROLE_PROXY, READ_NOTE, 0, proxy), POLICY_NO_ROLE);
-    assert_int_equal(decided(ROLE_NURSE, READ_CHART, 0, none), POLICY_ALLOWED);
-    assert_int_equal(decided(ROLE_NURSE, READ_CHART, 0, (struct policy_facts){0}),
+    assert_int_equal(decided(ROLE_NURSE, READ_CHART, 0, none), POLICY_NO_RELATION);
+    assert_int_equal(decided(ROLE_NURSE, READ_CHART, 0, team), POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_NURSE, WRITE_CHART, 0, none), POLICY_NO_RELATION);
+    assert_int_equal(decided(ROLE_NURSE, READ_VISIT, 0, none), POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_NURSE, READ_VISIT, 0, (struct policy_facts){0}),
                      POLICY_NO_RELATION);
 }
 
@@ -63,12 +67,12 @@ static void addiction_asks_nurses_for_a_relation_and_pharmacies_for_consent(void
                               treats = {.kinds = POLICY_BIT(RELATION_TREATING), .known = true};
 
     (void)state;
-    assert_int_equal(decided(ROLE_NURSE, READ_CHART, part2, known), POLICY_NO_RELATION);
-    assert_int_equal(decided(ROLE_NURSE, READ_CHART, part2, treats), POLICY_ALLOWED);
+    assert_int_equal(decided(ROLE_NURSE, READ_VISIT, part2, known), POLICY_NO_RELATION);
+    assert_int_equal(decided(ROLE_NURSE, READ_VISIT, part2, treats), POLICY_ALLOWED);
     assert_int_equal(decided(ROLE_PHARMACIST, READ_RX, part2, known), POLICY_NO_CONSENT);
     assert_int_equal(decided(ROLE_PHARMACIST, READ_RX, part2, agreed), POLICY_ALLOWED);
-    assert_int_equal(policy_unlisted(ROLE_NURSE, READ_RX, true) & part2, 0);
-    assert_int_equal(policy_unlisted(ROLE_NURSE, READ_RX, false) & part2, part2);
+    assert_int_equal(policy_unlisted(ROLE_NURSE, READ_VISIT, true) & part2, 0);
+    assert_int_equal(policy_unlisted(ROLE_NURSE, READ_VISIT, false) & part2, part2);
     assert_int_equal(policy_unlisted(ROLE_PHARMACIST, READ_RX, true) & part2, part2);
 }
 
