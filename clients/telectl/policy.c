@@ -17,6 +17,17 @@ const char *reach_word(unsigned reach)
     return "?";
 }
 
+bool reach_parse(struct str word, unsigned *ret_reach)
+{
+    for (size_t i = 0; i < sizeof reaches / sizeof *reaches; i++) {
+        if (!str_is(word, reaches[i].word)) continue;
+
+        *ret_reach = reaches[i].reach;
+        return true;
+    }
+    return false;
+}
+
 /* ---- for people ---- */
 
 static void heading(const char *table, const char *last)
@@ -71,12 +82,12 @@ static void fields_show(void)
     }
 }
 
+static const char *const ends[] = {
+    [END_STAYS] = "-", [END_DATED] = "at its date", [END_MINUTES] = "after minutes",
+    [END_MAJORITY] = "patient of age", [END_VISIT] = "with the visit"};
+
 static void relations_show(void)
 {
-    static const char *const ends[] = {
-        [END_STAYS] = "-", [END_DATED] = "at its date", [END_MINUTES] = "after minutes",
-        [END_MAJORITY] = "patient of age", [END_VISIT] = "with the visit"};
-
     printf("\n%-20s%-12s%-18s%-18s%-9s%s\n", "relation", "opens", "serves", "ends",
            "at most", "proof");
     for (enum relation_kind kind = 0; kind < RELATIONS; kind++) {
@@ -139,6 +150,26 @@ static void label_cells(const struct label_info *info, cell_seen *seen, void *us
     seen(&c, user);
 }
 
+static void relation_cells(const struct relation_info *info, cell_seen *seen, void *user)
+{
+    char at_most[32] = "-";
+    struct cell c;
+
+    if (info->at_most)
+        snprintf(at_most, sizeof at_most, "%d %s", info->at_most,
+                 info->end == END_MINUTES ? "minutes" : "days");
+    c = cell("relation", info->word, "opens", reach_word(info->reach));
+    seen(&c, user);
+    c = cell("relation", info->word, "serves", info->serves);
+    seen(&c, user);
+    c = cell("relation", info->word, "proof", info->proofs);
+    seen(&c, user);
+    c = cell("relation", info->word, "ends", ends[info->end]);
+    seen(&c, user);
+    c = cell("relation", info->word, "at most", at_most);
+    seen(&c, user);
+}
+
 void policy_cells(cell_seen *seen, void *user)
 {
     struct cell c;
@@ -153,16 +184,8 @@ void policy_cells(cell_seen *seen, void *user)
             seen(&c, user);
         }
     }
-    for (enum relation_kind kind = 0; kind < RELATIONS; kind++) {
-        const struct relation_info *const info = relation_info(kind);
-
-        c = cell("relation", info->word, "opens", reach_word(info->reach));
-        seen(&c, user);
-        c = cell("relation", info->word, "serves", info->serves);
-        seen(&c, user);
-        c = cell("relation", info->word, "proof", info->proofs);
-        seen(&c, user);
-    }
+    for (enum relation_kind kind = 0; kind < RELATIONS; kind++)
+        relation_cells(relation_info(kind), seen, user);
     for (enum consent consent = CONSENT_NONE + 1; consent < CONSENTS; consent++) {
         c = cell("consent", consent_word(consent), "parts", parts_of(consent));
         seen(&c, user);

@@ -19,3 +19,4 @@ typedef void cell_seen(const struct cell *cell, void *user);
 void policy_cells(cell_seen *seen, void *user);
 
 const char *reach_word(unsigned reach);
+bool reach_parse(struct str word, unsigned *ret_reach); /* false: there is no such word */

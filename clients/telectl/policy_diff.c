@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LINE_BYTES_MAX 1024
 #define CELLS_MAX 4096
@@ -14,36 +15,128 @@ struct diff {
     unsigned differences;
 };
 
-/* How wide a cell is open: the wider says more. */
-static int width_of(struct str says)
-{
-    static const char *const narrow_to_wide[] = {"-",     "own",  "proxy", "guest", "mine",
-                                                 "asked", "care", "site",  "any",   "shown"};
+/* ---- does what @wide says let through all that @narrow does? ---- */
 
-    for (int i = 0; i < (int)(sizeof narrow_to_wide / sizeof *narrow_to_wide); i++)
-        if (str_is(says, narrow_to_wide[i])) return i;
-    return -1;
+typedef bool includes(struct str wide, struct str narrow);
+
+/* Whom a cell reaches, as a set of which the organisation's patients are one part. */
+static unsigned whom(unsigned reach)
+{
+    if (reach == ANY) return ~0u;
+    return reach & SITE ? SITE | CARE | BTG | GST | PRX | OWN : reach & ~(unsigned)ANY;
 }
 
-/* One condition more is a door less. */
-static const char *direction(struct str column, struct str was, struct str is)
+static bool reach_includes(struct str wide, struct str narrow)
 {
-    const int before = width_of(was), now = width_of(is);
+    unsigned more, less;
 
-    if (str_is(column, "factor") || str_is(column, "consent")) {
-        if (str_is(was, "-")) return "closes";
-        return str_is(is, "-") ? "opens" : "changes";
+    return reach_parse(wide, &more) && reach_parse(narrow, &less) && !(whom(less) & ~whom(more));
+}
+
+static bool shown_includes(struct str wide, struct str narrow)
+{
+    return str_is(wide, "shown") || !str_is(narrow, "shown");
+}
+
+static struct str word_next(struct str *rest)
+{
+    const char *const space = memchr(rest->p, ' ', rest->n);
+    const size_t n = space ? (size_t)(space - rest->p) : rest->n;
+    const struct str word = {rest->p, n};
+
+    *rest = (struct str){rest->p + n + (space != NULL), rest->n - n - (space != NULL)};
+    return word;
+}
+
+static bool words_include(struct str wide, struct str narrow)
+{
+    while (narrow.n) {
+        const struct str word = word_next(&narrow);
+        bool found = false;
+
+        for (struct str rest = wide; rest.n && !found;)
+            found = str_equal(word_next(&rest), word);
+        if (!found) return false;
     }
-    if (before < 0 || now < 0) return "changes";
-    return now > before ? "opens" : "closes";
+    return true;
+}
+
+/* One condition more is a door less; of two neither is the wider. */
+static bool condition_includes(struct str wide, struct str narrow)
+{
+    (void)narrow;
+    return str_is(wide, "-");
+}
+
+/* "30 minutes", "366 days", "-" for ever; below 0: nothing is said. */
+static int64_t minutes_of(struct str text)
+{
+    const struct str number = word_next(&text);
+    int64_t n;
+
+    if (str_is(number, "-")) return INT64_MAX;
+    if (!str_int(number, 0, INT32_MAX, &n)) return -1;
+    return str_is(text, "days") ? n * 24 * 60 : n;
+}
+
+static bool limit_includes(struct str wide, struct str narrow)
+{
+    return minutes_of(narrow) >= 0 && minutes_of(wide) >= minutes_of(narrow);
+}
+
+/* The first that fits; no column: every other. @absent holds for a row that is not there. */
+static const struct rule {
+    const char *table, *column;
+    includes *includes; /* NULL: one cannot say */
+    const char *absent;
+} rules[] = {
+    {"action", "factor", condition_includes, ""},
+    {"action", "consent", condition_includes, ""},
+    {"action", "purpose", NULL, ""},
+    {"action", NULL, reach_includes, "-"},
+    {"label", "consent", condition_includes, ""},
+    {"label", NULL, reach_includes, "any"},
+    {"fields", NULL, shown_includes, "shown"},
+    {"relation", "opens", reach_includes, "-"},
+    {"relation", "serves", words_include, ""},
+    {"relation", "proof", words_include, ""},
+    {"relation", "ends", condition_includes, ""},
+    {"relation", "at most", limit_includes, ""},
+    {NULL, NULL, NULL, ""},
+};
+
+static const struct rule *rule_of(const struct cell *cell)
+{
+    const struct rule *rule = rules;
+
+    while (rule->table && !(str_is(cell->table, rule->table) &&
+                            (!rule->column || str_is(cell->column, rule->column))))
+        rule++;
+    return rule;
+}
+
+static const char *direction(const struct rule *rule, struct str was, struct str is)
+{
+    if (rule->includes && rule->includes(is, was)) return "opens";
+    if (rule->includes && rule->includes(was, is)) return "closes";
+    return "changes";
+}
+
+/* What a row that is not there says of a cell. */
+static struct str absent(const struct cell *cell)
+{
+    const struct str says = str_of(rule_of(cell)->absent);
+
+    return !says.n && str_is(cell->says, "-") ? cell->says : says;
 }
 
 static void difference_print(struct diff *diff, const struct cell *cell, struct str was,
                              struct str is)
 {
     printf("%-8s " STR_FMT " " STR_FMT ", " STR_FMT ": " STR_FMT " -> " STR_FMT "\n",
-           direction(cell->column, was, is), STR_ARG(cell->table), STR_ARG(cell->row),
-           STR_ARG(cell->column), STR_ARG(was), STR_ARG(is));
+           direction(rule_of(cell), was, is), STR_ARG(cell->table), STR_ARG(cell->row),
+           STR_ARG(cell->column), STR_ARG(was.n ? was : STR("nothing")),
+           STR_ARG(is.n ? is : STR("nothing")));
     diff->differences++;
 }
 
@@ -53,11 +146,11 @@ static bool is_same(const struct cell *a, const struct cell *b)
            str_equal(a->column, b->column);
 }
 
-/* A cell of today; one that was not there before was closed. */
+/* A cell of today. */
 static void compare(const struct cell *cell, void *user)
 {
     struct diff *const diff = user;
-    struct str was = STR("-");
+    struct str was = absent(cell);
 
     for (size_t i = 0; i < diff->count; i++) {
         if (diff->seen[i] || !is_same(cell, &diff->old[i])) continue;
@@ -93,8 +186,8 @@ int policy_diff(const struct call *call)
     for (size_t i = 0; i < diff.count; i++) {
         const struct cell *const gone = &diff.old[i];
 
-        if (!diff.seen[i] && !str_is(gone->says, "-"))
-            difference_print(&diff, gone, gone->says, STR("-"));
+        if (!diff.seen[i] && !str_equal(gone->says, absent(gone)))
+            difference_print(&diff, gone, gone->says, absent(gone));
     }
     return diff.differences ? UNWELL : WELL;
 }
