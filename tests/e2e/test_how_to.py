@@ -4,6 +4,7 @@ import os
 
 from door import TREE, heard, until
 from how_to import follow
+from visit import care
 
 TOM = {"family_name": "Ruiz", "given_name": "Tom", "birth_date": "1950-02-03", "gender": "male"}
 
@@ -19,5 +20,6 @@ def someone(visit):
     """Was registered, has an allergy, and never came."""
     patient = visit.fay.post("/v1/people", role="patient", display_name="Tom Ruiz", email="tom@riverside.example")["patient_id"]
     until(lambda: heard(lambda: visit.fay.post("/v1/patients", patient_id=patient, **TOM), "not_found"), "Tom known to patients")
+    care(visit.fay, visit.nia, patient)
     visit.nia.post(f"/v1/patients/{patient}/allergies", text="Latex")
     return patient
