@@ -5,6 +5,7 @@
  * poll, a call). app = {me, go(hash)}.
  */
 import { act_as, get, hooks, post } from './api.js';
+import * as awake from './awake.js';
 import { acting, announce, button, h, labelled, show_error } from './page.js';
 import * as signin from './signin.js';
 import { language, switch_language, t } from './strings.js';
@@ -25,10 +26,11 @@ const SCREENS = [
 ];
 const LINKS = { patient: ['home', 'book', 'my_consents'], clinician: ['home', 'queue', 'glass'] };
 const ACTS_AS = 'telecura.acts_as';
+const IDLE_MINUTES = 15;        /* of a role to which the server gives none, as it has no connections */
 
 const main = document.getElementById('main');
 const app = { me: null, go: (hash) => { location.hash = hash; } };
-let leave = null;
+let leave = null, watched = null;
 
 function frame() {
     const links = LINKS[app.me?.role] ?? [];
@@ -127,6 +129,8 @@ function enter() {
 function begin() {
     frame();
     if (!app.me.person_id) return first_time();
+    const acted = app.me.memberships.find((one) => name_of(one) === name_of(app.me));
+    watched = awake.watch(acted?.idle_minutes || IDLE_MINUTES, hooks.logged_off);
     addEventListener('hashchange', show_screen);
     show_screen();
 }
@@ -148,6 +152,7 @@ hooks.second_factor = () => new Promise((resolve, reject) => {
 });
 
 function signed_out(text) {
+    watched?.();
     leave?.();
     leave = null;
     removeEventListener('hashchange', show_screen);

@@ -47,6 +47,11 @@ struct bind {
     struct str code;
 };
 
+struct membership_view {
+    struct membership row;
+    int64_t idle_minutes; /* 0: the role has no connections */
+};
+
 struct me {
     struct uuid person_id, org, patient_id; /* of the first membership */
     struct str role, language, display_name;

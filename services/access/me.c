@@ -1,5 +1,20 @@
 #include "services/access/access.h"
 
+/* Whom a sign-in may act as, and when their page shall end it if nobody is there. */
+static struct list memberships_plain(struct act *act, const struct membership_rows *rows)
+{
+    const struct common_settings *settings = service_settings();
+    struct membership_view *views = ARENA_ARRAY(act->arena, struct membership_view, rows->n + 1);
+    enum role role;
+
+    for (size_t i = 0; i < rows->n; i++) {
+        views[i].row = rows->p[i];
+        if (role_parse(rows->p[i].role, &role))
+            views[i].idle_minutes = settings->idle_minutes[role];
+    }
+    return (struct list){views, rows->n};
+}
+
 /* GET /v1/me: by the token alone, so that a first sign-in and one of several organisations can ask.
  */
 err_t me_read(struct act *act)
@@ -11,7 +26,7 @@ err_t me_read(struct act *act)
     struct me me = {0};
 
     TRY(memberships_of(act, &ask, &rows));
-    me.memberships = (struct list){rows.p, rows.n};
+    me.memberships = memberships_plain(act, &rows);
     if (rows.n == 0) {
         TRY(act_allow_none(act));
         return act_reply(act, 200, &me_shape, &me);

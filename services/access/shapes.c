@@ -67,15 +67,16 @@ static const struct field bind_fields[] = {
 const struct shape bind_shape = {"MeBind", sizeof(struct bind), bind_fields};
 
 static const struct field membership_fields[] = {
-    {"org", UUID, IN(membership, org), REQUIRED},
-    {"org_name", TEXT, IN(membership, org_name), REQUIRED, 0, 200},
-    {"person_id", UUID, IN(membership, person), REQUIRED},
-    {"role", TEXT, IN(membership, role), REQUIRED, .words = role_words},
-    {"patient_id", UUID, IN(membership, patient_id), 0},
+    {"org", UUID, IN(membership_view, row.org), REQUIRED},
+    {"org_name", TEXT, IN(membership_view, row.org_name), REQUIRED, 0, 200},
+    {"person_id", UUID, IN(membership_view, row.person), REQUIRED},
+    {"role", TEXT, IN(membership_view, row.role), REQUIRED, .words = role_words},
+    {"patient_id", UUID, IN(membership_view, row.patient_id), 0},
+    {"idle_minutes", INT, IN(membership_view, idle_minutes), 0, 0, 60},
     {0},
 };
 static const struct shape membership_shape = {
-    "Membership", sizeof(struct membership), membership_fields,
+    "Membership", sizeof(struct membership_view), membership_fields,
 };
 
 static const struct field me_fields[] = {

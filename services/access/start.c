@@ -18,7 +18,8 @@ const struct setting access_setting_rows[] = {
      "How long a record is kept after the last visit: nobody is erased before."},
     {"review_days", SETTING_INT, AT(review_days), "3", 1, 30,
      "How long a privacy officer has to review broken glass before they are told again."},
-    {0},
+#include "common/app/session_settings.def"
+    {.key = NULL},
 };
 /* clang-format on */
 

@@ -23,13 +23,15 @@ def test_the_first_people_are_there_and_a_restart_makes_no_second(suite, access,
     who = Person(None, ORG, "admin", "first-admin", token=suite.idp.token("first-admin"))
     me = access.get("/v1/me", who=who).json
     assert (me["role"], me["org"], me["display_name"]) == ("admin", ORG, f"Ada {CANARY}")
-    assert me["memberships"] == [{"org": ORG, "org_name": "Ward", "person_id": me["person_id"], "role": "admin"}]
+    assert me["memberships"] == [{"org": ORG, "org_name": "Ward", "person_id": me["person_id"], "role": "admin",
+                                  "idle_minutes": 0}]
     before = access.value("SELECT count(*) FROM member")
     access.stop()
     access.start()
     assert access.value("SELECT count(*) FROM member") == before
     pia = access.get("/v1/me", who=suite.idp.token("first-patient")).json
     assert pia["patient_id"] == first_people[2]["patient_id"] and pia["language"] == "de"
+    assert pia["memberships"][0]["idle_minutes"] == 30      # sessions.def: when their page ends the sign-in
     assert access.get("/v1/sites", who=who).json["data"][0]["time_zone"] == "Europe/Berlin"
 
 
