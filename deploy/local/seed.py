@@ -3,8 +3,8 @@
 usage: seed.py [--run .run] DIR         every *.json of DIR is a bundle
 
 Goes through the gateway as people do: the front desk registers and enrols patients and puts a nurse
-on their care team, who writes their charts; an admin enrols clinicians. Each bundle is read and checked whole (synthea.py) before
-anything of it is sent; a malformed one is refused, the others go in.
+on their care team, who writes their charts; an admin enrols clinicians. Each bundle is read and
+checked whole (synthea.py) before anything of it is sent; a malformed one is refused, the others go in.
 
 Loading again changes nothing, however much later, since what is there is looked up first: a
 clinician by name; a patient by the record number, and who has none by name and birth date; in the
