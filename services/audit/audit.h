@@ -178,6 +178,9 @@ err_t entry_of(struct act *act, struct bundle *bundle, int64_t position, struct 
 err_t event_open(struct act *act, struct bundle *bundle, struct uuid id, int64_t position,
                  struct audit_event *ret);
 void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body);
+/* What the end of a shard's keys is signed with, as @row has it: the same each time. */
+struct str destruction_statement(struct act *act, const struct destruction *row,
+                                 const struct last_tree *tree);
 /* For @run and what its producer had numbered before it from @first on, in a tree of @size. */
 err_t receipt_emit(struct act *act, const struct published_run *run, int64_t first, int64_t size);
 

@@ -1,8 +1,8 @@
 /*
  * audit --config FILE fsck [--repair]
  *
- * Names everything that is wrong with the logs: files, the schema heads, the file heads, tables
- * entry and event_index; one line each, with its path. --repair puts right what follows from the
+ * Names everything that is wrong with the logs: files, the schema heads, the file heads, and the
+ * tables; one line each, with its path. --repair puts right what follows from the
  * rest (hash tiles from entries, a checkpoint from the head, rows from leaves, lines of heads from
  * the database, what a crash has left) and nothing else, and says so. Entries themselves, and what
  * is of an older backup, are restored by hand.
@@ -201,6 +201,7 @@ static void log_check(struct inspection *all, struct uuid org, const struct shar
         if (shards[i].in.entries_bad == 0) /* else there is nothing to compare with */
             fsck_rows(&shards[i].in, &shards[i].log, indexed);
     }
+    if (!waits) fsck_tables(all, org, known->now.base + known->now.size);
     if (!waits) folder_check(all, shards, n);
     if (!waits) heads_check(all, org, shards, n);
     for (size_t i = 0; i < n; i++) found_add(all, &shards[i].in);

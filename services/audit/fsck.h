@@ -20,5 +20,7 @@ struct fsck_shard {
 void fsck_heads(struct inspection *in, struct uuid org, const struct fsck_shard *shards, size_t n);
 /* That neither the index nor a row goes beyond position @end; how far the index goes. */
 void fsck_ends(struct inspection *in, struct uuid org, int64_t end, int64_t *ret_indexed);
+/* The other tables: where producers stand, what waits, receipts, decisions. */
+void fsck_tables(struct inspection *in, struct uuid org, int64_t end);
 /* The rows of one shard's leaves. */
 void fsck_rows(struct inspection *in, const struct log *log, int64_t indexed);

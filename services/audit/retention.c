@@ -198,8 +198,8 @@ err_t destruction_drop(struct act *act)
 /* ---- what is done ---- */
 
 /* A note signed by the key of the shard itself: what is gone, and who wanted it. */
-static struct str statement_of(struct act *act, const struct destruction *row,
-                               const struct last_tree *tree, int64_t keys)
+struct str destruction_statement(struct act *act, const struct destruction *row,
+                                 const struct last_tree *tree)
 {
     char *const root = arena_alloc(act->arena, BASE64_LEN(HASH_BYTES) + 1);
     char asked[CLOCK_TEXT + 1], approved[CLOCK_TEXT + 1], now[CLOCK_TEXT + 1];
@@ -210,10 +210,10 @@ static struct str statement_of(struct act *act, const struct destruction *row,
         act->arena,
         STATEMENT "\n" STR_FMT "\n%lld\n%.*s\nkeys %lld\n"
                   "asked %s %s\napproved %s %s\ndestroyed %s\n",
-        STR_ARG(tree->origin), (long long)tree->size, (int)n, root, (long long)keys,
+        STR_ARG(tree->origin), (long long)tree->size, (int)n, root, (long long)row->keys,
         clock_format(row->asked_at_us, asked), UUID_ARG(row->asked_by),
         clock_format(row->approved_at_us, approved), UUID_ARG(row->approved_by),
-        clock_format(act->now_us, now));
+        clock_format(row->destroyed_at_us, now));
     return note_sign(act->arena, text, &key);
 }
 
@@ -232,16 +232,16 @@ err_t shard_destroy(struct act *act)
     struct destruction row;
     struct last_tree tree;
     bool found = false;
-    int64_t keys = 0;
-
     TRY(act_allow_none(act));
     TRY(destruction_due(act, &(struct destruction_due){due->id}, &row, &found));
     if (!found) return ERR_OK;
     TRY(tree_last(act, &(struct tree_last){row.shard}, &tree));
     if (tree.root.n != HASH_BYTES) return err_raise(ERR_CORRUPT, "a root of no hash");
-    TRY(keys_destroy_shard(service_keys(), act->org, leaf_shard_id(row.shard), &keys));
-    const struct destruction_end end = {
-        .keys = keys, .statement = statement_of(act, &row, &tree, keys), .id = row.id};
+    TRY(keys_destroy_shard(service_keys(), act->org, leaf_shard_id(row.shard), &row.keys));
+    row.destroyed_at_us = act->now_us;
+    const struct destruction_end end = {.keys = row.keys,
+                                        .statement = destruction_statement(act, &row, &tree),
+                                        .id = row.id};
     destruction_end(act, &end);
     act_resource(act, row.id, row.version + 1);
     return ERR_OK;

@@ -31,6 +31,10 @@ WITH taken AS (
 ), entries AS (
     INSERT INTO entry (org, producer, seq, event_id, mac, leaf_index)
     SELECT {org}, 'test', n, event, decode(repeat('00', 32), 'hex'), place FROM made
+), chain AS (
+    INSERT INTO producer (org, name, epoch, seq, mac)
+    SELECT {org}, 'test', 1, seq + {count}, decode(repeat('00', 32), 'hex') FROM known
+    ON CONFLICT (org, name) DO UPDATE SET seq = excluded.seq
 )
 INSERT INTO waiting (org, place, producer, first, last, last_event, leaves)
 SELECT {org}, min(place), 'test', min(n), max(n), (array_agg(event ORDER BY n))[count(*)],

@@ -235,3 +235,53 @@ def test_it_wants_the_log_for_itself_and_its_key(log):
     assert done.returncode == 69 and "restore it" in done.stderr
     assert log.api.command("--config", log.api.config, "fsck", "--please").returncode == 64
     assert log.api.command("--config", log.api.config, "frob").returncode == 64
+
+
+TABLES = ("producer", "entry", "published", "log_end", "waiting")
+AWAY = "UPDATE waiting SET place = place + 9 WHERE place = 603"
+
+
+@pytest.fixture(scope="module")
+def waits(log):
+    """Of what waits the files know nothing: their tables, to be put back."""
+    sound = "; ".join(f"CREATE TABLE sound_{name} AS SELECT * FROM {name}" for name in TABLES)
+    log.api.execute(sound.replace("sound_", "before_"))
+    for count in (3, 4):
+        log.stage(count)
+    log.api.execute(sound)
+    yield log
+    put_back(log, "before")
+
+
+def put_back(log, when):
+    log.api.execute(f"TRUNCATE {', '.join(TABLES)}; " + "; ".join(
+        f"INSERT INTO {name} SELECT * FROM {when}_{name}" for name in TABLES))
+
+
+@pytest.mark.parametrize("harm, said", [
+    ("UPDATE producer SET seq = 606", "producer: test stands at 606, its last entry is 607"),
+    ("DELETE FROM producer", "producer: test stands at 0, its last entry is 607"),
+    ("UPDATE producer SET mac = sha256('x')", "producer: the chain of test does not end with its entry 607"),
+    ("UPDATE entry SET mac = sha256('x') WHERE seq = 607", "producer: the chain of test does not end with its entry 607"),
+    ("UPDATE entry SET mac = 'x' WHERE leaf_index = 7", "entry: leaf 7 has a MAC of 1 bytes"),
+    ("UPDATE published SET size = 601", "published: receipts were given up to leaf 601, the log goes to 600"),
+    ("UPDATE published SET size = 599", "published: receipts were given up to leaf 599, what waits for one begins at 600"),
+    ("DELETE FROM published", "published: receipts were given up to leaf 0, what waits for one begins at 600"),
+    ("UPDATE log_end SET next = 606", "log_end: goes on with leaf 606, the log with 607"),
+    ("UPDATE log_end SET next = 608", "log_end: goes on with leaf 608, the log with 607"),
+    ("DELETE FROM log_end", "log_end: goes on with leaf 0, the log with 607"),
+    ("DELETE FROM waiting WHERE place = 600", "waiting: what waits for leaf 603 does not follow leaf 599"),
+    ("DELETE FROM waiting WHERE place = 603", "log_end: goes on with leaf 607, the log with 603"),
+    (AWAY, "waiting: what waits for leaf 612 does not follow leaf 602"),
+    (AWAY, "waiting: leaves 612 to 615 are not those of table entry"),
+    ("UPDATE waiting SET producer = 'other' WHERE place = 600", "waiting: leaves 600 to 602 are not those of table entry"),
+])
+def test_tables_that_disagree_are_named(waits, harm, said):
+    waits.api.execute(harm)
+    code, lines = waits.fsck("--repair")
+    put_back(waits, "sound")
+    assert code == 1 and f"{waits.home}: table {said}" in lines, lines
+
+
+def test_what_waits_is_no_damage(waits):
+    assert waits.fsck() == (0, [f"sound: 1 logs, {SIZE} entries"])

@@ -239,7 +239,6 @@ def test_a_backlog_of_the_index_is_worked_off_in_turns(log):
     before = log.api.value(f"SELECT count(*) FROM entry WHERE org = {quote(ORG)}")
     log.stage(5000, more=2500)
     log.settle()
-    log.api.execute(f"INSERT INTO producer (org, name, epoch, seq, mac) VALUES ({quote(ORG)}, 'test', 1, 5000, '')")
     log.api.wait_for(f"SELECT coalesce(max(next), 0) = {before + 5000} FROM event_index_end", 20)
     assert log.api.process.poll() is None
 

@@ -34,6 +34,7 @@ class Kept:
         self.log.api.execute(f"""
             CREATE SCHEMA {when};
             CREATE TABLE {when}.entry AS SELECT * FROM entry;
+            CREATE TABLE {when}.producer AS SELECT * FROM producer;
             CREATE TABLE {when}.published AS SELECT * FROM published;
             CREATE TABLE {when}.log_end AS SELECT * FROM log_end;
             CREATE TABLE {when}.log AS SELECT * FROM heads.log;
@@ -41,8 +42,8 @@ class Kept:
 
     def restore(self, **places):
         """Each place as it was when it says."""
-        for where, table in (("tables", "entry"), ("tables", "published"), ("tables", "log_end"),
-                             ("schema", "heads.log"), ("schema", "heads.tree")):
+        for where, table in (("tables", "entry"), ("tables", "producer"), ("tables", "published"),
+                             ("tables", "log_end"), ("schema", "heads.log"), ("schema", "heads.tree")):
             kept = f"{places[where]}.{table.split('.')[-1]}"
             self.log.api.execute(f"TRUNCATE {table}; INSERT INTO {table} SELECT * FROM {kept}")
         shutil.rmtree(self.log.home, ignore_errors=True)
