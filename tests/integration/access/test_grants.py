@@ -1,5 +1,6 @@
 """Grants: one visit, one person, ten minutes, on a consent and a relation that hold."""
 import concurrent.futures
+import datetime
 import uuid
 
 import pytest
@@ -32,6 +33,23 @@ def test_both_sides_of_a_visit_get_a_grant_for_its_one_channel(suite, access, vi
     row = suite.audit("access", patient=it.patient.patient, action="grant.mint", actor=it.clinician.id)[-1]
     assert (row["outcome"], row["relation"], row["resource_id"]) == ("done", "booked", ours.json["id"])
     assert row["consent"] is not None
+
+
+def test_settings_let_a_grant_live_as_long_as_the_ceiling_and_no_longer(suite, access, visit):
+    it, most = visit(), {"grant_minutes": 30, "staff_grant_minutes": 60}
+    long = suite.replica("access", **most)
+    try:
+        for who, minutes in zip((it.patient, it.clinician), most.values()):
+            inside = claims(suite, grant(long, who, visit_id=it.id))
+            minted, ends = (datetime.datetime.fromisoformat(inside[name]) for name in ("minted_at", "ends_at"))
+            assert ends - minted == datetime.timedelta(minutes=minutes)
+    finally:
+        long.stop()
+    for name, minutes in most.items():
+        with open(f"{access.config}.long", "w") as f:
+            f.write(open(access.config).read() + f"\n{name} = {minutes + 1}\n")
+        done = access.command("--config", f"{access.config}.long", "--health")
+        assert done.returncode == 78 and f"{name}: not a whole number in 1..{minutes}" in done.stderr
 
 
 @pytest.mark.parametrize("state", ["scheduled", "confirmed", "completed", "cancelled", "no_show"])
