@@ -18,8 +18,8 @@ IDS_OF = {
     "/v1/people/": "person", "/v1/relations/": "relation", "/v1/consents/": "consent", "/v1/grants/": "grant", "/v1/guests/": "guest",
     "/v1/providers/": "provider", "/v1/appointments/": "visit", "/v1/patients/": "patient", "/v1/records/": "record",
     "/v1/channels/": "channel", "/v1/prescriptions/": "prescription", "/v1/invoices/": "invoice",
-    "/v1/audit/holds/": "audit_row", "/v1/audit/destructions/": "audit_row",     # of these none is made here
-    "/v1/break-glass/": "glass", "/v1/removals/": "removal", "/v1/holds/": "audit_row", "/v1/erasures/": "audit_row",                     # nor of these
+    "/v1/audit/holds/": "audit_hold", "/v1/audit/destructions/": "destruction",
+    "/v1/break-glass/": "glass", "/v1/removals/": "removal", "/v1/holds/": "hold", "/v1/erasures/": "erasure",
     "/v1/audit/events/": "audit_row", "/v1/audit/patients/": "patient", "/v1/audit/{id}/": "organisation",
     "/fhir/R4/Patient/": "patient", "/fhir/R4/Appointment/": "visit",
 }
@@ -105,12 +105,6 @@ UNSHOWN = {
     "POST /v1/prescriptions/{id}/fills": "a pharmacist sees no draft",
     "GET /v1/audit/events/{id}": "it has not reached the log", "GET /v1/audit/{id}/tile/entries/*": "the log is empty",
     "GET /v1/audit/{id}/{shard}/tile/entries/*": "and so is its shard",
-    **{f"{how} /v1/audit/{path}": "tests/integration/audit makes them" for how, path in (
-        ("GET", "holds/{id}"), ("POST", "holds/{id}/lift"), ("GET", "destructions/{id}"),
-        ("POST", "destructions/{id}/approve"), ("POST", "destructions/{id}/withdraw"))},
-    **{f"{how} /v1/{path}": "tests/integration/keys makes them" for how, path in (
-        ("GET", "holds/{id}"), ("POST", "holds/{id}/release"), ("GET", "erasures/{id}"),
-        ("POST", "erasures/{id}/approve"), ("POST", "erasures/{id}/refuse"))},
 }
 OWNED = [route for route in ROUTES if route.guarded and not route.by_claims and "{id}" in route.path]
 

@@ -14,7 +14,8 @@ CODED = {"text": "Penicillin", "system": "http://snomed.info/sct", "code": "7641
 class World:
     """KINDS names what it has; each is a property."""
     KINDS = ("patient", "person", "provider", "relation", "consent", "record", "visit", "channel", "grant", "guest",
-             "prescription", "invoice", "audit_row", "glass", "removal", "organisation", "membership", "booked_relation")
+             "prescription", "invoice", "audit_row", "glass", "removal", "organisation", "membership", "booked_relation",
+             "note", "message", "hold", "erasure", "audit_hold", "destruction")
 
     def __init__(self, house):
         self.house, self.suite = house, house.suite
@@ -60,14 +61,32 @@ class World:
 
     @functools.cached_property
     def visit(self):
+        return self.booked(8)
+
+    def booked(self, hour):
         api = self.suite.service("appointments")
         offer = {"site_id": str(uuid.uuid4()), "time_zone": "UTC", "rules": ALL_WEEK}
         reply = api.put(f"/v1/providers/{self.doctor.id}/availability", offer, who=self.doctor)
         assert reply.status == 200, reply
-        at = datetime.datetime.now(datetime.timezone.utc).replace(hour=8, minute=0, second=0)
+        at = datetime.datetime.now(datetime.timezone.utc).replace(hour=hour, minute=0, second=0)
         return self.post("appointments", "/v1/appointments", {
             "patient_id": self.patient, "provider_id": self.doctor.id, "visit_type": "follow_up",
             "starts_at": rfc3339((at + datetime.timedelta(days=2)).timestamp()), "reason": "a cough"}, self.who)
+
+    @functools.cached_property
+    def note(self):
+        """Of another visit than `visit`, which is over."""
+        api, visit = self.suite.service("appointments"), self.booked(9)
+        api.execute(f"UPDATE appointment SET state = 'completed' WHERE id = '{visit}'")
+        assert api.put(f"/v1/appointments/{visit}/note", {"text": "rest"}, who=self.doctor).status == 200
+        return self.house.rows("appointments", f"SELECT id FROM note WHERE appointment_id = '{visit}'")[0]["id"]
+
+    @functools.cached_property
+    def message(self):
+        with connect(self.suite.service("messaging"), "/v1/stream") as ws:
+            ws.ask("connect", token=self.who.token, grant=self.sitting.grant(self.who))
+            ws.ask("send", message_id=str(uuid.uuid4()), body="good morning")
+        return self.house.rows("messaging", f"SELECT id FROM message WHERE channel_id = '{self.sitting.channel}'")[0]["id"]
 
     @functools.cached_property
     def channel(self):
@@ -119,6 +138,33 @@ class World:
                                  currency, issued_at)
             SELECT org, '{made}', act_id, id, visit_id, visit_type, patient_id, 'issued', amount_minor, currency, now()
             FROM charge WHERE id = '{charge}'""")
+        return made
+
+    @property
+    def privacy(self):
+        return self.house.person("privacy", fresh=True)
+
+    @functools.cached_property
+    def hold(self):
+        return self.post("access", "/v1/holds", {"patient_id": self.patient, "reason": "litigation"}, self.privacy)
+
+    @functools.cached_property
+    def erasure(self):
+        """Of somebody else, since this one has visits."""
+        return self.post("access", "/v1/erasures", {"patient_id": self.suite.patient().patient, "reason": "request"},
+                         self.privacy)
+
+    @functools.cached_property
+    def audit_hold(self):
+        return self.post("audit", "/v1/audit/holds", {"patient_id": self.patient, "reason": "a court asks"}, self.privacy)
+
+    @functools.cached_property
+    def destruction(self):
+        """Of a half year that no log here has, since none of these is closed."""
+        made = str(uuid.uuid4())
+        self.suite.service("audit").execute(
+            "INSERT INTO destruction (org, id, act_id, shard, state, asked_by, asked_at) VALUES "
+            f"('{ORG}', '{made}', '{made}', '1999h1', 'asked', '{self.privacy.id}', now())")
         return made
 
     @functools.cached_property
