@@ -341,18 +341,23 @@ static void take(struct feed *feed, rd_kafka_message_t *record)
 
 /* ---- many at once ---- */
 
+static bool many_continues(const struct feed *feed, const struct many *many,
+                           const rd_kafka_message_t *record)
+{
+    if (many->n > 0) return same_partition(record, many->records[0]);
+    return hears_many(feed, topic_find(str_of(rd_kafka_topic_name(record->rkt)))) &&
+           !waits_before(feed, NULL, record);
+}
+
 static bool many_add(struct feed *feed, rd_kafka_message_t *record)
 {
     struct many *const many = feed->reading;
     struct event *const event = &many->events[many->n];
     const struct event *const first = &many->events[0];
 
-    if (record->err || !hears_many(feed, topic_find(str_of(rd_kafka_topic_name(record->rkt)))) ||
-        waits_before(feed, NULL, record) || consumer_read(record, many->arena, event) ||
-        !event->message)
-        return false;
-    if (many->n > 0 && (!same_partition(record, many->records[0]) ||
-                        !uuid_equal(event->key, first->key) || !uuid_equal(event->org, first->org)))
+    if (record->err || !many_continues(feed, many, record) ||
+        consumer_read(record, many->arena, event) || !event->message ||
+        !uuid_equal(event->key, first->key) || !uuid_equal(event->org, first->org))
         return false;
     if (prepare(feed, many->arena, event) != ERR_OK) return false;
     many->records[many->n++] = record;

@@ -89,9 +89,9 @@ static bool record_read(const struct event *event, struct heard *ret)
            uuid_equal(event->key, leaf_producer_id(ret->producer));
 }
 
-static err_t mac_check(const struct heard *heard)
+static err_t mac_check(const struct event *event, const struct heard *heard)
 {
-    const struct key_name name = {.patient = leaf_producer_id(heard->producer), .domain = "mac"};
+    const struct key_name name = {.patient = event->key, .domain = "mac"};
     const struct uuid id = pb_to_uuid(heard->record->mac_key);
     struct key key;
 
@@ -137,7 +137,7 @@ err_t record_prepare(struct arena *arena, const struct event *event, const void 
         heard->broken = "bad_leaf";
         return ERR_OK;
     }
-    err_t err = mac_check(heard);
+    err_t err = mac_check(event, heard);
     if (err_is_fault(err)) return err;
     if (err != ERR_OK) heard->broken = "bad_mac";
     if (heard->broken || heard->leaf.class != LEAF_EVENT) return ERR_OK;
