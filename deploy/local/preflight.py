@@ -69,10 +69,11 @@ def kernel():
 
 
 def ports(place):
-    for offset, name, holder in busy(place):
-        port = place.base + offset
-        yield Problem(f"port {port} ({name}) is busy", f"it is held by {holder}",
-                      "stop it, or choose other ports: " + place.make("up", PORTS=place.base + 10000))
+    held = [(f"port {place.base + offset} ({name})", holder) for offset, name, holder in busy(place)]
+    if held:
+        yield Problem(f"{held[0][0]} is busy" if len(held) == 1 else f"{len(held)} ports are busy",
+                      "; ".join(f"{port} is held by {holder}" for port, holder in held),
+                      "stop that, or choose other ports: " + place.make("up", PORTS=place.base + 10000))
 
 
 def wanted_ports():

@@ -109,6 +109,16 @@ def test_a_log_of_a_suite_that_is_not_there(new_run, programs, goal, name):
     assert name in done.stderr and "Traceback" not in done.stderr
 
 
+def test_all_busy_ports_are_one_problem(new_run, programs):
+    """As when another suite has them all."""
+    with socket.create_server(("127.0.0.1", BASE + PORTS["kafka"])), \
+            socket.create_server(("127.0.0.1", BASE + PORTS["gateway"])):
+        (what, (why, fix)), = problems(new_run, programs).items()
+    assert what == "2 ports are busy" and fix.endswith(f"make up PORTS={BASE + 10000} RUN={new_run}")
+    for name in ("kafka", "gateway"):
+        assert f"port {BASE + PORTS[name]} ({name}) is held by pid {os.getpid()}" in why
+
+
 def test_a_disk_that_is_full(new_run, programs):
     with small_disk(new_run, "16m"):
         new_run.chmod(0o755)
