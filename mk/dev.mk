@@ -5,6 +5,7 @@ RUN    ?= .run
 
 help:
 	@echo 'make up        build, start every real part, run the main job, leave it running'
+	@echo '               (RUN=/tmp/other PORTS=28000: a second suite; then RUN= with each word below)'
 	@echo 'make down      stop it           make reset    stop it and delete its state'
 	@echo 'make doctor    what is wrong     make logs     what it says (PART= one part)'
 	@echo 'make restart PART=…  hold PART=…  release PART=…  ends a part; leaves it down; no longer'
