@@ -5,7 +5,7 @@ faults: packages
 	@$(PYTEST) tests/faults --ignore=$(MANY)
 	@$(MAKE) --no-print-directory $B/tests/mock/kafka $B/tests/faults/append
 	@$(MAKE) --no-print-directory many
-	@SWEEP=all $(PYTEST) $(patsubst %,tests/integration/audit/test_%.py,append fsck feed log second shards)
+	@SWEEP=all $(PYTEST) $(patsubst %,tests/integration/audit/test_%.py,append controls fsck feed log second shards telectl)
 
 # A hundred thousand acts while parts are killed, in the build that is delivered. EVENTS= fewer.
 MANY := tests/faults/test_hundred_thousand.py

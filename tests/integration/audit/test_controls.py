@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from conftest import EVERY
 from telecura import ROOT, bin_folder
 
 GOOD = 'TEST(R1, "a", "b", "tests/test_a.py::test_well")\n'
@@ -87,7 +88,7 @@ def test_what_ran_is_signed_and_no_byte_can_be_changed(tree):
     assert (head["test"], head["process"], head["later"]) == (1, 0, 52)
     assert first["rule"] == "R1" and first["result"] == "passed" and len(first["sha256"]) == 64
     assert len(rest) == 52 and all(row["later"] == "c" for row in rest)
-    for at in range(0, note.index("\n\n"), 97):
+    for at in range(0, note.index("\n\n"), 1 if EVERY else 97):
         with pytest.raises(InvalidSignature):
             opened(note[:at] + chr(ord(note[at]) ^ 1) + note[at + 1:], vkey)
     other = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -194,6 +194,19 @@ def test_a_changed_line_of_heads_is_named_and_left(log):
         assert lines_of(log)[:len(lines)] == changed
 
 
+@pytest.mark.parametrize("name", ["heads", "2026h2/vkey"])
+def test_every_byte_of_what_lies_beside_the_log_matters(log, name):
+    """make faults: each byte; make test: a few. The log's own files: test_second.py."""
+    path, chance = f"{log.home}/{name}", random.Random(os.environ.get("SEED", name))
+    with open(path, "rb") as f:
+        data = f.read()
+    for at in range(len(data)) if EVERY else chance.sample(range(len(data)), 4):
+        with open(path, "wb") as f:
+            f.write(data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1:])
+        code, said = log.fsck()
+        assert code == 1 and any(line.startswith(f"{path}: ") for line in said), (at, said)
+
+
 def test_a_database_of_an_older_day_is_named(log):
     log.api.execute("CREATE TABLE kept AS SELECT * FROM heads.log; CREATE TABLE kept_tree AS SELECT * FROM heads.tree; "
                     "DELETE FROM heads.tree WHERE size = 600; UPDATE heads.log SET (size, root) = "

@@ -197,6 +197,19 @@ def test_decisions_that_were_changed_are_named(law):
     feed.api.start()
 
 
+def test_every_byte_of_a_statement_matters(law):
+    """To who has it and the verifying key; fsck writes it once more and compares."""
+    (row,) = law.feed.api.rows("SELECT shard, statement FROM destruction WHERE statement IS NOT NULL")
+    shards = law.feed.api.get(f"/v1/audit/{ORG}/shards").json["data"]
+    vkey = next(shard["vkey"] for shard in shards if shard["shard"] == row["shard"])
+    said = row["statement"].encode()
+    assert second.open_note(said, vkey)
+    for at in range(len(said)):
+        for bit in range(8):
+            with pytest.raises(second.Damaged):
+                second.open_note(said[:at] + bytes([said[at] ^ 1 << bit]) + said[at + 1:], vkey)
+
+
 def psql(law, sql):
     return run(postgres.binary("psql"), "-Xq", "-v", "ON_ERROR_STOP=1", "-c", sql,
                law.suite.postgres.conninfo("audit", role="audit"))

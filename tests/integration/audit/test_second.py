@@ -74,6 +74,23 @@ def test_consistency_between_all_its_trees(grown):
     assert log.api.get(f"/v1/audit/{uuid.uuid4()}/consistency?old=1").status == 404
 
 
+def test_go_finds_our_consistency_proofs_right(grown, go_reader, tmp_path):
+    """What the route answers, from its bytes alone; not of another root, nor with a hash less."""
+    log, entries, trees = grown
+    size = trees[-1][0]
+    for old, root in trees:
+        said = log.api.get(f"/v1/audit/{ORG}/consistency?old={old}").body
+        head, note = said.split(b"\n\n", 1)
+        words = lambda root: (go_reader, "--consistency", str(tmp_path / "said"),    # noqa: E731
+                              base64.b64encode(root).decode(), log.vkey())
+        (tmp_path / "said").write_bytes(said)
+        assert run(*words(root)).stdout == f"extends: {old} entries to {size}\n"
+        assert run(*words(hashlib.sha256(root).digest())).returncode == 1
+        if old < size:
+            (tmp_path / "said").write_bytes(head.rpartition(b"\n")[0] + b"\n\n" + note)
+            assert run(*words(root)).returncode == 1
+
+
 def test_inclusion_of_every_entry(grown):
     """By the definition, against the signed root; Go has checked the same entries."""
     _, entries, trees = grown

@@ -2,11 +2,13 @@
 import base64
 import json
 import os
+import random
 import subprocess
 import uuid
 
 import pytest
 
+from conftest import EVERY
 from telecura import bin_folder
 
 
@@ -107,6 +109,20 @@ def test_a_proof_is_a_file_that_needs_nobody(feed, verifiers, go_reader, tmp_pat
             assert verify(program, f"{name}.touched", feed.vkey()).returncode == 1
         assert subprocess.run([go_reader, "--proof", f"{name}.touched", feed.vkey()],
                               capture_output=True).returncode == 1
+
+
+def test_every_byte_of_a_proof_matters(feed, verifiers, tmp_path):
+    """make faults: each byte; make test: a few."""
+    (event,) = feed.act()
+    feed.indexed()
+    chance = random.Random(os.environ.get("SEED", "proof"))
+    proof = feed.api.get(f"/v1/audit/proof?event={event}", who=feed.suite.person("auditor")).body
+    name = tmp_path / "proof"
+    for at in range(len(proof)) if EVERY else chance.sample(range(len(proof)), 25):
+        name.write_bytes(proof[:at] + bytes([proof[at] ^ 1 << chance.randrange(8)]) + proof[at + 1:])
+        assert verify(verifiers[1], str(name), feed.vkey()).returncode == 1, (at, name.read_bytes())
+    name.write_bytes(proof)
+    assert verify(verifiers[1], str(name), feed.vkey()).returncode == 0
 
 
 def verify(program, name, vkey):

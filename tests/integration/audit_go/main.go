@@ -5,6 +5,7 @@
 //	audit_go DIR VKEY
 //	audit_go --chain DIR... VKEY  shards that follow each other (chain.go)
 //	audit_go --proof FILE VKEY    one entry (proof.go)
+//	audit_go --consistency FILE ROOT VKEY    what /consistency answers (consistency.go)
 package main
 
 import (
@@ -143,8 +144,10 @@ func main() {
 		var index int64
 		index, err = proved(os.Args[2], os.Args[3])
 		said = fmt.Sprintf("proved: entry %d", index)
+	case len(os.Args) == 5 && os.Args[1] == "--consistency":
+		said, err = extended(os.Args[2], os.Args[3], os.Args[4])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: audit_go DIR VKEY\n       audit_go --chain DIR... VKEY\n       audit_go --proof FILE VKEY")
+		fmt.Fprintln(os.Stderr, "usage: audit_go DIR VKEY\n       audit_go --chain DIR... VKEY\n       audit_go --proof FILE VKEY\n       audit_go --consistency FILE ROOT VKEY")
 		os.Exit(2)
 	}
 	if err != nil {
