@@ -49,6 +49,21 @@ static struct str member_of(const struct call *call, const char *name, const cha
     return arena_printf(call->arena, "\"%s\":" STR_FMT ",", name, STR_ARG(quoted));
 }
 
+#define WORDS_BYTES_MAX 16384
+
+/* "-": what stands in the input. Arguments can be read by every process of this machine. */
+static const char *said_as(const struct call *call, const char *value)
+{
+    if (!value || strcmp(value, "-") != 0) return value;
+
+    char *const text = arena_alloc(call->arena, WORDS_BYTES_MAX);
+    size_t n = fread(text, 1, WORDS_BYTES_MAX - 1, stdin);
+
+    while (n > 0 && text[n - 1] == '\n') n--;
+    text[n] = '\0';
+    return text;
+}
+
 static struct str body_of(const struct call *call, const struct deed *deed)
 {
     static const struct {
@@ -59,7 +74,8 @@ static struct str body_of(const struct call *call, const struct deed *deed)
     struct str members = member_of(call, deed->operand, call->operand);
 
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
-        const struct str member = member_of(call, said[i].name, call->with[said[i].option]);
+        const char *const value = said_as(call, call->with[said[i].option]);
+        const struct str member = member_of(call, said[i].name, value);
 
         members = arena_printf(call->arena, STR_FMT STR_FMT, STR_ARG(members), STR_ARG(member));
     }

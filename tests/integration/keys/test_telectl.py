@@ -7,10 +7,10 @@ from canary import Canary
 from telecura import bin_folder
 
 
-def telectl(services, who, *words):
+def telectl(services, who, *words, said=None):
     plain = services["access"].settings["http_plain"]
     done = subprocess.run([f"{bin_folder()}/telectl", *words, "--url", f"http://{plain}"], capture_output=True,
-                          text=True, timeout=60, env={**os.environ, "TELECURA_TOKEN": who.token})
+                          text=True, timeout=60, input=said, env={**os.environ, "TELECURA_TOKEN": who.token})
     return json.loads(done.stdout) if done.returncode == 0 else done.stderr
 
 
@@ -36,8 +36,8 @@ def test_keys_are_looked_at_turned_and_renewed(suite, services, people, record):
 
 def test_a_hold_an_erasure_and_their_lists(suite, services, people, record):
     patient = record(Canary())
-    hold = telectl(services, people["privacy"], "hold", "place", patient.id, "--reason", "complaint")
-    assert hold["patient_id"] == patient.id
+    hold = telectl(services, people["privacy"], "hold", "place", patient.id, "--reason", "-", said="complaint\n")
+    assert (hold["patient_id"], hold["reason"]) == (patient.id, "complaint"), "no list of processes shows it"
     assert "on_hold" in telectl(services, people["privacy"], "erase", "ask", patient.id, "--reason", "request")
     assert hold["id"] in [row["id"] for row in telectl(services, people["privacy"], "hold", "list")["data"]]
     assert telectl(services, people["privacy"], "hold", "release", hold["id"])["released_by"] == people["privacy"].id
