@@ -15,7 +15,7 @@
 
 struct access_settings {
     struct common_settings common;
-    const char *signing_key, *portal_dir, *openapi, *bootstrap_file;
+    const char *signing_key, *portal_dir, *openapi, *bootstrap_file, *operator_org;
     int64_t grant_minutes, staff_grant_minutes;
     int64_t retention_days, review_days;
 };

@@ -30,12 +30,26 @@ static err_t pass(struct act *act, const char *path, struct str json, const stru
     return act_reply(act, 200, shape, row);
 }
 
+/* The key above all others is the installation's: who operates it turns it, not each organisation
+ * that it serves. */
+static err_t operator_check(struct act *act)
+{
+    const struct access_settings *const settings = service_settings();
+    struct operator_is ask = {UUID_NIL};
+    struct tally known;
+
+    if (*settings->operator_org && !uuid_parse(str_of(settings->operator_org), &ask.named))
+        return err_raise(ERR_INTERNAL, "operator_org is no organisation's id");
+    return operator_is(act, &ask, &known);
+}
+
 /* GET /v1/keys */
 err_t keys_read(struct act *act)
 {
     struct keys_view view;
 
     TRY(act_allow_none(act));
+    TRY(operator_check(act));
     return pass(act, "/v1/keys/status", STR("{}"), &keys_shape, &view);
 }
 
@@ -45,10 +59,12 @@ err_t keys_rotate(struct act *act)
     struct keys_view view;
 
     TRY(act_allow_none(act));
+    TRY(operator_check(act));
     return pass(act, "/v1/keys/rotate", STR("{}"), &keys_shape, &view);
 }
 
-/* POST /v1/keys/renew: of a patient; without one, of the organisation's staff and search. */
+/* POST /v1/keys/renew: of a patient; without one, of the organisation's staff and search. Those by
+ * which every service chains what it logs (`mac`) are the installation's. */
 err_t keys_renew(struct act *act)
 {
     const struct renew_ask *in = act->in;
@@ -56,6 +72,7 @@ err_t keys_renew(struct act *act)
     struct renewed_view view;
 
     TRY(uuid_is_nil(in->patient_id) ? act_allow_none(act) : act_allow(act, in->patient_id));
+    if (str_is(in->domain, "mac")) TRY(operator_check(act));
     return pass(act, "/v1/keys/renew", json_encode(act->arena, &renewal_shape, &ask),
                 &renewed_view_shape, &view);
 }

@@ -10,6 +10,8 @@ const struct setting access_setting_rows[] = {
     {"openapi", SETTING_PATH, AT(openapi), "", 0, 0, "File that GET /v1/openapi.json answers."},
     {"bootstrap_file", SETTING_PATH, AT(bootstrap_file), "", 0, 0,
      "JSON list of the first organisations and people; who is there already is left alone."},
+    {"operator_org", SETTING_TEXT, AT(operator_org), "", 0, 0,
+     "The organisation whose admins turn the installation's keys; empty: the first that there was."},
     {"grant_minutes", SETTING_INT, AT(grant_minutes), "10", 1, GRANT_PATIENT_MINUTES_MAX,
      "How long a grant of the patient's side lives; it is renewed as long as the sign-in lasts."},
     {"staff_grant_minutes", SETTING_INT, AT(staff_grant_minutes), "10", 1, GRANT_STAFF_MINUTES_MAX,

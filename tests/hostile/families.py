@@ -26,7 +26,7 @@ FAMILIES = [
     Family(3, "claims", ("hostile/test_claims.py", "integration/access/test_people.py", "hostile/test_who_acts.py", "hostile/test_every_route.py",
                          "hostile/real/test_machines.py")),
     Family(4, "foreign ids", ("hostile/test_foreign_ids.py", "hostile/test_every_route.py", "hostile/test_lists.py",
-                              "hostile/test_act_rules.py", "integration/audit/test_feed.py"),
+                              "hostile/test_act_rules.py", "integration/audit/test_feed.py", "integration/access/test_keys.py"),
            (("a file's id, a claim's id", "files; insurance claims"),)),
     Family(5, "extra fields", ("hostile/test_extra_fields.py", "hostile/test_every_route.py")),
     Family(6, "grants", ("hostile/test_grants.py", "integration/access/test_removals.py", "integration/messaging/test_hostile.py",

@@ -105,3 +105,9 @@ ON CONFLICT DO NOTHING;
 
 -- sites_list  :many site
 SELECT id, name, time_zone FROM site WHERE org = :org ORDER BY name, id LIMIT 200;
+
+-- operator_is  :one tally  else ERR_FORBIDDEN
+-- all orgs: who operates the installation is the one that was named, else the first that there was
+SELECT 1::int8 AS n
+WHERE :org = coalesce(nullif(:named::uuid, '00000000-0000-0000-0000-000000000000'),
+                      (SELECT o.org FROM organisation AS o ORDER BY o.created_at, o.org LIMIT 1), :org);
