@@ -1,12 +1,16 @@
 """Grants: one visit, one person, ten minutes, on a consent and a relation that hold."""
 import concurrent.futures
 import datetime
+import time
 import uuid
 
 import pytest
 
 import paseto
 from telecura import ORG, OTHER_ORG, rfc3339
+from ws import connect
+
+STEPS, STEP_S = 40, 50     # two thirds of an hour, by grants that live for a minute
 
 
 def grant(access, who, **body):
@@ -175,6 +179,32 @@ def test_the_same_key_answers_the_same_grant(suite, access, visit):
     assert access.get(path, who=it.clinician).status == 404, "not theirs"
     suite.clock(601)
     assert access.get(path, who=it.patient).code == "bad_state"
+
+
+def test_hours_on_one_connection_by_grants_of_a_minute(suite, access, visit):
+    """Asked from access each time and refreshed in band, on the test clock; a day by grants of the test's own is `make soak`."""
+    brief, messaging, began = suite.replica("access", staff_grant_minutes=1), suite.service("messaging"), suite.now_s()
+    it = visit(clinician=suite.person("clinician"))
+
+    def minted():
+        reply = grant(brief, it.clinician, visit_id=it.id)
+        assert reply.status == 201, reply
+        return reply.json["grant"]
+
+    try:
+        with connect(messaging, "/v1/stream") as chat:
+            ends = [chat.ask("connect", token=it.clinician.token, grant=minted())["ends_at"]]
+            for n in range(1, STEPS + 1):
+                suite.clock(began + n * STEP_S - time.time())
+                chat.send("active")
+                ends.append(chat.ask("refresh", grant=minted())["ends_at"])
+            assert ends[0] < rfc3339(began + 90) and ends == sorted(set(ends))
+            assert chat.ask("send", message_id=str(uuid.uuid4()), body="still here")["offset"] == 1
+        rows = suite.audit("access", patient=it.patient.patient, action="grant.mint", outcome="done")
+        assert len({row["resource_id"] for row in rows}) == STEPS + 1
+    finally:
+        brief.stop()
+        messaging.stop()
 
 
 def test_a_grant_that_was_revoked_is_told_and_not_shown_again(suite, access, staff, visit):
