@@ -84,6 +84,12 @@ def kill_in_turn(parts, load):
         took[victim].append(round(parts.again(victim, parts.kill(victim), BACK_S), 1))
 
 
+def test_nobody_looks_into_what_is_delivered(few):
+    """Not dumpable: no core, and no ptrace by its own user. The kernel then gives what lies in /proc to root."""
+    for service in ("keyd", "appointments", "audit"):
+        assert os.stat(f"/proc/{few.row(service)['pid']}/mem").st_uid == 0
+
+
 def test_each_stands_in_the_log_once(few, tmp_path):
     few.rows(acts.PRODUCER, witness.REMOVE + witness.INSTALL)
     script = tmp_path / "act"

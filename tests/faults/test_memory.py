@@ -4,6 +4,7 @@ passphrase, no word that was said about a patient; and what nobody can do in a r
 Keys that are cached lie in locked memory that no core holds. That is left out; of it only that it is
 there is asked, so that the search is known to find what is to be found.
 """
+import os
 import pathlib
 import re
 
@@ -65,11 +66,19 @@ def test_the_search_finds_what_is_there(parts, keys):
     assert {which for _, which in memory.found(memory.memory(pid, undumped=True), keys)} >= {"KEK 1", "passphrase"}
 
 
+def test_no_two_services_are_one_user(place):
+    """Whom root starts; else all are the caller's."""
+    uids = {place.owner(service)[0] for service in SERVICES}
+    assert len(uids) == (len(SERVICES) if os.geteuid() == 0 else 1)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_shut_in(parts, service):
     pid = parts.row(service)["pid"]
     status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
     assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
+    uid, gid = parts.place.owner(service)
+    assert (status["Uid"].split(), status["Gid"].split()) == ([str(uid)] * 4, [str(gid)] * 4)
     assert re.search(r"Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text())
     log = (parts.place.run / f"log/{service}.log").read_text()
     told = re.findall(r'"event":"hardened","text":"landlock (\d+), system calls (\d+), locked memory (\w+)', log)[-1]
