@@ -138,9 +138,9 @@ class Kafka:
 class Feed(Log):
     """The log, and a producer whose acts are rows that the tests write."""
 
-    def __init__(self, suite, kafka):
+    def __init__(self, suite, kafka, **settings):
         self.plain = f"127.0.0.1:{free_port()}"     # for telectl, which has no gateway here
-        super().__init__(suite, kafka=kafka.address, http_plain=self.plain)
+        super().__init__(suite, kafka=kafka.address, http_plain=self.plain, **settings)
         self.producer = suite.service("appointments", kafka=kafka.address)
 
     def act(self, count=1, patient=None, org=ORG, action="visit.read", **more):

@@ -1,5 +1,6 @@
 """The log's disk: how full it is goes round with the receipts, and nothing is begun that has no room."""
 import os
+import re
 import time
 
 import pytest
@@ -14,11 +15,11 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory):
-    kafka, suite, disk = Kafka(), telecura.Suite(), tmp_path_factory.mktemp("disk")
+    kafka, suite, disk, other = Kafka(), telecura.Suite(), *map(tmp_path_factory.mktemp, ("disk", "other"))
     os.symlink(disk, f"{suite.folder}/log")
-    with small_disk(disk, 1024 * MIB):
-        made = Feed(suite, kafka)
-        made.disk = disk
+    with small_disk(disk, 1024 * MIB), small_disk(other, 64 * MIB):
+        made = Feed(suite, kafka, heads_dir=other)
+        made.disks = {"log": disk, "heads": other}
         yield made
         suite.close()
         kafka.stop()
@@ -46,7 +47,7 @@ def test_what_can_wait_waits_until_there_is_room(feed):
     queue = lambda: feed.producer.get("/v1/queue", who=patient)                 # noqa: E731
     for percent, refused, expected in ((50, "nothing", [200, 200, 200]), (85, "bulk", [503, 200, 200]),
                                        (95, "daily", [503, 503, 200]), (50, "nothing", [200, 200, 200])):
-        with filled(feed.disk, percent):
+        with filled(feed.disks["log"], percent):
             told(feed, refused)
             replies = [review(), visits(), queue()]
             assert [reply.status for reply in replies] == expected, percent
@@ -55,14 +56,16 @@ def test_what_can_wait_waits_until_there_is_room(feed):
             feed.receipted()    # urgent ones are logged all the same
 
 
-def test_without_room_no_step_is_begun(feed, go_reader):
+@pytest.mark.parametrize("which", ["log", "heads"])
+def test_without_room_no_step_is_begun(feed, go_reader, which):
     """The rows wait where they were written; with room again each is in the log, once."""
     feed.receipted()
     before = feed.size()
-    with filled(feed.disk):
+    disk = feed.folder if which == "log" else os.path.dirname(feed.heads)
+    with filled(feed.disks[which]):
         made = feed.act(300)
         until = time.monotonic() + 20
-        while "bytes are left on its disk" not in feed.api.tail(400):
+        while not re.search(f"{disk}: \\d+ bytes are left on its disk", feed.api.tail(400)):
             assert time.monotonic() < until, feed.api.tail()
             time.sleep(0.1)
         assert feed.size() == before and "staging" not in os.listdir(feed.folder)
