@@ -45,7 +45,10 @@ def test_every_rule_of_the_tree_has_an_answer():
 def test_each_row_that_is_wrong_is_named(tree):
     write(tree, GOOD + REST)
     assert check(tree).returncode == 0 and "1 test, 0 process, 52 later" in check(tree).stderr
+    write(tree, GOOD + GOOD.replace("test_well", "test_half") + REST)
+    assert check(tree).returncode == 0 and "1 test, 0 process, 52 later" in check(tree).stderr
     for text, said in (
+            (GOOD + REST + 'LATER(R1, "a", "b", "c")\n', "R1 stands there 2 times"),
             (REST, "R1 stands there 0 times"), (GOOD + GOOD + REST, "R1 stands there 2 times"),
             (GOOD.replace("TEST", "SOON") + REST, "R1: neither"),
             (GOOD + REST + 'LATER(R54, "a", "b", "c")\n', "R54: there is no such rule"),
