@@ -12,7 +12,7 @@ help:
 	@echo 'make keys      fetches again what checks sign-ins, after a rotation'
 	@echo 'make reconcile does all that was done stand in the log?'
 	@echo 'make test      style, unit, integration and end-to-end tests, beside a running suite'
-	@echo 'make test-all  and browsers, TSan, fuzz, faults, hostile, hostile-drivers, soak'
+	@echo 'make test-all  and browsers, TSan, fuzz, faults, hostile, hostile-drivers, fhir-validate, soak'
 	@echo 'make seed DIR=…  audit-export DIR=…  audit-verify DIR=…  bench BENCH=…'
 
 tidy: ; @/usr/bin/python3 tools/tidy.py && /usr/bin/python3 tools/controls.py
@@ -40,6 +40,6 @@ tsan: packages
 	@for test in $(TSAN_TESTS); do TELECURA_BIN=$(abspath build/tsan/bin) \
 	  TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) $(PYTEST) tests/integration/$$test || exit 1; done
 
-test-all: test fuzz faults tsan browsers hostile hostile-drivers soak
+test-all: test fuzz faults tsan browsers hostile hostile-drivers fhir-validate soak
 
 .PHONY: help tidy fuzz tsan test-all

@@ -14,6 +14,7 @@ import tempfile
 from place import TREE
 
 KAFKA = "4.3.1"
+HAPI = "8.8.1"
 KEYCLOAK = "26.7.3"
 KEYCLOAK_SHA256 = "77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47"
 # These are fixed when Keycloak is built; what may change between suites is set at its start.
@@ -30,24 +31,36 @@ def kafka_folder(cache):
     return cache / f"kafka-{KAFKA}"
 
 
+def hapi_folder(cache):
+    return cache / f"hapi-{HAPI}"
+
+
 def keycloak_folder(cache):
     return cache / f"keycloak-{KEYCLOAK}"
 
 
 def kafka(cache, log):
-    """46 jars, 44 MB; their digests stand in deploy/kafka/jars.sha256."""
+    """46 jars, 44 MB."""
+    return once(kafka_folder(cache), f"kafka {KAFKA}",
+                lambda folder: jars("deploy/kafka", folder, log))
+
+
+def hapi(cache, log):
+    """89 jars, 145 MB: the FHIR validator of `make fhir-validate`, which nothing else needs."""
+    return once(hapi_folder(cache), f"hapi {HAPI}",
+                lambda folder: jars("tests/integration/audit/hapi", folder, log))
+
+
+def jars(named, folder, log):
+    """What pom.xml of the folder @named asks for, in lib/; its jars.sha256 names each by its digest."""
     wanted = dict(reversed(line.split())
-                  for line in (TREE / "deploy/kafka/jars.sha256").read_text().splitlines())
-
-    def make(folder):
-        maven(["-f", str(TREE / "deploy/kafka/pom.xml"), f"{PLUGIN}:copy-dependencies",
-               "-DincludeScope=runtime", f"-DoutputDirectory={folder}/lib"], folder, log)
-        found = {jar.name: sha256(jar) for jar in (folder / "lib").iterdir()}
-        wrong = sorted(set(found.items()) ^ set(wanted.items()))
-        if wrong:
-            raise FetchError(f"{wrong[0][0]} is not the file that deploy/kafka/jars.sha256 names")
-
-    return once(kafka_folder(cache), f"kafka {KAFKA}", make)
+                  for line in (TREE / named / "jars.sha256").read_text().splitlines())
+    maven(["-f", str(TREE / named / "pom.xml"), f"{PLUGIN}:copy-dependencies",
+           "-DincludeScope=runtime", f"-DoutputDirectory={folder}/lib"], folder, log)
+    found = {jar.name: sha256(jar) for jar in (folder / "lib").iterdir()}
+    wrong = sorted(set(found.items()) ^ set(wanted.items()))
+    if wrong:
+        raise FetchError(f"{wrong[0][0]} is not the file that {named}/jars.sha256 names")
 
 
 def keycloak(cache, log):
