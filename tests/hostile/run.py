@@ -27,6 +27,7 @@ UP = [sys.executable, str(TREE / "deploy/local/up.py"), "--run"]
 PORTS = os.environ.get("TELECURA_TEST_PORTS", "29000")
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-m", "family"]
 REAL = ("e2e", "hostile/real")      # what needs the whole suite
+APART = {"in C": ".c ", "Autobahn's": "/test_autobahn.py::"}    # by what a case's name has in it
 BODY = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) test\(s\)", re.M)
 
 
@@ -117,7 +118,9 @@ class Run:
             tried[case["family"]][key] = tried[case["family"]].get(key, True) and case["passed"]
         for family in self.families:
             cases = tried[family.number]
-            print(f"{family.number:3} {family.name:20} {len(cases):5} cases {list(cases.values()).count(False) or '':>4}")
+            apart = ", ".join(f"{n} {whose}" for whose, mark in APART.items() if (n := sum(mark in case for case in cases)))
+            print(f"{family.number:3} {family.name:20} {len(cases):5} cases {list(cases.values()).count(False) or '':>4} "
+                  f" {apart and f'of these {apart}'}".rstrip())
             for what, capability in family.later:
                 print(f"{'':24} later, with {capability}: {what}")
             if not cases and family.where:

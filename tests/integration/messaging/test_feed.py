@@ -45,6 +45,12 @@ def say(ws, body):
     return ws.ask("send", message_id=str(uuid.uuid4()), body=body)
 
 
+def closings_on_record(suite, *people):
+    """Each of these connections has left its row."""
+    for who in set(people):
+        until(lambda: len(suite.audit("messaging", action="channel.close", actor=who)) == people.count(who), 20)
+
+
 def revocations(visit, grant):
     return {
         "the person is disabled": (PERSON_DISABLED, (2, uuid_bytes(visit.patient.id))),
@@ -56,7 +62,7 @@ def revocations(visit, grant):
 
 
 @pytest.mark.family(7)
-def test_the_end_of_a_visit_closes_its_channel(messaging, replicas, visit, enter):
+def test_the_end_of_a_visit_closes_its_channel(suite, messaging, replicas, visit, enter):
     """By messaging's own hearing: the first test, before access runs and says it as well."""
     doctor, _ = patiently(lambda: enter(visit, visit.clinician, service=replicas[0]))
     patient, _ = patiently(lambda: enter(visit, visit.patient, service=replicas[1]))
@@ -65,6 +71,7 @@ def test_the_end_of_a_visit_closes_its_channel(messaging, replicas, visit, enter
     assert doctor.closed(10) == patient.closed(10) == (4503, "visit closed")
     page = messaging.get(f"/v1/channels/{visit.channel}/messages", who=visit.patient)
     assert [m["body"] for m in page.json["data"]] == ["thank you"]
+    closings_on_record(suite, visit.clinician.id, visit.patient.id)
 
 
 @pytest.mark.family(6)
@@ -93,7 +100,7 @@ def test_labels_that_came_before_the_channel_are_its_labels(suite, messaging, re
 @pytest.mark.family(7)
 @pytest.mark.parametrize("why", ("the person is disabled", "the grant is revoked", "consent is revoked",
                                  "the visit is closed", "the role is another"))
-def test_s7_live_sockets_end_within_two_seconds_when(why, access, replicas, grants, enter):
+def test_s7_live_sockets_end_within_two_seconds_when(why, suite, access, replicas, grants, enter):
     """S7: nothing was looked at again after connect. The first word after a start is as quick as any."""
     visit, bystanders, grant_id = grants.visit(), grants.visit(), str(uuid.uuid4())
     grant = visit.grant(visit.patient, id=grant_id)
@@ -113,8 +120,11 @@ def test_s7_live_sockets_end_within_two_seconds_when(why, access, replicas, gran
         assert caught.value.code in ("grant_revoked", "unauthenticated")
         if caught.value.code == "grant_revoked":
             assert again.closed()[0] == 4503
+            refused = suite.audit("messaging", action="channel.open", actor=visit.patient.id)[-1]
+            assert (refused["outcome"], refused["error"]) == ("refused", "grant_revoked")
     for ws in others:
         say(ws, "still here")
+    closings_on_record(suite, visit.patient.id, visit.patient.id)
 
 
 LEFT = {"telehealth": ["phone", "in_person", "note"], "recording": ["call", "chat", "note"],
@@ -165,11 +175,12 @@ def test_a_relation_that_the_desk_closes_ends_its_sockets(suite, access, replica
     assert theirs.closed(5) == (4503, "revoked")
     assert time.monotonic() - began < 2
     say(patient, "still here")
+    closings_on_record(suite, proxy.id)
 
 
 @pytest.mark.family(7)
 def test_without_kafka_a_no_is_heard_when_it_is_back_and_a_grant_bounds_what_lives_till_then(
-        bus, access, replicas, grants, enter):
+        suite, bus, access, replicas, grants, enter):
     """Design section 8: a consent made or taken back meanwhile is seen elsewhere when Kafka returns. That
     access is killed between its answer and its telling changes nothing."""
     visit, other = grants.visit(), grants.visit()
@@ -190,6 +201,7 @@ def test_without_kafka_a_no_is_heard_when_it_is_back_and_a_grant_bounds_what_liv
     finally:
         bus.up()
     assert long.closed(20) == (4503, "revoked")
+    closings_on_record(suite, visit.patient.id, other.patient.id)
 
 
 @pytest.mark.family(7)

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from visits import Visit
+from visits import Visit, until
 
 ROWS = {word: (int(idle), int(most), int(windows)) for word, idle, most, windows in re.findall(
     r'^SESSION\(\w+, "(\w+)", (\d+), (\d+), (\d+),', open("common/app/sessions.def").read(), re.M)}
@@ -38,6 +38,8 @@ def test_who_gives_no_sign_is_logged_off(suite, messaging, people, enter):
         assert enter_at["clinician"].closed(10) == (4506, "idle")
         assert enter_at["proxy"].ask("history", after_offset=0, limit=1)["top"] == 0, "half an hour"
         assert enter(visit, who["patient"], service=hasty)[1]["session"], "and may come back"
+        until(lambda: {row["actor"] for row in suite.audit("messaging", action="channel.close", resource_id=visit.channel)}
+              == {who["patient"].id, who["clinician"].id}, 20)
     finally:
         suite.clock(0)
         hasty.stop()

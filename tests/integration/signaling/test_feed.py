@@ -6,7 +6,7 @@ import pytest
 
 from bus import Bus, event
 from sealed import message, uuid_bytes
-from visits import patiently
+from visits import patiently, until
 from ws import Refused, connect
 
 PERSON_DISABLED, GRANT_REVOKED, CONSENT_REVOKED, VISIT_CLOSED = 2, 3, 4, 5
@@ -42,6 +42,8 @@ def test_a_cancelled_visit_ends_its_call_and_says_so(suite, signaling, hearing, 
     event(signaling, "appointments.visits.v1", visit.id, message((1, CANCELLED), (4, "cancelled")), CANCELLED)
     assert [ws.closed(10) for ws in sockets] == [(4503, "visit closed")] * 2
     assert signaling.value(f"SELECT closed_at IS NOT NULL FROM call WHERE id = '{visit.channel}'")
+    for who in (visit.clinician, visit.patient):
+        until(lambda: suite.audit("signaling", action="call.leave", actor=who.id), 20)
 
 
 REASONS = {
@@ -53,7 +55,7 @@ REASONS = {
 
 @pytest.mark.family(7)
 @pytest.mark.parametrize("why", REASONS)
-def test_s7_a_call_ends_within_two_seconds_when(why, access, hearing, grants, join):
+def test_s7_a_call_ends_within_two_seconds_when(why, suite, access, hearing, grants, join):
     visit, other = grants.visit(), grants.visit()
     patiently(lambda: join(other, other.patient, service=hearing))
     doctor, _ = join(visit, visit.clinician, service=hearing)
@@ -65,7 +67,11 @@ def test_s7_a_call_ends_within_two_seconds_when(why, access, hearing, grants, jo
     assert doctor.closed(5) == (4503, "revoked")
     assert time.monotonic() - began < 2
     with connect(hearing, f"/v1/calls/{visit.channel}") as again:
-        with pytest.raises(Refused):
+        with pytest.raises(Refused) as caught:
             again.ask("connect", token=visit.clinician.token, grant=visit.grant(
                 visit.clinician, minted_at="2026-01-01T00:00:00Z"))
+    if caught.value.code != "unauthenticated":
+        refused = suite.audit("signaling", action="call.join", actor=visit.clinician.id)[-1]
+        assert (refused["outcome"], refused["error"]) == ("refused", caught.value.code)
+    until(lambda: suite.audit("signaling", action="call.leave", actor=visit.clinician.id), 20)
     assert bystander.ask("refresh", grant=other.grant(other.clinician))
