@@ -12,14 +12,14 @@ from telecura import ROOT
 
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LOOKS = re.compile(r"telectl \S+ (status|show|search|list)\b")
-END, SOON_S, EACH_S = "-- that was it --", 60, 60
+END, SOON_S, SESSION_S = "-- that was it --", 60, 600
 
 
 class Session:
     def __init__(self, cwd, env):
         self.errors = pathlib.Path(cwd) / "stderr"
         with open(self.errors, "w") as errors:
-            self.bash = subprocess.Popen(["timeout", str(EACH_S * 10), "bash"], cwd=cwd, env=env, text=True,
+            self.bash = subprocess.Popen(["timeout", str(SESSION_S), "bash"], cwd=cwd, env=env, text=True,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
 
     def said(self, command):
