@@ -11,7 +11,7 @@ import pwd
 import secrets
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-DATA_VERSION = 1            # raise it when an older run folder can no longer be started
+DATA_VERSION = 2            # raise it when an older run folder can no longer be started
 GROUP_ID = 61000            # shared by all processes of a suite that root starts; no account exists
 SOCKET_PATH_BYTES_MAX = 107  # sun_path less its NUL
 

@@ -13,7 +13,7 @@ import uuid
 from door import Refused, heard, refusal, until
 from paper import proven, read_export
 from turn import relay
-from visit import CHECK_IN_MINUTES, care, mail_language, next_minutes, offer_hours
+from visit import CHECK_IN_MINUTES, care, next_minutes, offer_hours
 
 
 # ---- who they are ----
@@ -89,7 +89,7 @@ def test_both_are_told_by_mail(visit):
         for _, mail in mails:
             text = mail.as_string()
             assert visit.canary not in text and "Reyes" not in text and "Lee" not in text
-            assert mail["Content-Language"] == mail_language(person)
+            assert mail["Content-Language"] == person.known["language"]
 
 
 def test_dr_lee_sees_the_booking(visit):

@@ -18,7 +18,6 @@ ABOUT_NOBODY = {"self.read", "slots.read", "availability.set"}      # they name 
 Step = collections.namedtuple("Step", "who action outcome act what")
 
 
-MAIL_LANGUAGES = ("en", "de")       # services/notifications/texts.def; who speaks another is written to in the first
 CHECK_IN_MINUTES = 29       # it opens half an hour before the visit
 ALL_DAY = [{"weekday": day, "from": "00:00", "to": "24:00"} for day in range(1, 8)]
 
@@ -69,10 +68,6 @@ def enter(patient, clinician, reason="A question"):
 def synthea_patient(file):
     (patient,) = synthea.read(SYNTHEA / file).patients
     return patient
-
-
-def mail_language(person):
-    return person.known["language"] if person.known["language"] in MAIL_LANGUAGES else MAIL_LANGUAGES[0]
 
 
 def next_minutes(n):
