@@ -11,10 +11,13 @@
 
 -- logs_unindexed  :many unindexed_log
 -- all orgs: one index for all logs
--- Only what is published: a leaf whose receipt was given is in the files.
+-- Only what is published: a leaf whose receipt was given is in the files. A log of which more than a
+-- step waits for its place is appended to first.
 SELECT p.org, p.org AS id, coalesce(i.next, 0) AS next, p.size
 FROM published AS p LEFT JOIN event_index_end AS i USING (org)
-WHERE coalesce(i.next, 0) < p.size ORDER BY p.org LIMIT 64;
+WHERE coalesce(i.next, 0) < p.size
+  AND NOT EXISTS (SELECT FROM log_end AS e WHERE e.org = p.org AND e.next - p.size > 4096)
+ORDER BY p.org LIMIT 64;
 
 -- leaves_new  :many new_leaf
 SELECT event_id, leaf_index FROM entry

@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from telecura import OTHER_ORG, rfc3339
+from postgres import quote
+from telecura import ORG, OTHER_ORG, rfc3339
 
 
 def person():
@@ -73,6 +74,20 @@ def test_an_emptied_index_fills_again(feed):
     feed.indexed()
     feed.api.execute("DELETE FROM event_index; DELETE FROM event_index_end")
     assert ids(found(feed, person=doctor, limit=200)) == sorted(done)
+
+
+def test_the_index_waits_while_more_waits_for_the_log_than_a_step(feed):
+    doctor = person()
+    done = feed.act(actor=doctor)
+    feed.act(org=OTHER_ORG)
+    feed.indexed()
+    feed.api.execute(f"DELETE FROM event_index; DELETE FROM event_index_end; "
+                     f"UPDATE log_end SET next = next + 5000 WHERE org = {quote(ORG)}")
+    feed.api.wait_for(f"SELECT EXISTS (SELECT FROM event_index_end WHERE org = {quote(OTHER_ORG)})", 30)
+    reached = feed.api.value(f"SELECT count(*) FROM event_index_end WHERE org = {quote(ORG)}")
+    feed.api.execute(f"UPDATE log_end SET next = next - 5000 WHERE org = {quote(ORG)}")
+    assert reached == 0
+    assert ids(found(feed, person=doctor)) == done
 
 
 def test_the_index_names_nobody(feed):
