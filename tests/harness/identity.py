@@ -51,6 +51,8 @@ def base64url(data):
 class Idp:
     """Signs ES256 access tokens; its JWKS is the file that services read."""
 
+    ttl_s = 600
+
     def __init__(self, jwks_file, kid="test-1"):
         self.kid, self.file, self.key = kid, jwks_file, ec.generate_private_key(ec.SECP256R1())
         point = self.key.public_key().public_numbers()
@@ -59,11 +61,12 @@ class Idp:
         with open(jwks_file, "w") as f:
             json.dump({"keys": [jwk]}, f)
 
-    def token(self, sub, acr=1, auth_age_s=0, ttl_s=600, **claims):
+    def token(self, sub, acr=1, auth_age_s=0, ttl_s=None, **claims):
         """An access token of the subject @sub; @claims override or (None) remove."""
         now = int(time.time())
         body = {"iss": ISSUER, "aud": AUDIENCE, "sub": str(sub), "sid": f"sid-{sub}", "acr": str(acr),
-                "auth_time": now - auth_age_s, "iat": now, "exp": now + ttl_s, **claims}
+                "auth_time": now - auth_age_s, "iat": now,
+                "exp": now + (self.ttl_s if ttl_s is None else ttl_s), **claims}
         return self.sign({k: v for k, v in body.items() if v is not None})
 
     def sign(self, body, header=None):

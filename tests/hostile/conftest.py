@@ -13,6 +13,7 @@ def grants(suite):
 
 @pytest.fixture(scope="session")
 def house(suite, grants):
+    suite.idp.ttl_s = 7200  # all cases together may take longer than a sign-in lasts
     made = House(suite, grants)
     yield made
     made.close()
