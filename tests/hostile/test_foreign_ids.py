@@ -113,7 +113,7 @@ OWNED = [route for route in ROUTES if route.guarded and not route.by_claims and 
 def test_who_may_reaches_it_by_the_same_id(house, world, route):
     """Else the ids above might be of nothing. Nobody is disabled before all others have been asked."""
     assert world.record     # a chart, too, belongs to who is registered
-    near = [who for who in (world.doctor, world.who) if who.role in route.roles]
+    near = [who for who in (world.doctor, world.who, world.nurse) if who.role in route.roles]
     replies = [route.ask(house, who=house.another(who, acr=2) if route.said["fresh"] else who,
                          ids=getattr(world, kind_of(route))) for who in near or [house.person(route.role())]]
     assert any(reply.status not in (401, 403, 404) for reply in replies), replies

@@ -19,7 +19,7 @@ class World:
 
     def __init__(self, house):
         self.house, self.suite = house, house.suite
-        self.desk, self.nurse = house.person("front_desk"), house.person("nurse")
+        self.desk, self.nurse = house.person("front_desk"), house.suite.person("nurse")   # who stands to the patient
         made = house.grants.visit()         # a patient who has agreed, and a clinician
         self.who, self.doctor, self.sitting = made.patient, made.clinician, made
         self.booked_relation = self.suite.relation(self.doctor, self.who.patient, "booked")
@@ -33,7 +33,7 @@ class World:
 
     @functools.cached_property
     def relation(self):
-        body = {"person_id": self.house.person("nurse").id, "patient_id": self.patient, "kind": "care_team", "proof": "care_plan"}
+        body = {"person_id": self.nurse.id, "patient_id": self.patient, "kind": "care_team", "proof": "care_plan"}
         return self.post("access", "/v1/relations", body, self.desk)
 
     @functools.cached_property
