@@ -6,17 +6,15 @@ can they read? A second implementation of opening (proto/telecura/v1/sealed.prot
     readable(held, keys)                            # {what was said}
 """
 import collections
-import http.client
 import json
 import re
-import socket
-import ssl
 import subprocess
 import uuid
 
 import database
 from cryptography.exceptions import InvalidTag
 from memory import base64url, xaes_open
+from peer import PeerOfPlace
 from place import TREE
 
 Blob = collections.namedtuple("Blob", "domain dek bound sealed")
@@ -88,21 +86,9 @@ class Keys:
     def open(self, patient, domain, dek):
         org = next(p["org"] for p in json.loads((self.place.run / "people.json").read_text())
                    if p.get("patient_id") == patient)
-        tls, who = ssl.create_default_context(cafile=self.place.ca_file), OPENERS[domain]
-        tls.load_cert_chain(self.place.run / f"tls/{who}.crt", self.place.run / f"tls/{who}.key")
-        plain = socket.socket(socket.AF_UNIX)
-        plain.settimeout(20)
-        plain.connect(f"{self.place.run}/keyd/keyd.sock")
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = tls.wrap_socket(plain, server_hostname="localhost")
-        connection.request("POST", "/v1/keys/open",
-                           json.dumps({"org": org, "patient": patient, "domain": domain, "dek_id": dek}),
-                           {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        connection.close()
-        assert answer.status in (200, 404), (domain, answer.status, body)
-        return base64url(body["key"]) if answer.status == 200 else None
+        reply = PeerOfPlace(self.place, OPENERS[domain]).open(domain, dek, patient, org)
+        assert reply.status in (200, 404), (domain, reply)
+        return base64url(reply.json["key"]) if reply.status == 200 else None
 
 
 def readable(held, keys):

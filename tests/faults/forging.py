@@ -2,15 +2,13 @@
 proto/telecura/v1/audit.proto and docs/reference/audit-log.md, and a client of Kafka and of keyd.
 """
 import hashlib
-import http.client
-import json
 import os
-import socket
-import ssl
 import struct
 import subprocess
 import time
 import uuid
+
+from peer import PeerOfPlace
 
 KEY, END = b"|is the key of|", b"|here it ends|"    # kcat's; neither stands in what is sent
 
@@ -67,15 +65,6 @@ def send(place, who, topic, org, event, key, payload, seq):
 
 def asked_for_key(place, who, producer):
     """keyd's answer to @who, who wants the key by which @producer chains."""
-    context = ssl.create_default_context(cafile=place.ca_file)
-    context.load_cert_chain(place.run / f"tls/{who}.crt", place.run / f"tls/{who}.key")
-    with socket.socket(socket.AF_UNIX) as plain:
-        plain.settimeout(20)
-        plain.connect(f"{place.run}/keyd/keyd.sock")
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = context.wrap_socket(plain, server_hostname="localhost")
-        connection.request("POST", "/v1/keys/seal", json.dumps({
-            "patient": str(uuid.UUID(bytes=producer_id(producer))), "domain": "mac"}),
-            {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+    reply = PeerOfPlace(place, who).post("/v1/keys/seal", domain="mac",
+                                         patient=str(uuid.UUID(bytes=producer_id(producer))))
+    return reply.status, reply.json

@@ -9,10 +9,12 @@ from telecura import ORG, Reply
 
 class Peer:
     def __init__(self, suite, name):
-        self.path = f"{suite.folder}/keyd.sock"
-        self.tls = ssl.create_default_context(cafile=suite.authority.ca)
-        if name:
-            self.tls.load_cert_chain(*suite.authority.leaf(name))
+        self._known(f"{suite.folder}/keyd.sock", suite.authority.ca, name and suite.authority.leaf(name))
+
+    def _known(self, path, ca, leaf):
+        self.path, self.tls = path, ssl.create_default_context(cafile=ca)
+        if leaf:
+            self.tls.load_cert_chain(*leaf)
 
     def post(self, path, raw=None, **body):
         plain = socket.socket(socket.AF_UNIX)
@@ -32,3 +34,11 @@ class Peer:
     def open(self, domain, dek, patient=None, org=ORG):
         return self.post("/v1/keys/open", org=org, domain=domain, dek_id=dek,
                          **({"patient": patient} if patient else {}))
+
+
+class PeerOfPlace(Peer):
+    """The same in the run folder of a whole suite."""
+
+    def __init__(self, place, name):
+        self._known(f"{place.run}/keyd/keyd.sock", place.ca_file,
+                    (place.run / f"tls/{name}.crt", place.run / f"tls/{name}.key"))

@@ -2,17 +2,14 @@
 
     blob = seal(suite, "patients", ORG, patient, ALLERGY, row, message((1, "system"), (2, "code")))
 """
-import base64
-import http.client
-import json
 import os
-import socket
-import ssl
 import uuid
 
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.cmac import CMAC
+from memory import base64url
+from peer import Peer
 
 ALLERGY = (5, "chart")  # kind and domain, as common/app/kinds.def has them
 
@@ -42,21 +39,9 @@ def uuid_bytes(text):
 
 
 def key_to_seal(suite, service, org, patient, domain):
-    tls = ssl.create_default_context(cafile=suite.authority.ca)
-    tls.load_cert_chain(*suite.authority.leaf(service))
-    plain = socket.socket(socket.AF_UNIX)
-    plain.settimeout(20)
-    plain.connect(f"{suite.folder}/keyd.sock")
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = tls.wrap_socket(plain, server_hostname="localhost")
-    connection.request("POST", "/v1/keys/seal",
-                       json.dumps({"org": org, "patient": patient, "domain": domain}),
-                       {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    answer = json.loads(response.read())
-    connection.close()
-    assert response.status == 200, answer
-    return answer["dek_id"], _base64url(answer["key"])
+    reply = Peer(suite, service).seal(domain, patient, org)
+    assert reply.status == 200, reply
+    return reply.json["dek_id"], base64url(reply.json["key"])
 
 
 def seal(suite, service, org, patient, kind, row, plain, version=1):
@@ -76,7 +61,3 @@ def xaes_seal(key, aad, plain):
         mac.update(bytes([0, counter]) + b"X\0" + nonce[:12])
         subkey += mac.finalize()
     return nonce + AESGCM(subkey).encrypt(nonce[12:], plain, aad)
-
-
-def _base64url(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
