@@ -156,22 +156,28 @@ static void relation_prove(struct act *act)
         relation_of_grant(act_tx(act), &relation);
 }
 
+/* What the grant is for, and its visit's labels, are asked of the policy as of any row. */
+static err_t grant_allow(struct act *act)
+{
+    const struct grant *grant = act->grant;
+
+    relation_prove(act);
+    return act_allow_row(act, grant->patient, (struct row_marks){.labels = grant->labels});
+}
+
 err_t session_allow(struct act *act, const char *right)
 {
     const struct grant *grant = act->grant;
 
     if (!has_right(grant, right)) return ERR_GRANT_REQUIRED;
-    relation_prove(act);
-    TRY(act_allow_row(act, grant->patient, (struct row_marks){.labels = grant->labels}));
+    TRY(grant_allow(act));
     return consent_require(act, grant->patient, CONSENT_TELEHEALTH);
 }
 
 err_t session_refresh(struct act *act)
 {
-    const struct grant *grant = act->grant;
-    const struct session_opened opened = {.ends_at_us = grant->ends_at_us};
+    const struct session_opened opened = {.ends_at_us = act->grant->ends_at_us};
 
-    relation_prove(act);
-    TRY(act_allow_row(act, grant->patient, (struct row_marks){.labels = grant->labels}));
+    TRY(grant_allow(act));
     return act_reply(act, 200, &session_opened_shape, &opened);
 }

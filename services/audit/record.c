@@ -279,10 +279,7 @@ err_t record_heard(struct act *act)
         .leaves = ARENA_ARRAY(act->arena, struct bytes, n),
     };
 
-    for (size_t i = 0; i < n; i++) {
-        act->event = &events[i];
-        TRY(record_hear(act, events[i].prepared, &batch));
-    }
+    for (size_t i = 0; i < n; i++) TRY(record_hear(act, events[i].prepared, &batch));
     batch_stage(act, &batch);
     return ERR_OK;
 }
