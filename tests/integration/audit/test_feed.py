@@ -3,13 +3,9 @@ appointments is the producer, its relay numbers, seals and chains."""
 import base64
 import hashlib
 import hmac
-import http.client
-import json
 import os
 import random
 import shutil
-import socket
-import ssl
 import struct
 import sys
 import time
@@ -36,26 +32,10 @@ def feed():
     yield from new_feed()
 
 
-class OverUnix(http.client.HTTPConnection):
-    def __init__(self, path, context):
-        super().__init__("localhost")
-        self._path, self._tls = path, context
-
-    def connect(self):
-        plain = socket.socket(socket.AF_UNIX)
-        plain.connect(self._path)
-        self.sock = self._tls.wrap_socket(plain, server_hostname="localhost")
-
-
 def mac_key_of(suite, service):
     """(id, key) by which @service chains, as keyd gives it to that service."""
-    context = ssl.create_default_context(cafile=suite.authority.ca)
-    context.load_cert_chain(*suite.authority.leaf(service))
-    keyd = OverUnix(f"{suite.folder}/keyd.sock", context)
     producer = uuid.UUID(bytes=hashlib.sha256(f"producer:{service}".encode()).digest()[:16])
-    keyd.request("POST", "/v1/keys/seal", json.dumps({"patient": str(producer), "domain": "mac"}),
-                 {"Content-Type": "application/json"})
-    answer = json.loads(keyd.getresponse().read())
+    answer = Peer(suite, service).post("/v1/keys/seal", patient=str(producer), domain="mac").json
     return answer["dek_id"], base64.urlsafe_b64decode(answer["key"] + "==")
 
 
@@ -166,7 +146,7 @@ def test_what_concerns_no_organisation_is_in_the_suites_own_log(with_keyd, go_re
     """keyd's rows of the installation's keys; and no organisation's auditor reads them."""
     keyd, feed = with_keyd
     feed.act()
-    feed.receipted()
+    feed.indexed()      # which asks for keys of its own
     keyd.wait_for("SELECT count(*) = 0 FROM audit_outbox", 30)
     own = Log(feed.suite, org=NIL)
     own.settle()
