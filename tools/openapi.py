@@ -26,6 +26,10 @@ KEY = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ 
 JSON, FHIR_JSON = "application/json", "application/fhir+json"
 OUTCOME = {"type": "object", "required": ["resourceType", "issue"],
            "properties": {"resourceType": {"const": "OperationOutcome"}, "issue": {"type": "array", "minItems": 1}}}
+ABOUT = ("Generated from the services' route tables. Lengths of texts are bytes of UTF-8. "
+         "Of a refusal `code` is for programs, and `errors` says where in what was sent the cause is.")
+SIGN_IN = ("An access token of the realm: code + PKCE as client `portal`, or as client `telectl` at its token endpoint "
+           "(grant_type=password, scope=openid, username, password, totp), which is a second factor at once.")
 CHOICES = (  # who acts, for a sign-in that is several, and in an emergency; needless for all others
     ("Telecura-Org", "The organisation to act in.", {"type": "string", "format": "uuid"}),
     ("Telecura-Role", "The role to act in.", {"type": "string"}),
@@ -110,13 +114,16 @@ def openapi_of(services):
             if route["method"] == "WS":
                 operation["x-websocket"] = "telecura.v1.json"
                 operation["security"] = []
+                operation["responses"]["101"] = {"description": "what follows is frames"}
+                del operation["responses"]["200"]
             paths.setdefault(route["path"].replace("/*", "/{rest}"), {})[method] = operation
     return {"openapi": "3.1.0",
-            "info": {"title": "Telecura", "version": "1", "description": "Generated from the services' route tables."},
+            "info": {"title": "Telecura", "version": "1", "description": ABOUT},
             "security": [{"idp": []}],
             "paths": dict(sorted(paths.items())),
             "components": {"schemas": dict(sorted(schemas.items())),
-                           "securitySchemes": {"idp": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}}}
+                           "securitySchemes": {"idp": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                                                   "description": SIGN_IN}}}}
 
 
 def prefix_of(path):

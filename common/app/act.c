@@ -78,26 +78,12 @@ err_t run_shown(struct act *act, struct uuid patient)
                      act->own->run->resource);
 }
 
-/* A set of relations, as an SQL array. */
-static struct strs kinds_of(struct arena *arena, unsigned kinds)
-{
-    struct str *words = ARENA_ARRAY(arena, struct str, RELATIONS);
-    size_t n = 0;
-
-    for (enum relation_kind kind = 0; kind < RELATIONS; kind++) {
-        if (kinds & POLICY_BIT(kind)) words[n++] = str_of(relation_words[kind]);
-    }
-    return (struct strs){words, n};
-}
-
 static void guard_relation(struct act *act, struct uuid patient, const struct policy_need *need)
 {
-    const struct strs kinds = kinds_of(act->arena, need->kinds);
-    struct tx *tx = act_tx(act);
+    const struct strs kinds = policy_kind_words(act->arena, need->kinds);
+    const struct guard_allow guard = {patient, kinds, need->site};
 
-    if (need->reach & ANY) return;
-    if (need->site) guard_site(tx, &(struct guard_site){patient, kinds});
-    else guard_allow(tx, &(struct guard_allow){patient, kinds});
+    if (!(need->reach & ANY)) guard_allow(act_tx(act), &guard);
 }
 
 static void guard_agreed(struct act *act, enum permission permission, struct uuid patient,
@@ -186,7 +172,7 @@ void run_guard_shown(struct act *act, struct uuid patient)
 
 static struct str kinds_text(struct arena *arena, unsigned set)
 {
-    const struct strs kinds = kinds_of(arena, set);
+    const struct strs kinds = policy_kind_words(arena, set);
     struct str text = STR("");
 
     for (size_t i = 0; i < kinds.n; i++)

@@ -45,6 +45,7 @@ struct act {
     struct str path_rest;          /* what a trailing * matched; or from another {word} on */
     int64_t if_match;              /* version of If-Match; -1 when absent */
     struct sign_in sign_in;        /* as it came, for PASS_ON */
+    struct str remote;             /* an address, or "unix"; p NULL: nobody asked */
     struct uuid request;           /* the gateway's id of it; nil: it came another way */
     const struct event *event;     /* events; several where the row hears many */
     size_t event_count;
@@ -55,6 +56,10 @@ struct act {
 };
 
 typedef err_t handler(struct act *act);
+
+/* Gives back @err; ERR_UNPROCESSABLE is then answered with what of the body or query it is about:
+ * @pointer (RFC 6901), a literal. */
+err_t act_at(struct act *act, const char *pointer, err_t err);
 
 /* ---- decide ---- */
 

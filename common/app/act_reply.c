@@ -123,6 +123,12 @@ err_t act_refuse(struct act *act, err_t refusal)
     return ERR_OK;
 }
 
+err_t act_at(struct act *act, const char *pointer, err_t err)
+{
+    if (err == ERR_UNPROCESSABLE) act->own->at = pointer;
+    return err;
+}
+
 err_t act_reply_raw(struct act *act, int status, const char *content_type, struct bytes body,
                     const struct http_header *headers, size_t header_count)
 {

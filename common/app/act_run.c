@@ -71,8 +71,7 @@ static struct str labels_text(struct arena *arena, int64_t labels)
     return text;
 }
 
-static struct act_end audit_row(struct act *act, const struct run_input *input, err_t err,
-                                const struct uuid *patient)
+static struct act_end audit_row(struct act *act, err_t err, const struct uuid *patient)
 {
     const struct act_own *own = act->own;
 
@@ -86,7 +85,7 @@ static struct act_end audit_row(struct act *act, const struct run_input *input, 
             str_of(act->who.role == ROLE_SERVICE && act->who.service ? act->who.service
                                                                      : role_word(act->who.role)),
         .acr = act->who.acr,
-        .remote = input->remote,
+        .remote = act->remote,
         .purpose = str_of(purpose_code(policy_purpose(act->who.role, own->run->may))),
         .labels = labels_text(act->arena, own->labels),
         .request = act->request,
@@ -144,7 +143,7 @@ static err_t end_rows(struct act *act, const struct run_input *input, err_t err,
     bool first = true;
 
     do {
-        struct act_end row = audit_row(act, input, err, at ? &at->patient : NULL);
+        struct act_end row = audit_row(act, err, at ? &at->patient : NULL);
 
         if (at && at->shown && done) run_guard_shown(act, at->patient);
         if (first && done) TRY(end_fill(act, input, &row));
@@ -209,6 +208,7 @@ static void act_fill(struct act *act, const struct run *run, const struct run_in
         .path_rest = input->path_rest,
         .if_match = input->if_match,
         .sign_in = input->sign_in,
+        .remote = input->remote,
         .request = input->request,
         .event = input->event,
         .event_count = input->event_count,
@@ -345,10 +345,8 @@ static err_t settle_refusal(struct act *act, const struct run_input *input, stru
         bool replayed = false;
         const err_t found = replay(act, input, db, &replayed);
 
-        if (replayed || err_is_fault(found)) {
-            if (found == ERR_OK || err_is_fault(found)) return found;
-            err = found;
-        }
+        if (err_is_fault(found) || (replayed && found == ERR_OK)) return found;
+        if (replayed) err = found;
     }
     if (act->own->run->audit == AUDIT_NONE || !db || is_nobodys(act)) return err;
     if (err == ERR_CONSENT_REQUIRED && input->may_wait)

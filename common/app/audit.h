@@ -1,8 +1,8 @@
 /*
  * audit - the words of audit.def and the row that every act leaves.
  *
- * Rows are written by the act's own transaction (act.c), relayed, sealed into leaves and logged by
- * the service audit. A row carries plain ids only; what it was about stays sealed where it lives.
+ * Rows are written by the act's own transaction (act_run.c), relayed, sealed and logged by the
+ * service audit. A row carries plain ids only; what it was about stays sealed where it lives.
  *
  * Threads  any.
  * Errors   none: an action outside the table is our bug.

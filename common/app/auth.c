@@ -188,7 +188,7 @@ static err_t member_choose(const struct member_row_rows *rows, const struct jws_
         best = rank;
         *ret_row = row;
     }
-    if (!sound) return ERR_BAD_REQUEST;
+    if (!sound) return ERR_BAD_ORG;
     return meant == 1 ? ERR_OK : ERR_FORBIDDEN;
 }
 

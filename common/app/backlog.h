@@ -9,7 +9,7 @@
  * From 80 % on acts of class BULK are refused (audit.def), from 95 % on DAILY ones too, before they
  * begin and without a row. URGENT ones go on to the end, where their own INSERT fails and nothing
  * is told. Nothing is ever dropped. The suite's own acts (events, timers, effects, what services
- * ask of each other) are never refused: they finish what was acknowledged. (security §2.2)
+ * ask of each other) are never refused: they finish what was acknowledged.
  *
  * Threads  any.
  * Errors   ERR_AUDIT_FULL is a plain answer, as ERR_BUSY is. What cannot be measured is as it was.
@@ -21,7 +21,7 @@
 
 struct db;
 
-#define BACKLOG_BULK_PERCENT 80  /* security §2.2 */
+#define BACKLOG_BULK_PERCENT 80  /* docs/architecture.md */
 #define BACKLOG_DAILY_PERCENT 95
 
 void backlog_init(int64_t rows_max);

@@ -1,5 +1,5 @@
 #include "common/app/describe.h"
-#include "common/app/projection.h"
+#include "common/app/hears.h"
 #include "common/app/request.h"
 
 #include <stdio.h>
@@ -91,15 +91,18 @@ static void routes_print(const struct service *service)
     printf("],\n");
 }
 
-static void hears_print(const struct hears *table, bool *first)
+static void hears_print(const struct service *service)
 {
-    for (const struct hears *row = table; row && row->topic != TOPIC_NONE; row++) {
-        printf("%s\n  {", *first ? "" : ",");
-        text("topic", topic_info(row->topic)->name, ",");
-        text("mode", row->mode == EFFECT ? "effect" : "watch", ",");
-        printf("\"kind\":%d}", row->what);
-        *first = false;
+    const struct hears *const *const rows = hears_rows(service);
+
+    printf("\"hears\":[");
+    for (const struct hears *const *row = rows; *row; row++) {
+        printf("%s\n  {", row == rows ? "" : ",");
+        text("topic", topic_info((*row)->topic)->name, ",");
+        text("mode", (*row)->mode == EFFECT ? "effect" : "watch", ",");
+        printf("\"kind\":%d}", (*row)->what);
     }
+    printf("],\n");
 }
 
 static void topics_print(const struct service *service)
@@ -112,19 +115,15 @@ static void topics_print(const struct service *service)
         printf("%s\"%s\"", first ? "" : ",", topic_info(topic)->name);
         first = false;
     }
-    first = true;
-    printf("],\n\"hears\":[");
-    if (service->migrations && !service->owns_projections) hears_print(projection_hears, &first);
-    hears_print(revocation_hears, &first);
-    hears_print(service->hears, &first);
     printf("],\n");
 }
 
 static void settings_print(const struct setting *table, bool *first)
 {
     static const char *const types[] = {
-        [SETTING_TEXT] = "text", [SETTING_INT] = "int",     [SETTING_BOOL] = "bool",
-        [SETTING_PATH] = "path", [SETTING_PLACE] = "place", [SETTING_SECRET] = "secret",
+        [SETTING_TEXT] = "text", [SETTING_INT] = "int",   [SETTING_BOOL] = "bool",
+        [SETTING_UUID] = "uuid", [SETTING_PATH] = "path", [SETTING_PLACE] = "place",
+        [SETTING_SECRET] = "secret",
     };
 
     for (const struct setting *row = table; row && row->key; row++) {
@@ -169,6 +168,7 @@ int describe(const struct service *service, const struct setting *common)
     text("service", service->name, ",\n");
     routes_print(service);
     topics_print(service);
+    hears_print(service);
     printf("\"timers\":[");
     for (const struct timer *timer = service->timers; timer && timer->name; timer++)
         printf("%s{\"name\":\"%s\",\"every_ms\":%u}", timer == service->timers ? "" : ",",

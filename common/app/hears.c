@@ -3,17 +3,30 @@
 #include "common/app/run.h"
 #include "common/app/worker.h"
 
-static const struct service *service;
+#include <assert.h>
 
-static const struct hears *const *all_hears(void)
+#define ROWS_MAX 64
+
+static const struct hears *rows[ROWS_MAX + 1]; /* of all tables; NULL ends them */
+
+static void rows_add(const struct hears *table)
 {
-    static const struct hears *tables[4];
     size_t n = 0;
 
-    if (service->migrations && !service->owns_projections) tables[n++] = projection_hears;
-    tables[n++] = revocation_hears;
-    if (service->hears) tables[n++] = service->hears;
-    return tables;
+    while (rows[n]) n++;
+    for (; table && table->topic != TOPIC_NONE; table++, n++) {
+        assert(n < ROWS_MAX);
+        rows[n] = table;
+    }
+}
+
+const struct hears *const *hears_rows(const struct service *service)
+{
+    if (rows[0]) return rows;
+    if (service->migrations && !service->owns_projections) rows_add(projection_hears);
+    rows_add(revocation_hears);
+    rows_add(service->hears);
+    return rows;
 }
 
 static err_t event_run(const struct hears *row, struct tx *tx, struct arena *arena,
@@ -36,21 +49,26 @@ static err_t event_run(const struct hears *row, struct tx *tx, struct arena *are
     return run_act(&run, &input, NULL, arena, &act);
 }
 
-static bool row_hears(const struct hears *row, const struct event *event, enum hearing mode)
+/* The next row, from @at on, that hears @event; NULL: there is none. */
+static const struct hears *row_next(const struct hears *const **at, const struct event *event,
+                                    enum hearing mode)
 {
-    return row->topic == event->topic && row->mode == mode && event->message &&
-           (row->what == 0 || row->what == event->kind);
+    for (const struct hears *row; (row = **at);) {
+        ++*at;
+        if (row->topic == event->topic && row->mode == mode && event->message &&
+            (row->what == 0 || row->what == event->kind))
+            return row;
+    }
+    return NULL;
 }
 
 static err_t on_prepare(struct arena *arena, struct event *event, void *unused)
 {
+    const struct hears *const *at = rows, *row;
+
     (void)unused;
-    for (const struct hears *const *table = all_hears(); *table; table++) {
-        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
-            if (row->prepare && row_hears(row, event, EFFECT))
-                TRY(row->prepare(arena, event, &event->prepared));
-        }
-    }
+    while ((row = row_next(&at, event, EFFECT)))
+        if (row->prepare) TRY(row->prepare(arena, event, &event->prepared));
     return ERR_OK;
 }
 
@@ -58,12 +76,10 @@ static err_t on_prepare(struct arena *arena, struct event *event, void *unused)
 static err_t on_effect(struct tx *tx, struct arena *arena, const struct event *event, size_t n,
                        void *unused)
 {
+    const struct hears *const *at = rows, *row;
+
     (void)unused;
-    for (const struct hears *const *table = all_hears(); *table; table++) {
-        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
-            if (row_hears(row, event, EFFECT)) TRY(event_run(row, tx, arena, event, n));
-        }
-    }
+    while ((row = row_next(&at, event, EFFECT))) TRY(event_run(row, tx, arena, event, n));
     return ERR_OK;
 }
 
@@ -78,42 +94,39 @@ static void on_committed(const struct event *event, void *unused)
 
 static void on_watch(const struct event *event, void *unused)
 {
+    const struct hears *const *at = rows, *row;
+
     (void)unused;
-    for (const struct hears *const *table = all_hears(); *table; table++) {
-        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
-            if (row_hears(row, event, WATCH)) row->watch(event);
-        }
-    }
+    while ((row = row_next(&at, event, WATCH))) row->watch(event);
 }
 
-static const struct consumer_topic *topics_heard(void)
+static const struct consumer_topic *topics_heard(const struct service *service)
 {
     static struct consumer_topic topics[2 * TOPIC_MAX];
     size_t n = 0;
 
-    for (const struct hears *const *table = all_hears(); *table; table++) {
-        for (const struct hears *row = *table; row->topic != TOPIC_NONE; row++) {
-            size_t i = 0;
+    for (const struct hears *const *row = hears_rows(service); *row; row++) {
+        const enum topic topic = (*row)->topic;
+        const enum hearing mode = (*row)->mode;
+        size_t i = 0;
 
-            while (i < n && (topics[i].topic != row->topic || topics[i].mode != row->mode)) i++;
-            if (i == n) topics[n++] = (struct consumer_topic){row->topic, row->mode, true};
-            topics[i].many &= row->many;
-        }
+        while (i < n && (topics[i].topic != topic || topics[i].mode != mode)) i++;
+        if (i == n) topics[n++] = (struct consumer_topic){topic, mode, true};
+        topics[i].many &= (*row)->many;
     }
     return topics;
 }
 
-struct consumer *hears_start(const struct service *given, const struct http_tls *tls)
+struct consumer *hears_start(const struct service *service, const struct http_tls *tls)
 {
     const struct common_settings *settings = service_settings();
 
-    service = given;
     return consumer_start(&(struct consumer_config){
         .service = service->name,
         .conninfo = service->migrations ? settings->db : NULL,
         .kafka = settings->kafka,
         .tls = tls,
-        .topics = topics_heard(),
+        .topics = topics_heard(service),
         .prepare = on_prepare,
         .effect = on_effect,
         .committed = on_committed,

@@ -12,4 +12,6 @@
 #include "common/app/service.h"
 #include "common/io/consumer.h"
 
+/* The rows of all tables, as they run; NULL ends them. */
+const struct hears *const *hears_rows(const struct service *service);
 struct consumer *hears_start(const struct service *service, const struct http_tls *tls);

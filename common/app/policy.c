@@ -193,12 +193,10 @@ bool consent_parse(struct str word, enum consent *ret_consent)
 
 bool policy_lists(const char *list, struct str word)
 {
-    for (struct str rest = str_of(list); rest.n;) {
-        const char *const space = memchr(rest.p, ' ', rest.n);
-        const size_t n = space ? (size_t)(space - rest.p) : rest.n;
+    struct str rest = str_of(list), each;
 
-        if (str_equal((struct str){rest.p, n}, word)) return true;
-        rest = (struct str){rest.p + n + (space != NULL), rest.n - n - (space != NULL)};
+    while (str_next(&rest, ' ', &each)) {
+        if (str_equal(each, word)) return true;
     }
     return false;
 }
@@ -210,6 +208,17 @@ unsigned policy_kinds(unsigned reach)
     for (enum relation_kind kind = 0; kind < RELATIONS; kind++)
         if (relations[kind].reach & reach) kinds |= POLICY_BIT(kind);
     return kinds;
+}
+
+struct strs policy_kind_words(struct arena *arena, unsigned kinds)
+{
+    struct str *words = ARENA_ARRAY(arena, struct str, RELATIONS);
+    size_t n = 0;
+
+    for (enum relation_kind kind = 0; kind < RELATIONS; kind++) {
+        if (kinds & POLICY_BIT(kind)) words[n++] = str_of(relation_words[kind]);
+    }
+    return (struct strs){words, n};
 }
 
 /* ---- scopes ---- */
@@ -239,17 +248,12 @@ static void scope_add(struct scopes *scopes, struct str word)
 struct scopes policy_scopes(struct str text)
 {
     struct scopes scopes = {0};
+    struct str word;
 
-    while (text.n) {
-        const char *const space = memchr(text.p, ' ', text.n);
-        const size_t n = space ? (size_t)(space - text.p) : text.n;
-        const struct str word = {text.p, n};
-
-        if (str_starts(word, SCOPE)) {
-            scopes.narrow = true;
-            scope_add(&scopes, (struct str){word.p + strlen(SCOPE), n - strlen(SCOPE)});
-        }
-        text = (struct str){text.p + n + (space != NULL), text.n - n - (space != NULL)};
+    while (str_next(&text, ' ', &word)) {
+        if (!str_starts(word, SCOPE)) continue;
+        scopes.narrow = true;
+        scope_add(&scopes, (struct str){word.p + strlen(SCOPE), word.n - strlen(SCOPE)});
     }
     return scopes;
 }

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/str.h"
 
@@ -141,6 +142,8 @@ bool policy_in_scope(const struct scopes *scopes, enum permission permission);
 
 /* The relations that a reach opens. */
 unsigned policy_kinds(unsigned reach);
+/* Their words, for an SQL array. */
+struct strs policy_kind_words(struct arena *arena, unsigned kinds);
 /* What this role does this for, by the tables. */
 enum purpose policy_purpose(enum role role, enum permission permission);
 /* Field marks (json.h) of what this role is not shown. */

@@ -12,6 +12,15 @@ static struct str text_or_none(const char *text)
     return text && *text ? str_of(text) : STR_NONE;
 }
 
+/* Ids that stand one behind the other. */
+static struct uuids ids_of(struct arena *arena, ProtobufCBinaryData from)
+{
+    struct uuid *ids = ARENA_ARRAY(arena, struct uuid, from.len / sizeof *ids + 1);
+
+    if (from.len) memcpy(ids, from.data, from.len / sizeof *ids * sizeof *ids);
+    return (struct uuids){ids, from.len / sizeof *ids};
+}
+
 static err_t person_heard(struct act *act)
 {
     const Telecura__V1__PersonEvent *ev = act->in;
@@ -25,6 +34,7 @@ static err_t person_heard(struct act *act)
         .patient_id = pb_to_uuid(ev->patient),
         .language = str_of(*ev->language ? ev->language : "en"),
         .sealed = ev->sealed.len ? pb_to_bytes(ev->sealed) : BYTES_NONE,
+        .behind = ids_of(act->arena, ev->behind),
         .version = act->event->version,
         .epoch = act->event->epoch,
     };

@@ -78,11 +78,10 @@ static struct str bearer_of(const struct h1_head *head)
     return str_starts(value, "Bearer ") ? (struct str){value.p + 7, value.n - 7} : STR_NONE;
 }
 
-/* Requests with a person's token come through the gateway or from fhir, which passes tokens on;
- * a plain listener (benches) has no certificates. */
-static bool peer_carries_tokens(struct str peer)
+/* A plain listener (benches) has no certificates. */
+static bool carries_tokens(const struct http_call *call)
 {
-    return !peer.p || str_is(peer, "gateway") || str_is(peer, "fhir");
+    return !http_peer(call).p || http_is_handed_on(call);
 }
 
 /* Under which id the gateway has this request in its own log; fhir passes it on. */
@@ -90,7 +89,7 @@ static struct uuid request_id(const struct http_call *call)
 {
     struct uuid id;
 
-    return peer_carries_tokens(http_peer(call)) &&
+    return carries_tokens(call) &&
                    uuid_parse(h1_header(http_head(call), "x-request-id"), &id)
                ? id
                : UUID_NIL;
@@ -132,10 +131,10 @@ static err_t actor_of(struct worker *worker, const struct request *request,
         return ERR_OK;
     case PASS_ON:
     case BIND_SELF:
-        if (!peer_carries_tokens(peer)) return ERR_UNAUTHENTICATED;
+        if (!carries_tokens(request->call)) return ERR_UNAUTHENTICATED;
         return stranger_of(worker->arena, sign_in->token, ret_actor);
     default:
-        if (!peer_carries_tokens(peer)) return ERR_UNAUTHENTICATED;
+        if (!carries_tokens(request->call)) return ERR_UNAUTHENTICATED;
         return auth_actor(config.auth, worker->db, worker->arena, sign_in, ret_actor);
     }
 }
@@ -149,10 +148,10 @@ static err_t if_match_of(const struct route *route, const struct h1_head *head,
 
     *ret_version = -1;
     if (!value.p) return route->if_match ? ERR_NEED_MATCH : ERR_OK;
-    if (value.n < 3 || value.p[0] != '"' || value.p[value.n - 1] != '"') return ERR_BAD_REQUEST;
+    if (value.n < 3 || value.p[0] != '"' || value.p[value.n - 1] != '"') return ERR_BAD_MATCH;
 
     const struct str digits = {value.p + 1, value.n - 2};
-    return str_int(digits, 0, INT64_MAX, ret_version) ? ERR_OK : ERR_BAD_REQUEST;
+    return str_int(digits, 0, INT64_MAX, ret_version) ? ERR_OK : ERR_BAD_MATCH;
 }
 
 static err_t key_of(const struct route *route, const struct h1_head *head, struct str *ret_key)
@@ -163,7 +162,7 @@ static err_t key_of(const struct route *route, const struct h1_head *head, struc
     *ret_key = h1_header(head, "idempotency-key");
     if (!ret_key->p && route->repeat) return ERR_OK;
     if (!ret_key->p || ret_key->n == 0) return ERR_NEED_KEY;
-    return ret_key->n <= KEY_BYTES_MAX && str_is_utf8(*ret_key) ? ERR_OK : ERR_BAD_REQUEST;
+    return ret_key->n <= KEY_BYTES_MAX && str_is_utf8(*ret_key) ? ERR_OK : ERR_BAD_KEY;
 }
 
 static bool is_json(struct str content_type)
@@ -193,8 +192,13 @@ static err_t input_of(const struct route *route, const struct h1_head *head, str
     return json_decode(route->body, body, arena, in, fault);
 }
 
-static struct str faults_json(struct arena *arena, const struct json_fault *fault)
+/* Where in what was sent the cause is: as the decoder found it, or the handler. */
+static struct str faults_json(struct arena *arena, const struct json_fault *fault, err_t err,
+                              const struct act *act)
 {
+    if (err == ERR_UNPROCESSABLE && act->own && act->own->at)
+        return arena_printf(arena, "[{\"pointer\":\"%s\",\"code\":\"value\"}]", act->own->at);
+
     return fault->code ? arena_printf(arena, "[{\"pointer\":\"%s\",\"code\":\"%s\"}]",
                                       fault->pointer, fault->code)
                        : STR_NONE;
@@ -264,7 +268,7 @@ static void request_run(struct worker *worker, struct job *job)
 
         return request_run(worker, job); /* another of theirs waits already: final at once */
     }
-    refuse(request, err, act.id, faults_json(worker->arena, &fault));
+    refuse(request, err, act.id, faults_json(worker->arena, &fault, err, &act));
 }
 
 /* Loop thread. */
@@ -279,9 +283,14 @@ void request_take(struct http_call *call, void *unused)
     const err_t err =
         route_find(config.service->routes, head->upgrade_websocket ? WS : head->method, head->path,
                    &route, &path_id, &path_rest);
+    if (err == ERR_BAD_METHOD) {
+        char allowed[ALLOWED_BYTES];
+
+        return http_not_allowed(call, route_allowed(config.service->routes, head->path, allowed));
+    }
     if (err != ERR_OK) return http_problem(call, err, UUID_NIL, STR_NONE);
     if (config.service->routes[route].method == WS) {
-        if (peer_carries_tokens(http_peer(call))) return session_accept(call, path_id);
+        if (carries_tokens(call)) return session_accept(call, path_id);
 
         return http_problem(call, ERR_UNAUTHENTICATED, UUID_NIL, STR_NONE);
     }

@@ -28,3 +28,6 @@ const char *method_word(enum method method); /* "GET" */
 /* The row of the table that a path asks for; ERR_NOT_FOUND, ERR_BAD_METHOD. */
 err_t route_find(const struct route *routes, enum method method, struct str path,
                  size_t *ret_index, struct uuid *ret_id, struct str *ret_rest);
+/* The methods that a path takes, as Allow lists them. */
+#define ALLOWED_BYTES 48 /* all of them are 36 */
+struct str route_allowed(const struct route *routes, struct str path, char text[ALLOWED_BYTES]);

@@ -15,6 +15,7 @@
 struct entry {
     struct uuid id; /* nil: empty */
     int64_t at_us;  /* 0: taken back */
+    bool expired;   /* a consent: by itself */
 };
 
 struct set {
@@ -23,7 +24,7 @@ struct set {
 };
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct set persons, changed, grants, visits, consents[CONSENTS], expired[CONSENTS];
+static struct set persons, changed, grants, visits, consents[CONSENTS];
 
 static size_t id_hash(struct uuid id)
 {
@@ -56,63 +57,57 @@ static void set_grow(struct set *set)
     free(old.entries);
 }
 
-static void set_put(struct set *set, ProtobufCBinaryData from, int64_t at_us)
+static void set_put(struct set *set, ProtobufCBinaryData id, struct entry put)
 {
-    struct uuid id;
-
-    if (!uuid_from_bytes(bytes_of(from.data, from.len), &id) || uuid_is_nil(id)) return;
+    if (!uuid_from_bytes(bytes_of(id.data, id.len), &put.id) || uuid_is_nil(put.id)) return;
     if (set->count * 2 >= set->size) set_grow(set);
 
-    struct entry *entry = slot_of(set, id);
+    struct entry *entry = slot_of(set, put.id);
     if (uuid_is_nil(entry->id)) set->count++;
-    *entry = (struct entry){id, at_us};
+    *entry = put;
 }
 
-static int64_t set_at(const struct set *set, struct uuid id)
+/* All 0 when it is not in. */
+static struct entry set_find(const struct set *set, struct uuid id)
 {
+    struct entry found = {0};
+
     pthread_rwlock_rdlock(&lock);
-    const int64_t at_us = set->size && !uuid_is_nil(id) ? slot_of(set, id)->at_us : 0;
+    if (set->size && !uuid_is_nil(id)) found = *slot_of(set, id);
     pthread_rwlock_unlock(&lock);
-
-    return at_us;
-}
-
-static void consent_put(struct set sets[CONSENTS], const Telecura__V1__RevocationEvent *ev,
-                        int64_t at_us)
-{
-    enum consent consent;
-
-    if (consent_parse(str_of(ev->scope), &consent)) set_put(&sets[consent], ev->patient, at_us);
+    return found;
 }
 
 void revoked_hear(const struct event *event)
 {
     const Telecura__V1__RevocationEvent *ev = (const void *)event->message;
+    const struct entry taken_back = {0};
+    struct entry now = {.at_us = event->at_us};
+    enum consent consent;
 
     if (!ev) return;
 
     pthread_rwlock_wrlock(&lock);
     switch (ev->kind) {
     case TELECURA__V1__REVOCATION_EVENT__KIND__PERSON_DISABLED:
-        set_put(&persons, ev->person, event->at_us);
-        set_put(&changed, ev->person, event->at_us);
+        set_put(&persons, ev->person, now);
+        set_put(&changed, ev->person, now);
         break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__MEMBER_CHANGED: /* come back as who you are now */
-        set_put(&persons, ev->person, 0);
-        set_put(&changed, ev->person, event->at_us);
+        set_put(&persons, ev->person, taken_back);
+        set_put(&changed, ev->person, now);
         break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__GRANT_REVOKED:
-        set_put(&grants, ev->grant, event->at_us);
+        set_put(&grants, ev->grant, now);
         break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__VISIT_CLOSED:
-        set_put(&visits, ev->visit, event->at_us);
+        set_put(&visits, ev->visit, now);
         break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__CONSENT_REVOKED:
-        consent_put(consents, ev, event->at_us);
-        break;
     case TELECURA__V1__REVOCATION_EVENT__KIND__CONSENT_EXPIRED:
-        consent_put(consents, ev, event->at_us);
-        consent_put(expired, ev, event->at_us);
+        now.expired = ev->kind == TELECURA__V1__REVOCATION_EVENT__KIND__CONSENT_EXPIRED;
+        if (!consent_parse(str_of(ev->scope), &consent)) break;
+        set_put(&consents[consent], ev->patient, now);
         break;
     default:
         break;
@@ -122,32 +117,30 @@ void revoked_hear(const struct event *event)
 
 bool revoked_person(struct uuid person)
 {
-    return set_at(&persons, person) != 0;
+    return set_find(&persons, person).at_us != 0;
 }
 
 bool revoked_person_since(struct uuid person, int64_t since_us)
 {
-    return set_at(&changed, person) > since_us;
+    return set_find(&changed, person).at_us > since_us;
 }
 
 bool revoked_grant(struct uuid grant)
 {
-    return set_at(&grants, grant) != 0;
+    return set_find(&grants, grant).at_us != 0;
 }
 
 bool revoked_visit(struct uuid visit)
 {
-    return set_at(&visits, visit) != 0;
+    return set_find(&visits, visit).at_us != 0;
 }
 
 int64_t revoked_consent_us(struct uuid patient, enum consent consent)
 {
-    return set_at(&consents[consent], patient);
+    return set_find(&consents[consent], patient).at_us;
 }
 
 bool revoked_consent_expired(struct uuid patient, enum consent consent)
 {
-    const int64_t at_us = set_at(&expired[consent], patient);
-
-    return at_us != 0 && at_us == set_at(&consents[consent], patient);
+    return set_find(&consents[consent], patient).expired;
 }

@@ -1,6 +1,8 @@
 /* Which row of a route table a path asks for. */
 #include "common/app/request.h"
 
+#include <stdio.h>
+
 static const char *const methods[METHODS] = {
     [METHOD_NONE] = "", [GET] = "GET",       [POST] = "POST", [PUT] = "PUT",
     [PATCH] = "PATCH",  [DELETE] = "DELETE", [WS] = "WS",
@@ -65,4 +67,22 @@ err_t route_find(const struct route *routes, enum method method, struct str path
         return ERR_OK;
     }
     return known ? ERR_BAD_METHOD : ERR_NOT_FOUND;
+}
+
+struct str route_allowed(const struct route *routes, struct str path, char text[ALLOWED_BYTES])
+{
+    static const char *const words[METHODS] = {
+        [GET] = "GET, HEAD", [POST] = "POST", [PUT] = "PUT", [PATCH] = "PATCH", [DELETE] = "DELETE",
+    };
+    bool taken[METHODS] = {false};
+    struct uuid id;
+    struct str rest;
+    int n = 0;
+
+    for (size_t i = 0; routes[i].path; i++)
+        if (path_matches(routes[i].path, path, &id, &rest)) taken[routes[i].method] = true;
+    for (enum method m = GET; m < METHODS; m++)
+        if (taken[m] && words[m])
+            n += snprintf(text + n, ALLOWED_BYTES - (size_t)n, "%s%s", n ? ", " : "", words[m]);
+    return (struct str){text, (size_t)n};
 }

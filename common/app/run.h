@@ -48,6 +48,7 @@ struct act_own {
     const struct outbox_insert *event; /* the last that was told: it goes with the audit row */
     bool forgets;               /* act_forget_actors() */
     err_t refusal;              /* act_refuse() */
+    const char *at;             /* act_at(); NULL: of nothing in particular */
     void (*after)(struct session *, const void *); /* frames: on the loop, after COMMIT */
     struct bytes after_user;
     /* the reply */

@@ -13,6 +13,7 @@
 #include "common/app/worker.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/sanitizer.h"
 #include "common/base/secret.h"
 #include "common/crypto/aead.h"
 #include "common/io/health.h"
@@ -20,7 +21,6 @@
 #include "common/io/sandbox.h"
 #include "common/io/sql.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,7 +28,7 @@
 #include <sys/resource.h>
 
 #define DRAIN_MS 20000
-#define LOOP_TURN_MS_MAX 5000
+#define LOOP_TURN_MS_MAX (IS_SANITIZED ? 30000 : 5000) /* where all else is slower, too */
 #define KEYS_CACHED_MAX 16384
 
 enum { EXIT_USAGE = 64, EXIT_MISSING = 69, EXIT_BUG = 70, EXIT_SETTINGS = 78 };
@@ -127,16 +127,12 @@ void service_poke_effects(void)
 
 void service_wait(unsigned ms)
 {
-    struct timespec until;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    const int64_t until_us = clock_mono_us() + (int64_t)ms * MS_US;
+    bool in_time = true;
 
     pthread_mutex_lock(&self.effects_lock);
-    while (!self.effects_poked && !self.stopping &&
-           pthread_cond_timedwait(&self.effects_wake, &self.effects_lock, &until) != ETIMEDOUT) {}
+    while (!self.effects_poked && !self.stopping && in_time)
+        in_time = clock_wait(&self.effects_wake, &self.effects_lock, until_us);
     self.effects_poked = false;
     pthread_mutex_unlock(&self.effects_lock);
 }

@@ -131,6 +131,7 @@ void session_active(struct session *session, const void *body, struct arena *are
 bool session_grant_revoked(const struct grant *grant)
 {
     return revoked_grant(grant->id) || revoked_visit(grant->visit) ||
+           revoked_person(grant->person) ||
            revoked_person_since(grant->person, grant->minted_at_us) ||
            revoked_consent_us(grant->patient, CONSENT_TELEHEALTH) > grant->minted_at_us;
 }
@@ -177,11 +178,6 @@ static void consents_tell(struct session *session)
     }
 }
 
-static bool is_revoked(const struct session *session)
-{
-    return revoked_person(session->actor.person) || session_grant_revoked(&session->grant);
-}
-
 static bool is_idle(const struct session *session)
 {
     const struct common_settings *settings = service_settings();
@@ -205,7 +201,7 @@ void session_check(struct session *session)
         session_close(session, 4502, "not connected in time");
     if (session->state != OPEN) return;
     consents_tell(session);
-    if (is_revoked(session))
+    if (session_grant_revoked(&session->grant))
         session_close(session, 4503, "revoked");
     else if (is_idle(session))
         session_close(session, 4506, "idle");
@@ -297,7 +293,7 @@ static bool origin_is_ours(const struct h1_head *head)
 void session_accept(struct http_call *call, struct uuid path_id)
 {
     if (!origin_is_ours(http_head(call)))
-        return http_problem(call, ERR_FORBIDDEN, UUID_NIL, STR_NONE);
+        return http_problem(call, ERR_FOREIGN_PAGE, UUID_NIL, STR_NONE);
     if (http_head(call)->query.n) /* what is asked for stands in frames, never in an address */
         return http_problem(call, ERR_BAD_QUERY, UUID_NIL, STR_NONE);
 

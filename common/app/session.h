@@ -49,6 +49,7 @@ void session_send(struct session *session, enum delivery delivery, struct str fr
 void session_close(struct session *session, unsigned code, const char *why);
 
 /* From any thread. */
+bool session_grant_revoked(const struct grant *grant); /* it, its visit, person or consent */
 void session_end(session_id id, unsigned code, const char *why);
 void session_probe(session_id id); /* a peer that is not there any more ends within 8 s */
 /* Runs fn on the loop. */

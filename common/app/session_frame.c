@@ -75,10 +75,16 @@ void act_after(struct act *act, after_commit *fn, const void *user, size_t n)
     act->own->after_user = bytes_of(user, n);
 }
 
-static struct str error_text(struct arena *arena, int64_t id, err_t err)
+/* What a problem would say; @pointer: where in the frame, or NULL. */
+static struct str error_text(struct arena *arena, int64_t id, err_t err, const char *pointer)
 {
-    return arena_printf(arena, "{\"id\":%lld,\"error\":{\"code\":\"%s\",\"retryable\":%s}}",
-                        (long long)id, err_info(err)->code, err_is_fault(err) ? "true" : "false");
+    const char *const again = err_retryable(err) ? "true" : "false";
+    const struct str at =
+        pointer ? arena_printf(arena, ",\"pointer\":\"%s\"", pointer) : STR_NONE;
+
+    return arena_printf(arena,
+                        "{\"id\":%lld,\"error\":{\"code\":\"%s\",\"retryable\":%s" STR_FMT "}}",
+                        (long long)id, err_info(err)->code, again, STR_ARG(at));
 }
 
 static void frame_reply(struct frame_job *job, const char *type, struct str body)
@@ -90,7 +96,7 @@ static void frame_reply(struct frame_job *job, const char *type, struct str body
         text = arena_printf(arena, "{\"id\":%lld,\"%s\":" STR_FMT "}", (long long)job->pending->id,
                             type, STR_ARG(body.n ? body : STR("{}")));
     else
-        text = error_text(arena, job->pending->id, job->err);
+        text = error_text(arena, job->pending->id, job->err, NULL);
     job->reply = text_keep(text.p, text.n);
 }
 
@@ -259,13 +265,13 @@ static bool frame_find(const char *decoded, size_t *ret_frame, const void **ret_
 
 /* A frame without sense is answered if it is JSON with an id; else, or before connect, it ends the
  * connection. */
-static void frame_refuse(struct session *session, struct str text)
+static void frame_refuse(struct session *session, struct str text, const char *pointer)
 {
     int64_t id = 0;
 
     if (session->state == OPEN &&
         json_decode_lenient(&id_only, str_bytes(text), loop_arena, &id, NULL) == ERR_OK)
-        session_send(session, STORED, error_text(loop_arena, id, ERR_BAD_BODY));
+        session_send(session, STORED, error_text(loop_arena, id, ERR_BAD_BODY, pointer));
     else
         session_close(session, 4500, "not a frame of " SESSION_SUBPROTOCOL);
 }
@@ -273,7 +279,7 @@ static void frame_refuse(struct session *session, struct str text)
 void frame_take(struct ws *ws, struct str text, void *user)
 {
     struct session *session = user;
-    struct json_fault fault;
+    struct json_fault fault = {"", NULL};
     const void *body = NULL;
     size_t frame = 0;
     int64_t id;
@@ -286,7 +292,7 @@ void frame_take(struct ws *ws, struct str text, void *user)
     const bool found = err == ERR_OK && frame_find(decoded, &frame, &body);
     if (found && !service->frames[frame].unasked) session->active_us = clock_now_us();
     if (!found)
-        frame_refuse(session, text);
+        frame_refuse(session, text, fault.code ? fault.pointer : NULL);
     else if (session->busy && session->state == CONNECTING)
         session_close(session, 4500, "frames follow the answer to connect");
     else if ((session->state == CONNECTING) !=

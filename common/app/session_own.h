@@ -50,7 +50,6 @@ struct session {
 void session_check(struct session *session);
 /* Of more connections of one person than there may be, to the visit or here, the oldest ends. */
 void session_crowd(const struct session *newest);
-bool session_grant_revoked(const struct grant *grant);
 /* The service stops, and no session is left or one has taken too long; for the effects thread. */
 bool session_drained(void);
 

@@ -29,8 +29,9 @@ struct block {
 };
 
 struct arena {
-    size_t bytes_max, used;
+    size_t bytes_max, used, keeps;
     struct block *newest; /* the oldest is the first block, which stays */
+    struct block *spare;  /* wiped; they stay, too */
 };
 
 static _Noreturn void die(const char *what)
@@ -55,6 +56,27 @@ static void block_wipe(struct block *block)
     ASAN_UNPOISON_MEMORY_REGION(block->data, block->size);
     secret_wipe(block->data, block->used);
     block->used = 0;
+    ASAN_POISON_MEMORY_REGION(block->data, block->size);
+}
+
+static void block_free(struct block *block)
+{
+    ASAN_UNPOISON_MEMORY_REGION(block->data, block->size);
+    free(block);
+}
+
+/* One that is there and has room; its bytes are zero, as those of a new one. */
+static struct block *block_again(struct arena *arena, size_t size)
+{
+    for (struct block **at = &arena->spare; *at; at = &(*at)->older) {
+        struct block *const block = *at;
+
+        if (block->size < size) continue;
+        *at = block->older;
+        block->older = arena->newest;
+        return block;
+    }
+    return block_new(size > BLOCK_BYTES ? size : BLOCK_BYTES, arena->newest);
 }
 
 struct arena *arena_new(size_t bytes_max)
@@ -70,25 +92,42 @@ struct arena *arena_new(size_t bytes_max)
 struct arena *arena_free(struct arena *arena)
 {
     if (!arena) return NULL;
+    arena_keeps(arena, 0);
     arena_reset(arena);
-    ASAN_UNPOISON_MEMORY_REGION(arena->newest->data, arena->newest->size);
-    free(arena->newest);
+    block_free(arena->newest);
     free(arena);
     return NULL;
 }
 
+void arena_keeps(struct arena *arena, size_t bytes)
+{
+    arena->keeps = bytes;
+}
+
 void arena_reset(struct arena *arena)
 {
-    while (arena->newest->older) {
-        struct block *block = arena->newest;
+    struct block *emptied = arena->spare, *next;
+    size_t kept = 0;
 
-        arena->newest = block->older;
-        block_wipe(block);
-        free(block);
+    for (; arena->newest->older; arena->newest = next) {
+        next = arena->newest->older;
+        block_wipe(arena->newest);
+        arena->newest->older = emptied;
+        emptied = arena->newest;
     }
     block_wipe(arena->newest);
-    ASAN_POISON_MEMORY_REGION(arena->newest->data, arena->newest->size);
     arena->used = 0;
+    arena->spare = NULL;
+    for (struct block *block = emptied; block; block = next) {
+        next = block->older;
+        if (kept + block->size > arena->keeps) {
+            block_free(block);
+            continue;
+        }
+        kept += block->size;
+        block->older = arena->spare;
+        arena->spare = block;
+    }
 }
 
 size_t arena_used(const struct arena *arena)
@@ -110,7 +149,7 @@ void *arena_try(struct arena *arena, size_t bytes)
 
     taken += GAP_BYTES;
     if (taken > block->size - block->used) {
-        block = block_new(taken > BLOCK_BYTES ? taken : BLOCK_BYTES, block);
+        block = block_again(arena, taken);
         arena->newest = block;
     }
     p = block->data + block->used;

@@ -20,6 +20,8 @@ struct arena;
 struct arena *arena_new(size_t bytes_max);
 struct arena *arena_free(struct arena *arena); /* wipes; takes NULL; returns NULL */
 void arena_reset(struct arena *arena);         /* wipes what was used, keeps the first block */
+/* For who fills it again at once: a reset keeps so much more of its memory. */
+void arena_keeps(struct arena *arena, size_t bytes);
 size_t arena_used(const struct arena *arena);
 
 void *arena_alloc(struct arena *arena, size_t bytes); /* zeroed, aligned for any type */

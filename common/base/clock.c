@@ -72,6 +72,13 @@ int64_t clock_mono_us(void)
     return read_us(CLOCK_MONOTONIC);
 }
 
+bool clock_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us)
+{
+    const struct timespec until = {until_us / SECOND_US, until_us % SECOND_US * 1000};
+
+    return pthread_cond_clockwait(cond, lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 /* The Gregorian calendar in eras of 400 years whose years begin in March, so that the leap day
  * ends a year. Day 0 is 1970-01-01. */
 #define ERA_DAYS 146097

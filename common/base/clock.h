@@ -12,6 +12,8 @@
 
 #include "common/base/str.h"
 
+#include <pthread.h>
+
 #define MS_US 1000LL
 #define SECOND_US 1000000LL
 #define MINUTE_US (60 * SECOND_US)
@@ -21,6 +23,8 @@
 int64_t clock_now_us(void);      /* wall time, moved by the test clock */
 int64_t clock_real_us(void);     /* wall time, never moved: token expiry, skew checks */
 int64_t clock_mono_us(void);     /* monotonic: deadlines, durations */
+/* Until @cond is signalled; false: it is @until_us (monotonic). @lock is held. */
+bool clock_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us);
 
 #define CLOCK_TEXT 24 /* "2026-11-22T00:10:33.123Z" */
 char *clock_format(int64_t at_us, char text[CLOCK_TEXT + 1]); /* RFC 3339, UTC, ms */

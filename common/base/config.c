@@ -1,6 +1,7 @@
 #include "common/base/config.h"
 #include "common/base/arena.h"
 #include "common/base/secret.h"
+#include "common/base/uuid.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -63,18 +64,17 @@ static const struct entry *entry_find(const struct load *load, struct str key)
 
 static void line_read(struct load *load, struct str text, unsigned line)
 {
-    const struct str whole = trim(text);
-    const char *const sign = whole.n ? memchr(whole.p, '=', whole.n) : NULL;
+    struct str value = trim(text), key;
     const struct entry *earlier;
     struct entry entry = {.line = line};
 
-    if (whole.n == 0 || whole.p[0] == '#') return;
-    if (!sign) {
+    if (value.n == 0 || value.p[0] == '#') return;
+    if (!str_cut(&value, '=', &key)) {
         complain(load, "%s:%u: not a setting: write `key = value`", load->file, line);
         return;
     }
-    entry.key = trim((struct str){whole.p, (size_t)(sign - whole.p)});
-    entry.value = trim((struct str){sign + 1, (size_t)(whole.p + whole.n - sign - 1)});
+    entry.key = trim(key);
+    entry.value = trim(value);
     earlier = entry_find(load, entry.key);
     if (!setting_find(load, entry.key))
         complain(load, "%s:%u: " STR_FMT ": unknown key: --describe lists those that exist",
@@ -92,8 +92,7 @@ static void line_read(struct load *load, struct str text, unsigned line)
 static void file_read(struct load *load, char *buffer)
 {
     FILE *const file = fopen(load->file, "re");
-    struct str text = {buffer, 0};
-    unsigned line = 1;
+    struct str text = {buffer, 0}, each;
 
     if (file) {
         setvbuf(file, NULL, _IONBF, 0); /* no copy in a buffer that nobody wipes */
@@ -105,14 +104,7 @@ static void file_read(struct load *load, char *buffer)
     if (file) fclose(file);
     if (text.n == FILE_BYTES_MAX) complain(load, "%s: too large: 64 KiB are enough", load->file);
 
-    for (; text.n; line++) {
-        const char *const end = memchr(text.p, '\n', text.n);
-        const size_t n = end ? (size_t)(end - text.p) : text.n;
-
-        line_read(load, (struct str){text.p, n}, line);
-        text.p += n + (end ? 1 : 0);
-        text.n -= n + (end ? 1 : 0);
-    }
+    for (unsigned line = 1; str_next(&text, '\n', &each); line++) line_read(load, each, line);
 }
 
 /* The environment's word for @key; NULL when it has none. */
@@ -167,6 +159,9 @@ static const char *value_store(struct load *load, const struct setting *row, str
     case SETTING_BOOL:
         *(bool *)member = str_is(value, "true");
         return *(bool *)member || str_is(value, "false") ? NULL : "write true or false";
+    case SETTING_UUID:
+        *(struct uuid *)member = UUID_NIL;
+        return value.n == 0 || uuid_parse(value, member) ? NULL : "not an id (a UUID)";
     case SETTING_TEXT:
     case SETTING_PATH:
     case SETTING_PLACE:

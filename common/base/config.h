@@ -4,6 +4,7 @@
  *   TEXT     const char *   as it stands
  *   INT      int64_t        min..max
  *   BOOL     bool           true or false
+ *   UUID     struct uuid    an id; empty: nil
  *   PATH     const char *   as it stands: a socket may appear later, so whoever opens it checks
  *   PLACE    const char *   a path where the service itself writes: a folder, or a file that it
  *                           replaces
@@ -26,13 +27,14 @@
 #include <stdio.h>
 
 enum setting_type {
-    SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_PATH, SETTING_PLACE, SETTING_SECRET,
+    SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_UUID, SETTING_PATH, SETTING_PLACE,
+    SETTING_SECRET,
 };
 
 struct setting {
     const char *key;
     enum setting_type type;
-    size_t offset;        /* of const char *, int64_t or bool in the settings struct */
+    size_t offset;        /* in the settings struct, of what its type says */
     const char *fallback; /* NULL: required */
     int64_t min, max;     /* SETTING_INT */
     const char *about;    /* one sentence, for --describe */

@@ -44,6 +44,14 @@ static inline bool err_is_fault(err_t err)
     return err != ERR_OK && err_info(err)->kind == FAULT;
 }
 
+/* The same may go well a little later: who asked may ask again. */
+static inline bool err_retryable(err_t err)
+{
+    const int status = err_info(err)->status;
+
+    return status == 408 || status == 429 || status == 503;
+}
+
 /* Logs @fault once with the place it started at, and returns it. The text holds no PHI and no
  * secret: ids, counts, SQLSTATEs and errno texts only. */
 #define err_raise(fault, ...) err_raise_at((fault), __FILE__, __LINE__, __VA_ARGS__)

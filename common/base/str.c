@@ -7,6 +7,26 @@ bool str_starts(struct str s, const char *prefix)
     return s.n >= n && (n == 0 || memcmp(s.p, prefix, n) == 0);
 }
 
+bool str_cut(struct str *rest, char mark, struct str *ret_before)
+{
+    const char *const at = rest->n ? memchr(rest->p, mark, rest->n) : NULL;
+
+    if (!at) return false;
+    *ret_before = (struct str){rest->p, (size_t)(at - rest->p)};
+    *rest = (struct str){at + 1, rest->n - ret_before->n - 1};
+    return true;
+}
+
+bool str_next(struct str *rest, char mark, struct str *ret_next)
+{
+    if (rest->n == 0) return false;
+    if (!str_cut(rest, mark, ret_next)) {
+        *ret_next = *rest;
+        *rest = (struct str){rest->p + rest->n, 0};
+    }
+    return true;
+}
+
 /* The length of the well-formed sequence that @p begins with, 0 if there is none (Unicode 15,
  * table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF). */
 static size_t utf8_len(const uint8_t *p, size_t n)

@@ -69,6 +69,10 @@ static inline bool str_is(struct str a, const char *b)
 }
 
 bool str_starts(struct str s, const char *prefix);
+/* Cuts @rest after its first @mark: what stood before it. False: there is none. */
+bool str_cut(struct str *rest, char mark, struct str *ret_before);
+/* The next of several texts with @mark between them, which may be empty. False: nothing is left. */
+bool str_next(struct str *rest, char mark, struct str *ret_next);
 bool str_is_utf8(struct str s);       /* well formed, no NUL */
 bool str_int(struct str s, int64_t min, int64_t max, int64_t *ret_value); /* decimal, whole text */
 /* The inside of a JSON string; control characters, quotes and malformed UTF-8 become escapes. */

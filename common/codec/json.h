@@ -3,12 +3,12 @@
  * the arena it was decoded into.
  *
  * One shape decodes, validates, encodes, documents (JSON Schema for OpenAPI) and tells the logger
- * and the audit what a field is. Decoding is strict: UTF-8, one document, no duplicate and (unless
- * @lenient) no unknown names, depth <= 8, numbers are whole and within min..max, lengths are
- * counted in bytes. A max that is left out is 0: only shapes that are never decoded may do so.
+ * and the audit what a field is. Decoding is strict: UTF-8, one document, no name twice and none
+ * that is unknown, depth <= 8, numbers are whole and within min..max, lengths are counted in
+ * bytes. A max that is left out is 0: only shapes that are never decoded may do so.
  * Absent optional fields are left zero (str.p NULL, uuid nil, list empty; INT: its `usual`) and are
  * not written; a list that should be written as [] is REQUIRED. INT and BOOL are always written.
- * null is refused, and absence when lenient.
+ * null is refused. json_decode_lenient() skips unknown names and takes null for absence.
  *
  *   type     C member       JSON
  *   TEXT     struct str     string, min..max bytes; `words` restricts it to a list
@@ -93,7 +93,7 @@ struct json_fault {
  * decoded texts are copies in @arena. */
 err_t json_decode(const struct shape *shape, struct bytes text, struct arena *arena, void *ret,
                   struct json_fault *fault);
-/* As above for what other programs write: unknown names are skipped. */
+/* As above for what other programs write. */
 err_t json_decode_lenient(const struct shape *shape, struct bytes text, struct arena *arena,
                           void *ret, struct json_fault *fault);
 /* A query string (without '?') by the same rules; ERR_BAD_QUERY. */

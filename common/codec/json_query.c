@@ -11,17 +11,6 @@ static err_t refuse(struct json_fault *fault, const struct field *field, const c
     return ERR_BAD_QUERY;
 }
 
-/* Splits @text at the first @sign; false when there is none. */
-static bool split(struct str text, char sign, struct str *ret_before, struct str *ret_after)
-{
-    const char *const at = text.n ? memchr(text.p, sign, text.n) : NULL;
-
-    if (!at) return false;
-    *ret_before = (struct str){text.p, (size_t)(at - text.p)};
-    *ret_after = (struct str){at + 1, text.n - ret_before->n - 1};
-    return true;
-}
-
 /* Undoes %XX and '+'. NULL, or a fault's code. */
 static const char *unquote(struct str from, struct arena *arena, struct str *ret_text)
 {
@@ -68,13 +57,13 @@ err_t json_decode_query(const struct shape *shape, struct str query, struct aren
 
     memset(ret, 0, shape->size);
     while (more) {
-        struct str pair = query, name, value;
+        struct str value = query, name; /* the last has no mark behind it */
         const struct field *field;
         const char *code;
         int i;
 
-        more = split(query, '&', &pair, &query);
-        if (!split(pair, '=', &name, &value)) return refuse(fault, NULL, "syntax");
+        more = str_cut(&query, '&', &value);
+        if (!str_cut(&value, '=', &name)) return refuse(fault, NULL, "syntax");
         i = json_field_find(shape, name, 0);
         if (i < 0) return refuse(fault, NULL, "unknown");
         field = &shape->fields[i];

@@ -27,6 +27,7 @@ static void key_set(struct inside_thread *thread, const uint8_t *key)
     if (thread->keyed && secret_equal(thread->key, key, AEAD_KEY_BYTES)) return;
     memcpy(thread->key, key, AEAD_KEY_BYTES);
     thread->keyed = true;
+    thread->committed_n = 0;
     INSIDE_MUST(EVP_EncryptInit_ex2(thread->ecb, NULL, key, NULL, NULL));
     encrypt_blocks(thread->ecb, zero, k1, BLOCK_BYTES);
     const uint8_t carry = k1[0] >> 7;
@@ -117,4 +118,18 @@ err_t aead_open(const uint8_t key[AEAD_KEY_BYTES], struct bytes aad, struct byte
         return ERR_CORRUPT;
     }
     return ERR_OK;
+}
+
+struct hash aead_commitment(const uint8_t key[AEAD_KEY_BYTES], struct bytes what)
+{
+    struct inside_thread *const thread = inside_thread();
+
+    assert(what.n > 0 && what.n <= sizeof(thread->committed));
+    key_set(thread, key);
+    if (!bytes_equal(what, bytes_of(thread->committed, thread->committed_n))) {
+        thread->commitment = hash_hmac(bytes_of(key, AEAD_KEY_BYTES), what);
+        thread->committed_n = what.n;
+        memcpy(thread->committed, what.p, what.n);
+    }
+    return thread->commitment;
 }

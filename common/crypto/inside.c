@@ -80,6 +80,7 @@ void crypto_forget(void)
     thread->keyed = false;
     secret_wipe(thread->key, sizeof(thread->key));
     secret_wipe(thread->k1, sizeof(thread->k1));
+    thread->committed_n = 0;
     INSIDE_MUST(EVP_CipherInit_ex2(thread->ecb, NULL, zero, NULL, -1, NULL));
     INSIDE_MUST(EVP_CipherInit_ex2(thread->gcm_seal, NULL, zero, zero, -1, NULL));
     INSIDE_MUST(EVP_CipherInit_ex2(thread->gcm_open, NULL, zero, zero, -1, NULL));

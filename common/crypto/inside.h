@@ -20,6 +20,9 @@ struct inside_thread {
     EVP_CIPHER_CTX *gcm_seal, *gcm_open;
     bool keyed; /* since crypto_forget() */
     uint8_t key[AEAD_KEY_BYTES], k1[AEAD_TAG_BYTES];
+    uint8_t committed[AEAD_COMMITTED_MAX]; /* for what @commitment is @key's */
+    size_t committed_n;                    /* 0: there is none */
+    struct hash commitment;
 };
 
 struct inside_thread *inside_thread(void);

@@ -234,16 +234,13 @@ size_t jws_keys_count(const struct jws_keys *keys)
 /* Cuts the text before the first dot off @rest, and decodes it. */
 static bool take_part(struct str *rest, struct arena *arena, struct bytes *ret)
 {
-    const char *dot = memchr(rest->p, '.', rest->n);
-    const struct str part = {rest->p, dot ? (size_t)(dot - rest->p) : rest->n};
-    const size_t taken = part.n + (dot != NULL);
-    uint8_t *to = arena_alloc(arena, part.n + 1);
+    struct str part;
     size_t n = 0;
 
-    if (part.n == 0 || !base64url_decode(part, to, &n)) return false;
+    if (!str_next(rest, '.', &part) || part.n == 0) return false;
+    uint8_t *to = arena_alloc(arena, part.n);
+    if (!base64url_decode(part, to, &n)) return false;
     *ret = bytes_of(to, n);
-    rest->p += taken;
-    rest->n -= taken;
     return true;
 }
 

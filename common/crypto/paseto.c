@@ -92,11 +92,10 @@ static bool take_apart(struct str token, struct arena *arena, struct parts *ret)
     struct bytes body, footer = bytes_of("", 0);
 
     if (token.n > PASETO_BYTES_MAX || !str_starts(token, HEADER)) return false;
-    const struct str rest = {token.p + header_n, token.n - header_n};
-    const char *dot = memchr(rest.p, '.', rest.n);
-    const size_t body_n = dot ? (size_t)(dot - rest.p) : rest.n;
-    if (!decode((struct str){rest.p, body_n}, arena, &body) || body.n < SIGN_BYTES) return false;
-    if (dot && !decode((struct str){dot + 1, rest.n - body_n - 1}, arena, &footer)) return false;
+    struct str rest = {token.p + header_n, token.n - header_n}, text = rest;
+    const bool has_footer = str_cut(&rest, '.', &text);
+    if (!decode(text, arena, &body) || body.n < SIGN_BYTES) return false;
+    if (has_footer && !decode(rest, arena, &footer)) return false;
 
     ret->payload = bytes_of(body.p, body.n - SIGN_BYTES);
     ret->signature = bytes_of(body.p + ret->payload.n, SIGN_BYTES);

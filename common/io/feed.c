@@ -21,6 +21,7 @@
 #define CLUSTER_MS 1000
 #define MANY_MAX 2000 /* more than a fetch has */
 #define MANY_BYTES ((size_t)2 << 20)
+#define MANY_ARENA_BYTES (4 * MANY_BYTES) /* kept from one to the next */
 
 /* A record whose effect must wait, and those of its partition behind it. */
 struct held {
@@ -371,6 +372,7 @@ static struct many *many_new(void)
 
     if (!many) abort();
     many->arena = arena_new(CONSUMER_ARENA_BYTES_MAX);
+    arena_keeps(many->arena, MANY_ARENA_BYTES);
     return many;
 }
 

@@ -44,23 +44,11 @@ static struct str trim(struct str s)
     return s;
 }
 
-/* Cuts @rest at the first @end and returns what stood before it; false: there is none. */
-static bool cut(struct str *rest, char end, struct str *ret)
-{
-    const char *at = rest->n ? memchr(rest->p, end, rest->n) : NULL;
-
-    if (!at) return false;
-    *ret = (struct str){rest->p, (size_t)(at - rest->p)};
-    rest->n -= ret->n + 1;
-    rest->p = at + 1;
-    return true;
-}
-
 /* The next of comma-separated words; false at the end. */
 static bool next_word(struct str *list, struct str *ret)
 {
     if (!list->p) return false;
-    if (!cut(list, ',', ret)) {
+    if (!str_cut(list, ',', ret)) {
         *ret = *list;
         *list = STR_NONE;
     }
@@ -129,7 +117,7 @@ static bool segments_are_plain(struct str path)
 {
     struct str rest = {path.p + 1, path.n - 1}, segment;
 
-    while (cut(&rest, '/', &segment))
+    while (str_cut(&rest, '/', &segment))
         if (segment.n == 0 || is_dots(segment)) return false;
     return !is_dots(rest);
 }
@@ -138,7 +126,7 @@ static int target_parse(struct str target, struct h1_head *head)
 {
     struct str path;
 
-    if (cut(&target, '?', &path)) {
+    if (str_cut(&target, '?', &path)) {
         head->query = target;
         if (target.n && (!all(target, is_query) || !encodings_are_plain(target, false))) return 400;
     } else {
@@ -166,11 +154,14 @@ static int request_line_parse(struct str line, struct h1_head *head)
     };
     struct str method, target;
 
-    if (!cut(&line, ' ', &method) || !cut(&line, ' ', &target) || !all(method, is_name)) return 400;
+    if (!str_cut(&line, ' ', &method) || !str_cut(&line, ' ', &target) || !all(method, is_name))
+        return 400;
     const int version = version_parse(line);
     if (version) return version;
     for (enum method m = GET; m < METHODS; m++)
         if (methods[m] && str_is(method, methods[m])) head->method = m;
+    head->head_only = str_is(method, "HEAD");
+    if (head->head_only) head->method = GET;
     return head->method == METHOD_NONE ? 501 : target_parse(target, head);
 }
 
@@ -303,7 +294,8 @@ static int together_check(struct h1_head *head, unsigned seen)
     if (!(seen & 1u << HOST)) return 400;
     if (seen & 1u << LENGTH && head->chunked) return 400;
     if (!head->upgrade_websocket) return seen & 1u << UPGRADE ? 400 : 0;
-    if ((seen & handshake) != handshake || head->method != GET || has_body) return 400;
+    if ((seen & handshake) != handshake || head->method != GET || head->head_only || has_body)
+        return 400;
     head->method = WS;
     return 0;
 }
@@ -312,7 +304,7 @@ static int header_parse(char *line, size_t n, struct h1_head *head)
 {
     struct str value = {line, n}, name;
 
-    if (!cut(&value, ':', &name) || !all(name, is_name)) return 400;
+    if (!str_cut(&value, ':', &name) || !all(name, is_name)) return 400;
     if (head->header_count == H1_HEADERS_MAX) return 431;
     value = trim(value);
     if (value.n && !all(value, is_text)) return 400;

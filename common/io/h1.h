@@ -5,7 +5,7 @@
  * libwebsockets take smuggled requests), so this parser takes only what HAProxy and careful
  * clients send: CRLF line ends, one Host, origin-form targets without %00 %2f %5c, empty and dot
  * segments, Content-Length or chunked but never both, neither chunk extensions nor trailers, no
- * obs-fold, no control bytes, GET POST PUT PATCH DELETE, at most 64 headers and 16 KiB of head.
+ * obs-fold, no control bytes, GET HEAD POST PUT PATCH DELETE, at most 64 headers, 16 KiB of head.
  *
  * Ownership  what struct h1_head points to lies in the buffer that was parsed.
  * Threads    any.
@@ -32,6 +32,7 @@ struct h1_head {
     unsigned header_count;
     int64_t content_length; /* -1: none */
     bool chunked, keep_alive, upgrade_websocket, expect_continue;
+    bool head_only; /* HEAD: a GET whose answer leaves without its body */
 };
 
 /* Length of the head with its empty line; 0: more is needed; -1: malformed already. */

@@ -290,6 +290,13 @@ struct str http_peer(const struct http_call *call)
     return call->plain ? STR_NONE : str_of(call->peer);
 }
 
+bool http_is_handed_on(const struct http_call *call)
+{
+    const struct str peer = http_peer(call);
+
+    return str_is(peer, "gateway") || str_is(peer, "fhir");
+}
+
 struct str http_remote(const struct http_call *call)
 {
     return str_of(call->remote);

@@ -56,7 +56,10 @@ const struct h1_head *http_head(const struct http_call *call);
 struct bytes http_body(const struct http_call *call);
 /* CN of the client's certificate; p NULL: plain. */
 struct str http_peer(const struct http_call *call);
-/* IP, or "unix"; from x-forwarded-for if the peer is "gateway". */
+/* The peer hands on what others ask: "gateway", or "fhir" behind it. It is believed about them:
+ * their token, their address, the id of their request. */
+bool http_is_handed_on(const struct http_call *call);
+/* IP, or "unix"; from x-forwarded-for if it is handed on. */
 struct str http_remote(const struct http_call *call);
 bool http_inner(const struct http_call *call);        /* came by an inner listener */
 
@@ -71,6 +74,8 @@ void http_reply(struct http_call *call, int status, const char *content_type, st
  * value of "errors" (a JSON array) or STR_NONE. 429 and 503 get Retry-After. */
 void http_problem(struct http_call *call, err_t err, struct uuid request_id,
                   struct str errors_json);
+/* ERR_BAD_METHOD, with the methods that its path takes: "GET, POST". */
+void http_not_allowed(struct http_call *call, struct str allowed);
 
 /* ---- WebSocket ---- */
 

@@ -162,7 +162,7 @@ static void conn_refuse(struct conn *conn, int status)
     if (!call) abort();
     conn->call = NULL;
     conn->closing = true;
-    reply_problem(call, err, UUID_NIL, STR_NONE);
+    reply_problem(call, err, UUID_NIL, STR_NONE, NULL);
     conn_write_reply(conn, call);
 }
 
@@ -173,7 +173,7 @@ static void call_remote(struct http_call *call, const struct conn *conn)
     uint8_t parsed[sizeof(struct in6_addr)];
 
     memcpy(call->remote, conn->address, sizeof call->remote);
-    if (strcmp(conn->peer, "gateway") != 0) return;
+    if (!http_is_handed_on(call)) return;
     for (unsigned i = 0; i < call->head.header_count; i++)
         if (str_is(call->head.headers[i].name, "x-forwarded-for"))
             last = call->head.headers[i].value;
@@ -194,9 +194,9 @@ static void conn_run(struct conn *conn)
     struct http_call *call = conn->call;
 
     memcpy(call->peer, conn->peer, sizeof call->peer);
-    call_remote(call, conn);
     call->inner = conn->inner;
     call->plain = conn->plain;
+    call_remote(call, conn);
     conn->closing |= !call->head.keep_alive || conn->http->stopping;
     conn_phase(conn, PHASE_RUN);
     conn->http->handler(call, conn->http->user);
@@ -315,7 +315,7 @@ void conn_write_reply(struct conn *conn, struct http_call *call)
     conn_phase(conn, PHASE_WRITE);
     evbuffer_add(out, call->reply_head, call->reply_head_size);
     evbuffer_add(out, end.p, end.n);
-    evbuffer_add(out, call->reply_body, call->reply_body_size);
+    if (!call->head.head_only) evbuffer_add(out, call->reply_body, call->reply_body_size);
     call_free(call);
 }
 

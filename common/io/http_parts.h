@@ -99,9 +99,9 @@ void conn_free(struct conn *conn);
 void call_free(struct http_call *call);
 void conn_write_reply(struct conn *conn, struct http_call *call); /* takes the call */
 
-/* http_reply.c: makes the answer; http_reply() posts it. */
+/* http_reply.c: makes the answer; http_reply() posts it. @more may be NULL. */
 void reply_problem(struct http_call *call, err_t err, struct uuid request_id,
-                   struct str errors_json);
+                   struct str errors_json, const struct http_header *more);
 
 /* http.c: a conn began to linger, or ended. */
 void http_conn_left(struct http *http);

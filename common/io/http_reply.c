@@ -100,10 +100,10 @@ static void reply_make(struct http_call *call, int status, const char *content_t
 }
 
 void reply_problem(struct http_call *call, err_t err, struct uuid request_id,
-                   struct str errors_json)
+                   struct str errors_json, const struct http_header *more)
 {
     const struct err_info *info = err_info(err);
-    const bool retryable = info->status == 429 || info->status == 503 || info->status == 408;
+    const bool retryable = err_retryable(err);
     const struct http_header later = {"retry-after", STR("1")};
     struct text json = {.room = 512 + 2 * strlen(info->code) + strlen(info->text) + errors_json.n};
 
@@ -119,7 +119,8 @@ void reply_problem(struct http_call *call, err_t err, struct uuid request_id,
         text_add(&json, errors_json);
     }
     text_add(&json, STR("}"));
-    reply_make(call, info->status, PROBLEM, bytes_of(json.p, json.n), &later, retryable);
+    if (!more && retryable) more = &later;
+    reply_make(call, info->status, PROBLEM, bytes_of(json.p, json.n), more, more ? 1 : 0);
     wiped_free(json.p, json.n);
 }
 
@@ -147,6 +148,13 @@ void http_reply(struct http_call *call, int status, const char *content_type, st
 
 void http_problem(struct http_call *call, err_t err, struct uuid request_id, struct str errors_json)
 {
-    reply_problem(call, err, request_id, errors_json);
+    reply_problem(call, err, request_id, errors_json, NULL);
+    loop_post(call->loop, reply_send, call);
+}
+
+void http_not_allowed(struct http_call *call, struct str allowed)
+{
+    reply_problem(call, ERR_BAD_METHOD, UUID_NIL, STR_NONE,
+                  &(struct http_header){"Allow", allowed});
     loop_post(call->loop, reply_send, call);
 }

@@ -73,7 +73,6 @@ static SSL_CTX *tls_new(const struct http_tls *files)
 struct keys *keys_new(const char *socket, const struct http_tls *tls, size_t cached_max)
 {
     struct keys *keys = calloc(1, sizeof *keys);
-    pthread_condattr_t monotonic;
 
     if (!keys) abort();
     keys->socket = strdup(socket);
@@ -83,10 +82,7 @@ struct keys *keys_new(const char *socket, const struct http_tls *tls, size_t cac
     keys->slot_count = (cached_max + WAYS) / WAYS * WAYS;
     keys->slots = secret_alloc(keys->slot_count * sizeof *keys->slots);
     pthread_mutex_init(&keys->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&keys->landed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&keys->landed, NULL);
     return keys;
 }
 
@@ -350,7 +346,6 @@ static err_t get(struct keys *keys, const struct key_name *name, struct uuid dek
                  struct key *ret_key)
 {
     const int64_t deadline_us = clock_mono_us() + CALL_US;
-    const struct timespec until = {deadline_us / SECOND_US, deadline_us % SECOND_US * 1000};
     struct flight flight = {.name = name, .dek_id = dek_id};
     const struct slot *slot;
     bool late = false;
@@ -358,7 +353,7 @@ static err_t get(struct keys *keys, const struct key_name *name, struct uuid dek
     assert(name->domain && strlen(name->domain) <= DOMAIN_BYTES_MAX);
     pthread_mutex_lock(&keys->lock);
     while (!(slot = slot_find(keys, name, dek_id)) && in_flight(keys, name, dek_id) && !late) {
-        late = pthread_cond_timedwait(&keys->landed, &keys->lock, &until) != 0;
+        late = !clock_wait(&keys->landed, &keys->lock, deadline_us);
     }
     if (slot) *ret_key = slot->key;
     if (!slot && !late) {

@@ -1,10 +1,10 @@
 #include "common/io/leaf.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #define VERSION 1
 #define COMMITMENT "telecura audit leaf v1"
+#define COMMITMENT_BYTES (sizeof COMMITMENT - 1)
 
 /* ---- big-endian writing ---- */
 
@@ -74,8 +74,11 @@ static struct str take_word(struct reader *reader)
 
 static struct hash commitment_of(const uint8_t key[AEAD_KEY_BYTES], struct uuid dek_id)
 {
-    return hash_hmac_2(bytes_of(key, AEAD_KEY_BYTES), str_bytes(STR(COMMITMENT)),
-                       bytes_of(dek_id.b, sizeof dek_id.b));
+    uint8_t what[COMMITMENT_BYTES + sizeof dek_id.b];
+
+    memcpy(what, COMMITMENT, COMMITMENT_BYTES);
+    memcpy(what + COMMITMENT_BYTES, dek_id.b, sizeof dek_id.b);
+    return aead_commitment(key, bytes_of(what, sizeof what));
 }
 
 err_t leaf_encode(struct arena *arena, const struct leaf *leaf, const uint8_t key[AEAD_KEY_BYTES],
@@ -170,8 +173,9 @@ void leaf_shard(int64_t at_us, char ret[LEAF_SHARD_MAX])
     struct tm day;
 
     gmtime_r(&at_s, &day);
-    snprintf(ret, LEAF_SHARD_MAX, "%04uh%d", (unsigned)(day.tm_year + 1900) % 10000,
-             day.tm_mon < 6 ? 1 : 2);
+    for (unsigned i = 4, year = (unsigned)(day.tm_year + 1900); i-- > 0; year /= 10)
+        ret[i] = (char)('0' + year % 10);
+    memcpy(ret + 4, day.tm_mon < 6 ? "h1" : "h2", 3);
 }
 
 struct uuid leaf_shard_id(struct str shard)

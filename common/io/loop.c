@@ -154,9 +154,8 @@ static void *watchdog_run(void *user)
     pthread_mutex_lock(&loop->watch_lock);
     while (loop->watching) {
         const int64_t until_us = clock_mono_us() + beat_ms * MS_US;
-        const struct timespec until = {.tv_sec = until_us / SECOND_US,
-                                       .tv_nsec = until_us % SECOND_US * 1000};
-        if (pthread_cond_timedwait(&loop->watch_end, &loop->watch_lock, &until) == 0) continue;
+
+        if (clock_wait(&loop->watch_end, &loop->watch_lock, until_us)) continue;
         if (atomic_fetch_add(&loop->missed, 1) < BEATS) continue;
         log_line(LOG_FAULT, "loop_stuck", "a turn of the loop took over %u ms", loop->turn_ms_max);
         abort();
@@ -189,7 +188,6 @@ static void watchdog_stop(struct loop *loop)
 struct loop *loop_new(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_condattr_t monotonic;
     struct loop *loop = calloc(1, sizeof *loop);
 
     pthread_once(&once, libevent_setup);
@@ -197,10 +195,7 @@ struct loop *loop_new(void)
     loop->last = &loop->first;
     pthread_mutex_init(&loop->lock, NULL);
     pthread_mutex_init(&loop->watch_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&loop->watch_end, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&loop->watch_end, NULL);
     loop->base = event_base_new();
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!loop->base || loop->wake_fd < 0) abort();

@@ -56,21 +56,17 @@ static void topics_ask(struct producer *producer)
 
 static rd_kafka_t *client(struct producer *producer)
 {
+    /* clang-format off */
     static const char *const settings[] = {
-        "enable.idempotence",
-        "true",
-        "acks",
-        "all",
-        "linger.ms",
-        "0",
-        "message.timeout.ms",
-        "0",
-        "partitioner",
-        "murmur2_random",
-        "message.max.bytes",
-        MESSAGE_BYTES_MAX,
+        "enable.idempotence", "true",
+        "acks", "all",
+        "linger.ms", "0",
+        "message.timeout.ms", "0",
+        "partitioner", "murmur2_random",
+        "message.max.bytes", MESSAGE_BYTES_MAX,
         NULL,
     };
+    /* clang-format on */
     rd_kafka_conf_t *conf;
 
     if (producer->rk) return producer->rk;

@@ -15,7 +15,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define POLL_MS 250
 #define RETRY_MS 1000 /* after a fault */
@@ -356,15 +355,10 @@ static err_t turn(struct relay *relay, bool *ret_more)
 
 static void sleep_until_poked(struct relay *relay, unsigned ms)
 {
-    struct timespec until;
+    const int64_t until_us = clock_mono_us() + (int64_t)ms * MS_US;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     lock_begin(relay);
-    while (!relay->poked && pthread_cond_timedwait(&relay->wake, &relay->lock, &until) == 0)
-        continue;
+    while (!relay->poked && clock_wait(&relay->wake, &relay->lock, until_us)) continue;
     relay->poked = false;
     lock_end(relay);
 }
@@ -392,7 +386,6 @@ struct relay *relay_start(const struct relay_config *config)
     static const struct consumer_topic receipts[] = {{TOPIC_AUDIT_RECEIPTS, WATCH},
                                                      {TOPIC_NONE, WATCH}};
     struct relay *relay = calloc(1, sizeof *relay);
-    pthread_condattr_t attr;
 
     if (!relay) abort();
     relay->config = *config;
@@ -401,10 +394,7 @@ struct relay *relay_start(const struct relay_config *config)
     relay->db = db_new(config->conninfo, "relay");
     relay->arena = arena_new(ARENA_BYTES_MAX);
     relay->producer = producer_new(config->service, config->kafka, config->tls);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    if (pthread_cond_init(&relay->wake, &attr) != 0) abort();
-    pthread_condattr_destroy(&attr);
+    if (pthread_cond_init(&relay->wake, NULL) != 0) abort();
     if (pthread_mutex_init(&relay->lock, NULL) != 0) abort();
     if (config->keys) {
         relay->consumer = consumer_start(&(struct consumer_config){

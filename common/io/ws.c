@@ -239,7 +239,7 @@ struct ws *http_upgrade(struct http_call *call, const char *subprotocol,
 
     assert(call->head.method == WS && limits->messages_per_s > 0);
     if (!h1_list_has(h1_header(&call->head, "sec-websocket-protocol"), subprotocol)) {
-        http_problem(call, ERR_BAD_REQUEST, UUID_NIL, STR_NONE);
+        http_problem(call, ERR_BAD_PROTOCOL, UUID_NIL, STR_NONE);
         return NULL;
     }
     if (!conn) {

@@ -31,6 +31,25 @@ def test_no_word_is_left_over():
     assert left == set()
 
 
+# What is not about a patient, and so in no patient's list.
+ABOUT_NOBODY = re.compile(r"|slots\.read|availability\.set|formulary\.read|kek\.\w+|key\.status|shard\.\w+|"
+                          r"audit\.access_review|audit\.browsing")
+
+
+def test_every_act_that_a_patient_may_find_on_record_has_words():
+    acts = re.findall(r'^AUDIT\(\w+, "([\w.]*)"', (PORTAL.parents[1] / "common/app/audit.def").read_text(), re.M)
+    shown = {f"did_{act.replace('.', '_')}" for act in acts if not ABOUT_NOBODY.fullmatch(act)}
+    assert shown | {"did_destroyed"} == {key for key in KEYS if key.startswith("did_")}
+
+
+def test_whoever_is_on_record_has_words():
+    """Roles, and how one stands to the patient; oneself needs none."""
+    words = {name: re.findall(rf'^{name.upper()}\(\w+, "(\w+)"', (PORTAL.parents[1] / f"common/app/{name}s.def").read_text(), re.M)
+             for name in ("role", "relation")}
+    assert {f"role_{word}" for word in words["role"]} <= KEYS
+    assert {f"stands_{word}" for word in words["relation"]} - KEYS == {"stands_self"}
+
+
 def test_no_inline_script_or_style():
     for page in PORTAL.glob("*.html"):
         text = page.read_text()

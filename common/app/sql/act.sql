@@ -11,23 +11,15 @@ WHERE issuer = :issuer::text AND subject = :subject::text AND state = 'active';
 
 -- guard_allow  :exec
 -- Does the actor reach the patient? refuse() raises when not, so that nothing behind it in the same
--- flush happens. Leaves the relation that decided, of several the first of :kinds, for the audit row.
+-- flush happens. Leaves for the audit row the relation that decided, of several the first of :kinds;
+-- or `site`, for who reaches all whom the organisation has: that it has them, `self` says.
 SELECT set_config('telecura.relation', coalesce(
     (SELECT kind FROM relation
      WHERE org = :org AND patient_id = :patient_id::uuid AND person = :actor
        AND kind = ANY (:kinds::text[]) AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
      ORDER BY array_position(:kinds, kind) LIMIT 1),
-    refuse('TC001')), true);
-
--- guard_site  :exec
--- The same for who reaches every patient of the organisation's, too: that one is, `self` says.
-SELECT set_config('telecura.relation', coalesce(
-    (SELECT kind FROM relation
-     WHERE org = :org AND patient_id = :patient_id::uuid AND person = :actor
-       AND kind = ANY (:kinds::text[]) AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
-     ORDER BY array_position(:kinds, kind) LIMIT 1),
-    (SELECT kind FROM relation
-     WHERE org = :org AND patient_id = :patient_id AND kind = 'self'
+    (SELECT 'site' FROM relation
+     WHERE :site::bool AND org = :org AND patient_id = :patient_id AND kind = 'self'
        AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
      LIMIT 1),
     refuse('TC001')), true);
@@ -102,15 +94,15 @@ DELETE FROM idempotency WHERE at < :now - interval '7 days';
 
 -- member_upsert  :exec
 INSERT INTO member (org, id, act_id, person, role, state, issuer, subject, patient, language, sealed,
-                    version, epoch)
+                    behind, version, epoch)
 VALUES (:org, :id::uuid, :act, :person::uuid, :role::text, :state::text, :issuer?::text,
-        :subject?::text, :patient_id?::uuid, :language::text, :sealed?::bytea, :version::int8,
-        :epoch::int8)
+        :subject?::text, :patient_id?::uuid, :language::text, :sealed?::bytea, :behind::uuid[],
+        :version::int8, :epoch::int8)
 ON CONFLICT (org, id) DO UPDATE SET
     person = excluded.person, role = excluded.role, state = excluded.state, issuer = excluded.issuer,
     subject = excluded.subject, patient = excluded.patient, language = excluded.language,
-    sealed = excluded.sealed, act_id = excluded.act_id, version = excluded.version,
-    epoch = excluded.epoch
+    sealed = excluded.sealed, behind = excluded.behind, act_id = excluded.act_id,
+    version = excluded.version, epoch = excluded.epoch
 WHERE (member.epoch, member.version) < (excluded.epoch, excluded.version);
 
 -- relation_upsert  :exec

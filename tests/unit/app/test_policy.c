@@ -107,7 +107,8 @@ static void a_machine_decides_nothing(void **state)
 {
     static const enum permission never[] = {
         SIGN_RX, SEND_RX, DRAFT_RX, BREAK_GLASS, MINT_GRANT, CALL, CHAT, SEND_MESSAGE, GIVE_CONSENT,
-        WRITE_NOTE, READ_NOTE, MANAGE_PEOPLE, MANAGE_RELATIONS, INVITE_GUEST, READ_AUDIT};
+        WRITE_NOTE, READ_NOTE, MANAGE_PEOPLE, DISABLE_PERSON, MANAGE_RELATIONS, INVITE_GUEST,
+        READ_AUDIT};
 
     (void)state;
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)

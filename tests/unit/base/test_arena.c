@@ -45,6 +45,24 @@ static void memory_is_zero_again_after_reset(void **state)
     arena_free(arena);
 }
 
+static void what_it_keeps_is_handed_out_again_as_new(void **state)
+{
+    const size_t bytes = 300000;
+    struct arena *arena = arena_new(1 << 20);
+
+    (void)state;
+    arena_keeps(arena, 2 * bytes);
+    uint8_t *const p = arena_alloc(arena, bytes);
+    memset(p, 0xff, bytes);
+    arena_reset(arena);
+    arena_alloc(arena, 8000); /* the first block is full */
+    assert_ptr_equal(arena_alloc(arena, 60000), p);
+    memset(p, 0xff, 60000);
+    arena_reset(arena);
+    assert_true(all_zero(arena_alloc(arena, bytes), bytes));
+    arena_free(arena);
+}
+
 static void refuses_past_the_limit(void **state)
 {
     struct arena *arena = arena_new(1000);
@@ -80,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hands_out_zeroed_aligned_memory),
         cmocka_unit_test(memory_is_zero_again_after_reset),
+        cmocka_unit_test(what_it_keeps_is_handed_out_again_as_new),
         cmocka_unit_test(refuses_past_the_limit),
         cmocka_unit_test(copies_keep_absent_and_empty_apart),
     };

@@ -97,6 +97,21 @@ static void a_file_moves_wall_time_only(void **state)
 }
 #endif
 
+/* What is over is not waited for, and nobody waits for longer than they said. */
+static void a_wait_ends_at_its_time(void **state)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t nobody = PTHREAD_COND_INITIALIZER;
+    const int64_t until_us = clock_mono_us() + 20 * MS_US;
+
+    (void)state;
+    pthread_mutex_lock(&lock);
+    assert_false(clock_wait(&nobody, &lock, until_us - HOUR_US));
+    while (clock_wait(&nobody, &lock, until_us)) continue;
+    pthread_mutex_unlock(&lock);
+    assert_true(clock_mono_us() >= until_us);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +121,7 @@ int main(void)
         cmocka_unit_test(formats_as_the_c_library_does),
         cmocka_unit_test(formats_whatever_it_gets),
         cmocka_unit_test(parses_what_rfc_3339_allows),
+        cmocka_unit_test(a_wait_ends_at_its_time),
     };
 
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

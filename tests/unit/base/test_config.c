@@ -1,5 +1,6 @@
 /* config: sources in their order, and every fault at once. */
 #include "common/base/config.h"
+#include "common/base/uuid.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@ struct settings {
     const char *name, *certificate, *key;
     int64_t port, workers;
     bool plain;
+    struct uuid org;
 };
 
 #define AT(member) offsetof(struct settings, member)
@@ -25,6 +27,7 @@ static const struct setting common_rows[] = {
 static const struct setting own_rows[] = {
     {"workers", SETTING_INT, AT(workers), "4", 1, 64, "threads"},
     {"certificate", SETTING_PATH, AT(certificate), "", 0, 0, "PEM"},
+    {"org", SETTING_UUID, AT(org), "", 0, 0, "whose it is"},
     {"key", SETTING_SECRET, AT(key), "", 0, 0, "file that holds the key"},
     {0},
 };
@@ -73,7 +76,11 @@ static void later_sources_win(void **state)
     assert_int_equal(settings.port, 8443);
     assert_true(settings.plain);
     assert_string_equal(settings.certificate, "");
+    assert_true(uuid_is_nil(settings.org));
     assert_string_equal(said, "");
+    assert_int_equal(load("name = x\norg = 01890000-0000-7000-8000-000000000001", &settings),
+                     ERR_OK);
+    assert_string_equal(UUID_ARG(settings.org), "01890000-0000-7000-8000-000000000001");
 }
 
 static void every_fault_is_told_at_once(void **state)
@@ -81,14 +88,14 @@ static void every_fault_is_told_at_once(void **state)
     static const char *const expected[] = {
         ":1: colour: unknown key", ":2: port: not a whole number in 1..65535",
         ":3: plain: write true or false", ":4: not a setting", ":6: workers: set before in line 5",
-        ":7: key: the file that should hold the secret",
+        ":7: key: the file that should hold the secret", ":8: org: not an id (a UUID): whose it is",
         "name: missing: what the service calls itself",
     };
     struct settings settings;
 
     (void)state;
     assert_int_equal(load("colour = red\nport = 99999\nplain = yes\nnonsense\nworkers = 3\n"
-                          "workers = 4\nkey = /nowhere/hunter2\n",
+                          "workers = 4\nkey = /nowhere/hunter2\norg = 0189\n",
                           &settings),
                      ERR_BAD_REQUEST);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)

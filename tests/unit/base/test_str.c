@@ -44,6 +44,38 @@ static void knows_utf8(void **state)
     }
 }
 
+static void cuts_at_the_first_mark_only(void **state)
+{
+    struct str rest = STR("a=b=c"), before;
+
+    (void)state;
+    assert_true(str_cut(&rest, '=', &before));
+    assert_true(str_is(before, "a") && str_is(rest, "b=c"));
+    assert_false(str_cut(&rest, '&', &before));
+    assert_true(str_is(before, "a") && str_is(rest, "b=c"));
+    rest = STR_NONE;
+    assert_false(str_cut(&rest, '=', &before));
+}
+
+/* An empty one between two marks counts; behind the last mark there is none. */
+static void goes_through_a_list(void **state)
+{
+    static const struct {
+        const char *list, *each[4];
+    } rows[] = {
+        {"", {0}}, {"a", {"a"}}, {"a b", {"a", "b"}}, {"a  b ", {"a", "", "b"}}, {" ", {""}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct str rest = str_of(rows[i].list), each;
+        size_t n = 0;
+
+        for (; str_next(&rest, ' ', &each); n++) assert_true(str_is(each, rows[i].each[n]));
+        assert_null(rows[i].each[n]);
+    }
+}
+
 static void escapes_into_one_json_string(void **state)
 {
     static const struct {
@@ -141,6 +173,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_utf8),
+        cmocka_unit_test(cuts_at_the_first_mark_only),
+        cmocka_unit_test(goes_through_a_list),
         cmocka_unit_test(escapes_into_one_json_string),
         cmocka_unit_test(reads_whole_numbers_only),
         cmocka_unit_test(base64_goes_both_ways),

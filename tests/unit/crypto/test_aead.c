@@ -203,6 +203,23 @@ static void forgets_keys_and_goes_on(void **state)
     }
 }
 
+/* Whatever the thread had ready: another key or another text has its own. */
+static void commits_to_key_and_text(void **state)
+{
+    static const uint8_t none[AEAD_KEY_BYTES];
+    const uint8_t *const keys[] = {none, key, key, key, none, none};
+    const struct str texts[] = {STR("a"), STR("a"), STR("b"), STR("b"), STR("b"), STR("ba")};
+
+    (void)state;
+    for (size_t i = 0; i < 12; i++) {
+        const struct bytes text = str_bytes(texts[i % 6]);
+        const struct hash said = aead_commitment(keys[i % 6], text);
+        const struct hash is = hash_hmac(bytes_of(keys[i % 6], AEAD_KEY_BYTES), text);
+        assert_true(hash_equal(&said, &is));
+        if (i == 8) crypto_forget();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +233,7 @@ int main(void)
         cmocka_unit_test(refuses_another_key),
         cmocka_unit_test(opens_in_its_own_place_only),
         cmocka_unit_test(forgets_keys_and_goes_on),
+        cmocka_unit_test(commits_to_key_and_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

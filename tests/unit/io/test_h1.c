@@ -187,7 +187,12 @@ static void heads_that_are_refused(void **state)
         {"GET / HTTP/1.1", "Host: a\r\nConnection: upgrade\r\n", 400},
         {"GET / HTTP/1.1", "Host: a\r\nContent-Length:\r\n", 400},
         {"GET / HTTP/1.1", "Host: a\r\nContent-Length: 1 1\r\n", 400},
-        {"HEAD / HTTP/1.1", "Host: a\r\n", 501},
+        {"HEAD / HTTP/1.1", "Host: a\r\n", 0},
+        {"head / HTTP/1.1", "Host: a\r\n", 501},
+        {"HEAD / HTTP/1.1",
+         "Host: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+         400},
         {"GET /... HTTP/1.1", "Host: a\r\n", 0},
         {"GET /a/ HTTP/1.1", "Host: a\r\n", 0},
         {"GET /.well-known/x HTTP/1.1", "Host: a.b-c:1\r\n", 0},

@@ -459,11 +459,12 @@ static void peers_show_a_certificate_of_our_ca(void **state)
 
     (void)state;
     assert_non_null(mkdtemp(folder));
-    const char *const names[] = {"ca", "foreign", "gateway", "billing", "stranger"};
-    struct cert certs[5];
-    for (int i = 0; i < 5; i++) {
+    const char *const names[] = {"ca", "foreign", "gateway", "fhir", "billing", "stranger"};
+    enum { NAMES = sizeof names / sizeof *names };
+    struct cert certs[NAMES];
+    for (int i = 0; i < NAMES; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        certs[i] = cert_new(names[i], i < 2 ? NULL : &certs[i == 4], path);
+        certs[i] = cert_new(names[i], i < 2 ? NULL : &certs[i == NAMES - 1], path);
     }
     snprintf(ca_file, sizeof ca_file, "%s/ca.pem", folder);
     snprintf(cert_file, sizeof cert_file, "%s/billing.pem", folder);
@@ -485,6 +486,7 @@ static void peers_show_a_certificate_of_our_ca(void **state)
 
     static const struct { const char *name; int version; const char *answer; } rows[] = {
         {"gateway", TLS1_3_VERSION, "GET /tls?  gateway 2001:db8::7"},
+        {"fhir", TLS1_3_VERSION, "GET /tls?  fhir 2001:db8::7"},
         {"billing", TLS1_3_VERSION, "GET /tls?  billing 127.0.0.1"},
         {"gateway", TLS1_2_VERSION, NULL},
         {"stranger", TLS1_3_VERSION, NULL},
@@ -510,7 +512,7 @@ static void peers_show_a_certificate_of_our_ca(void **state)
     close(fd);
     server_end(&server);
     assert_int_not_equal(access(unix_path, F_OK), 0);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < NAMES; i++) {
         cert_free(certs[i]);
         snprintf(path, sizeof path, "%s/%s.pem", folder, names[i]);
         unlink(path);

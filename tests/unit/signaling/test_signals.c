@@ -120,9 +120,9 @@ static void of_two_exactly_one_is_polite(void **state)
         const struct uuid a = uuid_v4(), b = uuid_v4();
         const struct str ra = roles[i & 1], rb = roles[i >> 1 & 1];
 
-        assert_int_not_equal(polite_towards(a, ra, b, rb), polite_towards(b, rb, a, ra));
+        assert_int_not_equal(room_polite(a, ra, b, rb), room_polite(b, rb, a, ra));
     }
-    assert_true(polite_towards(uuid_v4(), roles[0], uuid_v4(), roles[1]));
+    assert_true(room_polite(uuid_v4(), roles[0], uuid_v4(), roles[1]));
 }
 
 int main(void)
