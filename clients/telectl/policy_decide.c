@@ -61,16 +61,15 @@ static int fact_index(struct str word)
 /* "a,b" as a set of what @index says; false: one of them is nothing. */
 static bool set_parse(struct str list, int (*index)(struct str), unsigned *ret)
 {
+    struct str word;
+
     *ret = 0;
     if (str_is(list, "-")) return true;
-    while (list.n) {
-        const char *const comma = memchr(list.p, ',', list.n);
-        const size_t n = comma ? (size_t)(comma - list.p) : list.n;
-        const int at = index((struct str){list.p, n});
+    while (str_next(&list, ',', &word)) {
+        const int at = index(word);
 
         if (at < 0) return false;
         *ret |= POLICY_BIT(at);
-        list = (struct str){list.p + n + (comma != NULL), list.n - n - (comma != NULL)};
     }
     return true;
 }

@@ -38,24 +38,15 @@ static bool shown_includes(struct str wide, struct str narrow)
     return str_is(wide, "shown") || !str_is(narrow, "shown");
 }
 
-static struct str word_next(struct str *rest)
-{
-    const char *const space = memchr(rest->p, ' ', rest->n);
-    const size_t n = space ? (size_t)(space - rest->p) : rest->n;
-    const struct str word = {rest->p, n};
-
-    *rest = (struct str){rest->p + n + (space != NULL), rest->n - n - (space != NULL)};
-    return word;
-}
-
 static bool words_include(struct str wide, struct str narrow)
 {
-    while (narrow.n) {
-        const struct str word = word_next(&narrow);
+    struct str word, other;
+
+    while (str_next(&narrow, ' ', &word)) {
+        struct str rest = wide;
         bool found = false;
 
-        for (struct str rest = wide; rest.n && !found;)
-            found = str_equal(word_next(&rest), word);
+        while (!found && str_next(&rest, ' ', &other)) found = str_equal(other, word);
         if (!found) return false;
     }
     return true;
@@ -71,9 +62,10 @@ static bool condition_includes(struct str wide, struct str narrow)
 /* "30 minutes", "366 days", "-" for ever; below 0: nothing is said. */
 static int64_t minutes_of(struct str text)
 {
-    const struct str number = word_next(&text);
+    struct str number;
     int64_t n;
 
+    if (!str_next(&text, ' ', &number)) return -1;
     if (str_is(number, "-")) return INT64_MAX;
     if (!str_int(number, 0, INT32_MAX, &n)) return -1;
     return str_is(text, "days") ? n * 24 * 60 : n;

@@ -15,7 +15,8 @@
 
 struct access_settings {
     struct common_settings common;
-    const char *signing_key, *portal_dir, *openapi, *bootstrap_file, *operator_org;
+    const char *signing_key, *portal_dir, *openapi, *bootstrap_file;
+    struct uuid operator_org;
     int64_t grant_minutes, staff_grant_minutes;
     int64_t retention_days, review_days;
 };
@@ -99,6 +100,9 @@ struct relation_ask {
 };
 
 handler relation_open, relation_read, relations_read, relation_close, relation_age;
+
+/* It has ended: tells so, and ends the grants that rest on no other. */
+err_t relation_gone(struct act *act, const struct relation *ended);
 
 /* ---- why may they? ---- */
 
@@ -270,6 +274,7 @@ handler keys_read, keys_rotate, keys_renew;
 
 err_t tell_member(struct act *act, const struct member *row);
 err_t tell_relation(struct act *act, const struct relation *row);
+err_t tell_removal(struct act *act, const struct removal *row);
 err_t tell_consent(struct act *act, const struct consent_row *row);
 err_t tell_person_disabled(struct act *act, const struct member *row);
 err_t tell_member_changed(struct act *act, const struct member *row);

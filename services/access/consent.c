@@ -43,11 +43,13 @@ static err_t parts_check(struct act *act, const struct consent_ask *in)
     struct tally known;
 
     if (!parted) return ERR_OK;
-    if (!consent_parse(in->scope, &scope) || !consent_is_parted(scope)) return ERR_UNPROCESSABLE;
+    if (!consent_parse(in->scope, &scope) || !consent_is_parted(scope))
+        return act_at(act, "/scope", ERR_UNPROCESSABLE);
     if (uuid_is_nil(in->recipient_id)) return ERR_OK;
     if (!actor_is_patients(act) && uuid_equal(in->recipient_id, act->who.person))
         return ERR_FORBIDDEN;
-    return recipient_known(act, &(struct recipient_known){in->recipient_id}, &known);
+    return act_at(act, "/recipient_id",
+                  recipient_known(act, &(struct recipient_known){in->recipient_id}, &known));
 }
 
 /* The patient's side reads from its own screen. */
@@ -62,9 +64,13 @@ static err_t evidence_check(struct act *act, const struct consent_ask *in, struc
     const bool spoken = str_is(method, "spoken"), witnessed = !uuid_is_nil(in->witness_id);
     struct tally known;
 
-    if (actor_is_patients(act) && !str_is(method, "screen")) return ERR_UNPROCESSABLE;
-    if (in->shown_at_us > act->now_us || spoken != witnessed) return ERR_UNPROCESSABLE;
-    return spoken ? witness_known(act, &(struct witness_known){in->witness_id}, &known) : ERR_OK;
+    if (actor_is_patients(act) && !str_is(method, "screen"))
+        return act_at(act, "/method", ERR_UNPROCESSABLE);
+    if (in->shown_at_us > act->now_us) return act_at(act, "/shown_at", ERR_UNPROCESSABLE);
+    if (spoken != witnessed) return act_at(act, "/witness_id", ERR_UNPROCESSABLE);
+    if (!spoken) return ERR_OK;
+    return act_at(act, "/witness_id",
+                  witness_known(act, &(struct witness_known){in->witness_id}, &known));
 }
 
 /* POST /v1/consents: a patient agrees, or staff record that they did. */
@@ -99,7 +105,8 @@ err_t consent_give(struct act *act)
 
     TRY(act_step(act, consent_states, "give", &step));
     TRY(act_allow(act, in->patient_id));
-    if (in->ends_at_us && in->ends_at_us <= act->now_us) return ERR_UNPROCESSABLE;
+    if (in->ends_at_us && in->ends_at_us <= act->now_us)
+        return act_at(act, "/ends_at", ERR_UNPROCESSABLE);
     TRY(parts_check(act, in));
     TRY(evidence_check(act, in, new.method));
     TRY(consent_supersede(act, &former, &old, &superseded));

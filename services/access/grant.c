@@ -67,26 +67,44 @@ static err_t barred_go(struct act *act, struct uuid visit, int64_t labels)
     return tell_grants_revoked(act, &grants);
 }
 
-/* Nothing when it is old news: a pass and the feed may come in any order. */
-static err_t visit_know(struct act *act, const struct visit_learn *visit)
+static err_t booking_know(struct act *act, const struct visit_learn *visit)
 {
     const struct relation_booked booking = {
         .id = visit->id,
         .person = visit->provider_id,
         .patient_id = visit->patient_id,
         .visit_ends_at_us = visit->ends_at_us,
-        .version = visit->version,
-        .epoch = visit->epoch,
     };
-    struct visit_was was;
     struct relation booked;
-    bool news, changed;
+    bool changed;
+
+    TRY(relation_booked(act, &booking, &booked, &changed));
+    return changed ? tell_relation(act, &booked) : ERR_OK;
+}
+
+/* A cancelled visit's relation ends with it, as if the desk had closed it. */
+static err_t booking_over(struct act *act, const struct visit_learn *visit)
+{
+    struct relation_due_rows held;
+    struct relation row;
+    bool ended;
+
+    TRY(relations_hold(act, &(struct relations_hold){visit->provider_id, visit->patient_id}, &held));
+    TRY(relation_unbooked(act, &(struct relation_unbooked){visit->id}, &row, &ended));
+    return ended ? relation_gone(act, &row) : ERR_OK;
+}
+
+/* Nothing when it is old news: a pass and the feed may come in any order. */
+static err_t visit_know(struct act *act, const struct visit_learn *visit)
+{
+    struct visit_was was;
+    bool news;
 
     TRY(visit_learn(act, visit, &was, &news));
     if (!news) return ERR_OK;
 
-    TRY(relation_booked(act, &booking, &booked, &changed));
-    if (changed) TRY(tell_relation(act, &booked));
+    if (str_is(visit->state, "cancelled")) TRY(booking_over(act, visit));
+    else TRY(booking_know(act, visit));
     if (visit->labels) TRY(barred_go(act, visit->id, visit->labels));
     if (visit_is_closed(visit->state) && !visit_is_closed(was.state)) {
         TRY(guests_go(act, visit->id));
@@ -255,7 +273,7 @@ err_t grant_make(struct act *act)
     struct visit visit;
 
     if ((in->pass.p != NULL) != uuid_is_nil(in->visit_id))
-        return ERR_UNPROCESSABLE; /* one of them */
+        return act_at(act, "/visit_id", ERR_UNPROCESSABLE); /* this or a pass */
     if (in->pass.p) TRY(pass_know(act, in->pass, &ask.id));
     TRY(visit_get(act, &ask, &visit));
     TRY(act_allow_row(act, visit.patient_id, (struct row_marks){.labels = visit.labels}));

@@ -135,7 +135,8 @@ err_t person_enrol(struct act *act)
     struct code code;
 
     if (!patient) TRY(auth_may(&act->who, MANAGE_PEOPLE, act->now_us));
-    if (!patient && !uuid_is_nil(in->patient_id)) return ERR_UNPROCESSABLE;
+    if (!patient && !uuid_is_nil(in->patient_id))
+        return act_at(act, "/patient_id", ERR_UNPROCESSABLE);
     if (patient && uuid_is_nil(in->patient_id)) new.patient_id = uuid_v4();
     TRY(person_allow(act, new.patient_id));
     TRY(person_insert(act, &new, &row));

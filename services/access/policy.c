@@ -85,9 +85,10 @@ err_t policy_read(struct act *act)
     struct asked_for who;
 
     TRY(act_allow(act, in->patient_id));
-    if (!permission_parse(in->action, &ask.permission)) return ERR_UNPROCESSABLE;
+    if (!permission_parse(in->action, &ask.permission))
+        return act_at(act, "/action", ERR_UNPROCESSABLE);
     TRY(policy_person(act, &(struct policy_person){in->person_id}, &who));
-    if (!role_parse(who.role, &ask.role)) return ERR_UNPROCESSABLE;
+    if (!role_parse(who.role, &ask.role)) return act_at(act, "/person_id", ERR_UNPROCESSABLE);
     TRY(standings_of(act, &stands, &standings));
     const struct str purpose = str_of(purpose_code(policy_purpose(ask.role, ask.permission)));
     TRY(agreed_by(act, &(struct agreed_by){in->patient_id, in->person_id, purpose}, &agreed));

@@ -19,19 +19,23 @@ static struct strs roles_of(struct arena *arena, const struct relation_info *kin
 }
 
 /* What relations.def asks of a relation of this kind, and when it ends at the latest. */
-static err_t end_of(const struct relation_info *kind, const struct relation_ask *in,
-                    int64_t starts_at_us, int64_t *ret_ends_at_us)
+static err_t end_of(struct act *act, const struct relation_info *kind, int64_t starts_at_us,
+                    int64_t *ret_ends_at_us)
 {
+    const struct relation_ask *in = act->in;
     const int64_t last_us = starts_at_us + kind->at_most * DAY_US;
 
-    if (!policy_lists(kind->proofs, in->proof)) return ERR_UNPROCESSABLE;
-    if ((kind->end == END_MAJORITY) != (in->birth_date.p != NULL)) return ERR_UNPROCESSABLE;
-    if ((kind->end == END_VISIT) == uuid_is_nil(in->visit_id)) return ERR_UNPROCESSABLE;
-    if (in->ends_at_us && in->ends_at_us <= starts_at_us) return ERR_UNPROCESSABLE;
+    if (!policy_lists(kind->proofs, in->proof)) return act_at(act, "/proof", ERR_UNPROCESSABLE);
+    if ((kind->end == END_MAJORITY) != (in->birth_date.p != NULL))
+        return act_at(act, "/birth_date", ERR_UNPROCESSABLE);
+    if ((kind->end == END_VISIT) == uuid_is_nil(in->visit_id))
+        return act_at(act, "/visit_id", ERR_UNPROCESSABLE);
+    if (in->ends_at_us && in->ends_at_us <= starts_at_us)
+        return act_at(act, "/ends_at", ERR_UNPROCESSABLE);
 
     *ret_ends_at_us = in->ends_at_us;
     if (kind->end != END_DATED) return ERR_OK;
-    if (in->ends_at_us > last_us) return ERR_UNPROCESSABLE;
+    if (in->ends_at_us > last_us) return act_at(act, "/ends_at", ERR_UNPROCESSABLE);
     if (!in->ends_at_us) *ret_ends_at_us = last_us;
     return ERR_OK;
 }
@@ -46,7 +50,7 @@ err_t relation_open(struct act *act)
     struct relation row;
 
     TRY(act_allow(act, in->patient_id));
-    if (!relation_parse(in->kind, &kind)) return ERR_UNPROCESSABLE;
+    if (!relation_parse(in->kind, &kind)) return act_at(act, "/kind", ERR_UNPROCESSABLE);
     struct relation_insert new = {
         .id = uuid_v7(act->now_us),
         .person = in->person_id,
@@ -58,7 +62,7 @@ err_t relation_open(struct act *act)
         .starts_at_us = starts_at_us,
         .roles = roles_of(act->arena, relation_info(kind)),
     };
-    TRY(end_of(relation_info(kind), in, starts_at_us, &new.ends_at_us));
+    TRY(end_of(act, relation_info(kind), starts_at_us, &new.ends_at_us));
     TRY(relation_insert(act, &new, &row));
     TRY(tell_relation(act, &row));
     return act_reply(act, 201, &relation_shape, &row);
@@ -100,12 +104,12 @@ err_t relations_read(struct act *act)
     return act_reply_list(act, &relation_shape, rows.p, rows.n, next);
 }
 
-/* What rests on no other relation than the one that has ended. */
-static err_t grants_go(struct act *act, const struct relation *ended)
+err_t relation_gone(struct act *act, const struct relation *ended)
 {
     const struct grants_end_of_relation theirs = {ended->patient_id, ended->person};
     struct ended_grant_rows grants;
 
+    TRY(tell_relation(act, ended));
     TRY(grants_end_of_relation(act, &theirs, &grants));
     return tell_grants_revoked(act, &grants);
 }
@@ -123,8 +127,7 @@ err_t relation_close(struct act *act)
     TRY(act_allow(act, row.patient_id));
     TRY(relations_hold(act, &(struct relations_hold){row.person, row.patient_id}, &held));
     TRY(relation_end(act, &end, &row));
-    TRY(tell_relation(act, &row));
-    TRY(grants_go(act, &row));
+    TRY(relation_gone(act, &row));
     return act_reply(act, 200, &relation_shape, &row);
 }
 
@@ -137,6 +140,5 @@ err_t relation_age(struct act *act)
     TRY(relation_aged(act, &(struct relation_aged){due->id}, &row));
     TRY(act_allow(act, row.patient_id));
     act_resource(act, row.id, row.version);
-    if (row.ends_at_us <= act->now_us) TRY(grants_go(act, &row));
-    return tell_relation(act, &row);
+    return row.ends_at_us <= act->now_us ? relation_gone(act, &row) : tell_relation(act, &row);
 }

@@ -1,6 +1,7 @@
 /*
  * Taking somebody out of a visit: their grants end, their sockets with them, and there is no new
- * one until the visit's clinician lets them in again. (A one-time link's guest is ended as such.)
+ * one until the visit's clinician lets them in again; messaging hears of it and shows them nothing
+ * of the chat either. (A one-time link's guest is ended as such.)
  *
  * Who mints and who removes hold the visit's channel until COMMIT, so whichever comes second sees
  * the first: after the answer nobody who was removed has a grant that lives.
@@ -26,7 +27,8 @@ err_t removal_make(struct act *act)
 
     TRY(visit_get(act, &(struct visit_get){in->visit_id}, &visit));
     TRY(visit_led(act, visit.patient_id, visit.provider_id, visit.labels));
-    if (uuid_equal(in->person_id, act->who.person)) return ERR_UNPROCESSABLE;
+    if (uuid_equal(in->person_id, act->who.person))
+        return act_at(act, "/person_id", ERR_UNPROCESSABLE);
     TRY(channel_of(act, &(struct channel_of){visit.id, uuid_v4()}, &channel));
     const struct removal_insert new = {
         uuid_v7(act->now_us), visit.id, visit.patient_id, in->person_id};
@@ -34,6 +36,7 @@ err_t removal_make(struct act *act)
     const struct grants_end_of_visit theirs = {visit.id, row.person};
     TRY(grants_end_of_visit(act, &theirs, &grants));
     TRY(tell_grants_revoked(act, &grants));
+    TRY(tell_removal(act, &row));
     return act_reply(act, 201, &removal_shape, &row);
 }
 
@@ -59,5 +62,6 @@ err_t removal_lift(struct act *act)
 
     TRY(removal_of(act, &row));
     TRY(removal_end(act, &(struct removal_end){row.id}, &row));
+    TRY(tell_removal(act, &row));
     return act_reply(act, 200, &removal_shape, &row);
 }

@@ -19,7 +19,7 @@ const struct route access_routes[] = {
      .about = "Staff, and patients whom one may see; patients see clinicians and themselves."},
     {GET, "/v1/people/{id}", READ_PEOPLE, AUDIT_PEOPLE_READ, NULL, 2000, person_read,
      .reply = &person_shape, .about = "One of them."},
-    {POST, "/v1/people/{id}/disable", MANAGE_PEOPLE, AUDIT_PERSON_DISABLED, NULL, 2000,
+    {POST, "/v1/people/{id}/disable", DISABLE_PERSON, AUDIT_PERSON_DISABLED, NULL, 2000,
      person_disable, .repeat = person_read, .reply = &person_shape,
      .about = "Ends the person's tokens, grants and sockets here."},
     {POST, "/v1/people/{id}/code", ENROL_PATIENT, AUDIT_CODE_ISSUED, NULL, 2000, person_code,

@@ -10,7 +10,7 @@ const struct setting access_setting_rows[] = {
     {"openapi", SETTING_PATH, AT(openapi), "", 0, 0, "File that GET /v1/openapi.json answers."},
     {"bootstrap_file", SETTING_PATH, AT(bootstrap_file), "", 0, 0,
      "JSON list of the first organisations and people; who is there already is left alone."},
-    {"operator_org", SETTING_TEXT, AT(operator_org), "", 0, 0,
+    {"operator_org", SETTING_UUID, AT(operator_org), "", 0, 0,
      "The organisation whose admins turn the installation's keys; empty: the first that there was."},
     {"grant_minutes", SETTING_INT, AT(grant_minutes), "10", 1, GRANT_PATIENT_MINUTES_MAX,
      "How long a grant of the patient's side lives; it is renewed as long as the sign-in lasts."},
@@ -25,8 +25,32 @@ const struct setting access_setting_rows[] = {
 };
 /* clang-format on */
 
+static err_t operator_named(struct act *act)
+{
+    struct tally known;
+
+    TRY(act_allow_none(act));
+    return organisation_known(act, &known);
+}
+
+/* Else nobody could turn the installation's keys, and would be told so on the day they have to. */
+static err_t operator_check(const struct access_settings *settings)
+{
+    const struct uuid org = settings->operator_org;
+
+    if (uuid_is_nil(org)) return ERR_OK;
+    struct db *const db = db_new(settings->common.db, "access-start");
+    const err_t err = service_act(db, org, AUDIT_NONE, operator_named, NULL);
+    db_free(db);
+    if (err != ERR_NOT_FOUND) return err;
+    return err_raise(ERR_BAD_REQUEST,
+                     "operator_org: there is no organisation %s; in the database of access, "
+                     "SELECT org, name FROM organisation; lists those there are", UUID_ARG(org));
+}
+
 err_t access_start(void)
 {
     TRY(grant_start());
-    return bootstrap(service_settings());
+    TRY(bootstrap(service_settings()));
+    return operator_check(service_settings());
 }

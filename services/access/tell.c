@@ -1,10 +1,24 @@
 /* What access tells: the whole public state of a row, with the version that it has now. */
 #include "services/access/access.h"
 
+/* Of staff alone: nothing that two must decide is decided by patients. */
+static err_t behind_read(struct act *act, const struct member *row, ProtobufCBinaryData *ret)
+{
+    struct behind_rows rows;
+
+    if (!uuid_is_nil(row->patient_id)) return ERR_OK;
+    TRY(members_behind(act, &(struct members_behind){row->person}, &rows));
+    struct uuid *ids = ARENA_ARRAY(act->arena, struct uuid, rows.n + 1);
+    for (size_t i = 0; i < rows.n; i++) ids[i] = rows.p[i].person;
+    *ret = pb_bytes(bytes_of(ids, rows.n * sizeof *ids));
+    return ERR_OK;
+}
+
 err_t tell_member(struct act *act, const struct member *row)
 {
     Telecura__V1__PersonEvent event = TELECURA__V1__PERSON_EVENT__INIT;
 
+    TRY(behind_read(act, row, &event.behind));
     event.kind =
         str_is(row->state, "disabled") ? KIND_OF(PERSON, DISABLED) : KIND_OF(PERSON, CHANGED);
     event.person = pb_uuid(act->arena, row->person);
@@ -30,6 +44,16 @@ err_t tell_relation(struct act *act, const struct relation *row)
     event.starts_at_us = row->starts_at_us;
     event.ends_at_us = row->ends_at_us;
     return act_emit(act, TOPIC_RELATIONS, row->id, row->version, &event.base);
+}
+
+err_t tell_removal(struct act *act, const struct removal *row)
+{
+    Telecura__V1__RemovalEvent event = TELECURA__V1__REMOVAL_EVENT__INIT;
+
+    event.kind = row->readmitted_at_us ? KIND_OF(REMOVAL, READMITTED) : KIND_OF(REMOVAL, REMOVED);
+    event.visit = pb_uuid(act->arena, row->visit_id);
+    event.person = pb_uuid(act->arena, row->person);
+    return act_emit(act, TOPIC_REMOVALS, row->id, row->version, &event.base);
 }
 
 static Telecura__V1__ConsentEvent__Kind consent_kind(struct str state)

@@ -62,10 +62,12 @@ SELECT 1::int8 AS n WHERE EXISTS (SELECT FROM organisation WHERE org = :recipien
     OR EXISTS (SELECT FROM member WHERE org = :org AND person = :recipient AND state = 'active');
 
 -- witness_known  :one tally  else ERR_UNPROCESSABLE
--- Somebody else of those who care.
-SELECT 1::int8 AS n FROM member
-WHERE org = :org AND person = :witness::uuid AND person <> :actor AND state = 'active'
-  AND role IN ('front_desk', 'nurse', 'clinician');
+-- Somebody else of those who care: not who acts, in whichever of their roles.
+SELECT 1::int8 AS n FROM member AS w
+WHERE w.org = :org AND w.person = :witness::uuid AND w.state = 'active'
+  AND w.role IN ('front_desk', 'nurse', 'clinician')
+  AND NOT EXISTS (SELECT FROM member AS m WHERE m.org = :org AND m.person = :actor
+                  AND (m.person = w.person OR (m.issuer, m.subject) = (w.issuer, w.subject)));
 
 -- consent_get  :one consent_row
 SELECT id, patient_id, scope, recipient, purpose, state, starts_at, ends_at, document_version,

@@ -5,6 +5,7 @@
 -- row membership (org uuid, id uuid, person uuid, role text, patient_id uuid, language text,
 --     sealed bytea, version int8, org_name text)
 -- row code_holder (person uuid)
+-- row behind (person uuid)
 -- row tally (n int8)
 -- row refusal (code text)
 -- row site (id uuid, name text, time_zone text)
@@ -19,6 +20,9 @@ RETURNING org, id, person, role, state, patient AS patient_id, language, issuer,
 -- member_get  :one member
 SELECT org, id, person, role, state, patient AS patient_id, language, issuer, subject, sealed, version
 FROM member WHERE org = :org AND person = :person::uuid;
+
+-- members_behind  :many behind
+SELECT b.person FROM who_is_behind(:org, :person::uuid) AS b;
 
 -- member_known  :maybe member
 SELECT org, id, person, role, state, patient AS patient_id, language, issuer, subject, sealed, version
@@ -98,6 +102,9 @@ SELECT CASE WHEN EXISTS (SELECT FROM member AS other, member AS m
 
 -- organisation_put  :exec
 INSERT INTO organisation (org, name, created_at) VALUES (:org, :name::text, :now) ON CONFLICT DO NOTHING;
+
+-- organisation_known  :one tally  else ERR_NOT_FOUND
+SELECT 1::int8 AS n FROM organisation WHERE org = :org;
 
 -- site_put  :exec
 INSERT INTO site (org, id, name, time_zone) VALUES (:org, :id::uuid, :name::text, :time_zone::text)

@@ -99,17 +99,23 @@ RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, e
 
 -- relation_booked  :maybe relation
 -- A clinician's by a visit, from its booking until 30 days after its end. Nothing when known, nor of
--- who was erased: a late word of a visit brings nobody back.
-INSERT INTO relation (org, id, act_id, person, patient_id, kind, proof, starts_at, ends_at, version,
-                      epoch)
+-- who was erased, nor when it has ended: a late word of a visit brings nobody back. The visit's version
+-- decides what is news (visit_learn); the relation has its own, for the desk ends it too.
+INSERT INTO relation (org, id, act_id, person, patient_id, kind, proof, starts_at, ends_at)
 SELECT :org, :id::uuid, :act, :person::uuid, :patient_id::uuid, 'booked', 'visit', :now,
-       :visit_ends_at::timestamptz + interval '30 days', :version::int8, :epoch::int8
+       :visit_ends_at::timestamptz + interval '30 days'
 WHERE NOT EXISTS (SELECT FROM erasure AS e
                   WHERE e.org = :org AND e.patient_id = :patient_id AND e.state = 'erased')
 ON CONFLICT (org, id) DO UPDATE SET
     person = excluded.person, patient_id = excluded.patient_id, ends_at = excluded.ends_at,
-    act_id = excluded.act_id, version = excluded.version, epoch = excluded.epoch
-WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version)
+    act_id = excluded.act_id, version = relation.version + 1
+WHERE relation.ends_at > :now
   AND (relation.person, relation.patient_id, relation.ends_at)
       IS DISTINCT FROM (excluded.person, excluded.patient_id, excluded.ends_at)
+RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
+
+-- relation_unbooked  :maybe relation
+-- Its visit was cancelled.
+UPDATE relation SET ends_at = :now, version = version + 1, act_id = :act
+WHERE org = :org AND id = :id::uuid AND kind = 'booked' AND ends_at > :now
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;

@@ -134,6 +134,16 @@ def test_it_is_on_record_what_was_shown_how_and_by_whom(suite, access, staff):
     assert (row["method"], row["witness_id"], row["given_as"]) == ("spoken", nurse.id, "front_desk")
 
 
+def test_who_records_what_was_spoken_is_no_witness_in_another_role_either(suite, access):
+    ada, desk, nurse = suite.patient(), suite.person("front_desk"), suite.person("nurse")
+    access.execute(f"UPDATE member SET subject = '{desk.subject}' WHERE person = '{nurse.id}'")
+    said = {"patient_id": ada.patient, "scope": "telehealth", "document_version": 1, "method": "spoken"}
+    for witness, answer in ((nurse, "unprocessable"), (suite.person("nurse"), None)):
+        reply = access.post("/v1/consents", {**said, "witness_id": witness.id}, who=desk,
+                            headers={"Telecura-Role": "front_desk"})
+        assert reply.code == answer, reply
+
+
 def test_a_consent_may_be_to_one_recipient_and_for_one_purpose(suite, access, staff):
     ada, one = suite.patient(), staff["pharmacist"].id
     parts = [{}, {"recipient_id": one}, {"recipient_id": ORG}, {"purpose": "TREAT"},

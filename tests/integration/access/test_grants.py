@@ -105,7 +105,7 @@ def test_a_pass_opens_a_visit_that_the_feed_has_not_told_yet(suite, access, staf
     assert ours.json["visit_id"] == visit and ours.json["channel_id"] == theirs.json["channel_id"]
     assert grant(access, ada, visit_id=visit).status == 201
     (told,) = suite.outbox("access", key=visit)
-    assert (told["topic"], told["version"]) == ("access.relations.v1", 3)
+    assert (told["topic"], told["version"]) == ("access.relations.v1", 1)
     row = access.rows(f"SELECT person, kind, ends_at - starts_at > interval '30 days' AS month "
                       f"FROM relation WHERE id = '{visit}'")
     assert row == [{"person": staff["clinician"].id, "kind": "booked", "month": True}]

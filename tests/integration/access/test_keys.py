@@ -1,4 +1,6 @@
 """The installation's keys are for who operates it."""
+import uuid
+
 import pytest
 
 
@@ -15,3 +17,12 @@ def test_no_other_organisation_turns_what_is_everybodys(suite, access, staff, do
         assert {reply.code for reply in asks(who)} == {code}
     own = access.post("/v1/keys/renew", {"domain": "idx"}, who=staff["other_admin"])
     assert own.status == 200, "an organisation's own it renews"
+
+
+@pytest.mark.parametrize("named,why", [("the clinic", "operator_org: not an id"), (str(uuid.uuid4()), "no organisation")])
+def test_an_operator_who_is_nobody_is_told_at_start(access, named, why):
+    """Not when the keys have to be turned."""
+    with open(f"{access.config}.operator", "w") as f:
+        f.write(open(access.config).read() + f"\noperator_org = {named}\n")
+    done = access.command("--config", f"{access.config}.operator")
+    assert done.returncode and why in done.stderr + done.stdout

@@ -89,7 +89,7 @@ def test_a_code_is_taken_once_and_in_time_and_only_as_it_was_issued(suite, acces
 @pytest.mark.parametrize("role,new", [("admin", "nurse"), ("front_desk", "patient")])
 def test_nobody_enrols_themselves(suite, access, role, new):
     """In whichever of their roles: who enrols would be everybody, one after the other."""
-    issuer = suite.person(role)
+    issuer = suite.fresh(suite.person(role))
     made = access.post("/v1/people", {"role": new, "display_name": "Me too"}, who=issuer).json
     fresh = access.post(f"/v1/people/{made['id']}/code", who=issuer).json["sign_in_code"]
     assert access.post("/v1/me/bind", {"code": fresh}, who=issuer).code == "second_person_required"
@@ -102,6 +102,16 @@ def test_a_sign_in_is_one_person_in_an_organisation(suite, access, staff):
     who = suite.patient()
     assert access.post("/v1/me/bind", {"code": code}, who=who).code == "conflict"
     assert access.post("/v1/me/bind", {"code": code}, who=stranger(suite)).status == 200, "not spent by it"
+
+
+def test_on_two_devices_somebody_is_one_person(suite, access):
+    """Each with a session of its own at the identity provider, which the record keeps apart."""
+    who = suite.patient()
+    for device in ("a telephone", "a desk"):
+        said = access.get("/v1/me", who=suite.idp.token(who.subject, sid=device))
+        assert (said.status, said.json["person_id"]) == (200, who.id)
+    one, other = suite.audit("access", actor=who.id, action="self.read")
+    assert one["sign_in"] != other["sign_in"]
 
 
 def test_one_sign_in_in_two_organisations_names_the_one_it_means(suite, access, staff):
@@ -129,15 +139,15 @@ def test_the_same_key_finds_the_same_person_and_shows_no_code_again(access, staf
                        key=key).code == "idempotency_key_reused"
 
 
-def test_a_record_has_one_person(access, staff):
+def test_a_record_has_one_person(suite, access, staff):
     patient = str(uuid.uuid4())
     assert enrol(access, staff["front_desk"], patient_id=patient).json["patient_id"] == patient
     assert enrol(access, staff["front_desk"], patient_id=patient).code == "conflict"
-    assert enrol(access, staff["admin"], "nurse", patient_id=patient).code == "unprocessable"
+    assert enrol(access, suite.fresh(staff["admin"]), "nurse", patient_id=patient).code == "unprocessable"
 
 
 def test_staff_are_enrolled_by_admins_alone(suite, access, staff):
-    assert enrol(access, staff["admin"], "clinician").status == 201
+    assert enrol(access, suite.fresh(staff["admin"]), "clinician").status == 201
     assert enrol(access, staff["admin"], "patient").status == 201
     refused = enrol(access, staff["front_desk"], "clinician")
     assert (refused.status, refused.code) == (403, "forbidden")
@@ -147,8 +157,43 @@ def test_staff_are_enrolled_by_admins_alone(suite, access, staff):
         assert enrol(access, staff[role]).status == 403, role
 
 
+@pytest.mark.family(20)
+def test_who_becomes_staff_is_a_matter_of_a_fresh_second_factor(suite, access, staff):
+    """And who stops being anybody is not: there the seconds count."""
+    admin = staff["admin"]
+    stale = {"password alone": suite.idp.token(admin.subject, acr=1),
+             "six minutes ago": suite.idp.token(admin.subject, acr=2, auth_age_s=360)}
+    made = enrol(access, suite.fresh(admin), "clinician").json
+    for token in stale.values():
+        for reply in (enrol(access, token, "clinician"), enrol(access, token, "client"),
+                      access.post(f"/v1/people/{made['id']}/code", who=token)):
+            assert (reply.status, reply.code) == (403, "second_factor_required")
+            row = suite.audit("access", actor=admin.id, outcome="refused")[-1]
+            assert row["error"] == "second_factor_required"
+    assert access.post("/v1/me/bind", {"code": made["sign_in_code"]}, who=stranger(suite)).status == 200
+    assert access.post(f"/v1/people/{made['id']}/disable", who=stale["password alone"]).status == 200
+
+
+def test_the_others_are_told_who_stands_behind_a_member_of_staff(suite, access, staff):
+    """Who enrolled them, and who enrolled those: two who must be two are not one with a puppet's puppet."""
+    def comes(by, role="admin"):
+        made, who = enrol(access, by, role).json, stranger(suite)
+        assert access.post("/v1/me/bind", {"code": made["sign_in_code"]}, who=who).status == 200
+        told = [row for row in suite.outbox("access") if row["topic"] == "access.people.v1"][-1]
+        return made, suite.fresh(who), bytes.fromhex(told["payload"][2:])
+
+    first, who, told = comes(suite.fresh(staff["admin"]))
+    assert uuid.UUID(staff["admin"].id).bytes in told
+    second, _, told = comes(who, "privacy")
+    for one in (staff["admin"].id, first["id"], second["id"]):
+        assert uuid.UUID(one).bytes in told
+    assert uuid.UUID(staff["nurse"].id).bytes not in told
+    patient, _, told = comes(staff["front_desk"], "patient")
+    assert uuid.UUID(staff["front_desk"].id).bytes not in told, "of patients it is nobody's affair"
+
+
 def test_who_is_disabled_is_nobody_at_once(suite, access, staff):
-    nurse = enrol(access, staff["admin"], "nurse").json
+    nurse = enrol(access, suite.fresh(staff["admin"]), "nurse").json
     who = stranger(suite)
     access.post("/v1/me/bind", {"code": nurse["sign_in_code"]}, who=who)
     assert access.get("/v1/people", who=who).status == 200
@@ -161,7 +206,7 @@ def test_who_is_disabled_is_nobody_at_once(suite, access, staff):
     assert [r["topic"] for r in told] == ["access.revocations.v1", "access.revocations.v1"]
     assert told[-1]["kind"] == 2
     assert access.post(f"/v1/people/{nurse['id']}/disable", who=staff["admin"]).code == "bad_state"
-    assert access.post(f"/v1/people/{nurse['id']}/code", who=staff["admin"]).code == "bad_state"
+    assert access.post(f"/v1/people/{nurse['id']}/code", who=suite.fresh(staff["admin"])).code == "bad_state"
 
 
 def test_disabling_is_for_admins_of_the_same_organisation(access, staff):

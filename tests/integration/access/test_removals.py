@@ -41,6 +41,8 @@ def test_the_old_grant_and_a_new_one_are_refused_until_one_is_let_in_again(suite
     assert grant(access, it, proxy).status == 201
     assert access.post(f"/v1/removals/{gone.json['id']}/readmit", who=it.clinician).code == "bad_state"
     assert remove(access, it, proxy).status == 201, "and out again"
+    assert [(row["topic"], row["kind"]) for row in suite.outbox("access", key=gone.json["id"])] == [
+        ("access.removals.v1", 1), ("access.removals.v1", 2)]
     rows = suite.audit("access", actor=it.clinician.id, patient=it.patient.patient, outcome="done")
     assert [row["action"] for row in rows] == ["grant.remove", "grant.readmit", "grant.remove"]
 

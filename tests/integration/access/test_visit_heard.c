@@ -76,7 +76,7 @@ static int database_ended(void **state)
 static int nothing_known(void **state)
 {
     (void)state;
-    run_sql("TRUNCATE visit, relation, outbox CASCADE");
+    run_sql("TRUNCATE visit, visit_channel, relation, outbox CASCADE");
     return 0;
 }
 
@@ -203,15 +203,75 @@ static void a_pass_is_news_by_its_version_alone(void **state)
 
 static void an_end_is_told_once(void **state)
 {
-    static const char *const ends[] = {"completed", "cancelled", "no_show"};
+    static const struct {
+        const char *state, *told;
+    } ends[] = {
+        {"completed", "access.relations.v1 1, access.revocations.v1 5"},
+        {"no_show", "access.relations.v1 1, access.revocations.v1 5"},
+        {"cancelled", "access.relations.v1 1, access.relations.v1 2, access.revocations.v1 5"},
+    };
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         nothing_known(state);
         given_event((struct told){.version = 1, .state = "arrived"});
-        given_event((struct told){.version = 2, .state = ends[i]});
-        given_event((struct told){.version = 3, .state = ends[i]}); /* the summary was written */
-        assert_value(TOPICS, "access.relations.v1 1, access.revocations.v1 5");
+        given_event((struct told){.version = 2, .state = ends[i].state});
+        /* the summary was written */
+        given_event((struct told){.version = 3, .state = ends[i].state});
+        assert_value(TOPICS, ends[i].told);
     }
+}
+
+#define STANDS "SELECT count(*) FROM relation WHERE ends_at > now()"
+
+static void a_cancelled_visit_relates_nobody(void **state)
+{
+    (void)state;
+    given_event((struct told){.version = 1, .epoch = 1, .state = "scheduled"});
+    assert_value(STANDS, "1");
+    given_event((struct told){.version = 2, .epoch = 1, .state = "cancelled"});
+    assert_value(STANDS, "0");
+
+    nothing_known(state);
+    given_event((struct told){.version = 2, .epoch = 1, .state = "cancelled"});
+    assert_value("SELECT count(*) FROM relation", "0");
+}
+
+/* Its grant goes, when it rests on no other relation of theirs to the patient. */
+static void a_cancelled_visit_takes_the_clinicians_grants(void **state)
+{
+    static const char *const others[] = {"false", "true"};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char query[300];
+
+        nothing_known(state);
+        given_event((struct told){.version = 1, .state = "arrived"});
+        run_sql("INSERT INTO visit_channel (org, visit_id, channel_id) "
+                "SELECT org, id, id FROM visit");
+        run_sql("INSERT INTO visit_grant (org, id, act_id, visit_id, person, seat, minted_at, "
+                "ends_at) SELECT org, gen_random_uuid(), act_id, id, provider_id, 'clinician', "
+                "now(), now() + interval '10 minutes' FROM visit");
+        snprintf(query, sizeof query,
+                 "INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, "
+                 "ends_at) SELECT org, gen_random_uuid(), act_id, person, patient_id, 'treating', "
+                 "now(), ends_at FROM relation WHERE %s", others[i]);
+        run_sql(query);
+        given_event((struct told){.version = 2, .state = "cancelled"});
+        assert_value("SELECT revoked_at IS NULL FROM visit_grant", i ? "t" : "f");
+    }
+}
+
+static void what_the_desk_has_closed_a_visit_does_not_open_again(void **state)
+{
+    (void)state;
+    given_event((struct told){.version = 1, .state = "scheduled"});
+    run_sql("UPDATE relation SET ends_at = now(), version = version + 1");
+    for (int64_t version = 2; version < 5; version++) {
+        given_event((struct told){
+            .version = version, .state = "arrived", .ends_at_us = 4102533000000000});
+        assert_value(STANDS, "0");
+    }
+    assert_value(TOPICS, "access.relations.v1 1");
 }
 
 int main(void)
@@ -225,6 +285,9 @@ int main(void)
         TEST(old_news_changes_nothing),
         TEST(a_pass_is_news_by_its_version_alone),
         TEST(an_end_is_told_once),
+        TEST(a_cancelled_visit_relates_nobody),
+        TEST(a_cancelled_visit_takes_the_clinicians_grants),
+        TEST(what_the_desk_has_closed_a_visit_does_not_open_again),
     };
     log_open("test", LOG_FAULT);
     return cmocka_run_group_tests(tests, given_a_database, database_ended);

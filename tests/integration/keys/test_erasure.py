@@ -65,17 +65,35 @@ def test_one_person_cannot_erase(suite, services, people, twice, record):
     assert patient.name in patient.read().body.decode()
 
 
+def enrolled(suite, services, by, role):
+    made = services["access"].post("/v1/people", {"role": role, "display_name": "Also me"}, who=by).json
+    other = fresh(suite, Person(None, None, None, f"other-{uuid.uuid4()}"))
+    assert services["access"].post("/v1/me/bind", {"code": made["sign_in_code"]}, who=other).status == 200
+    return other
+
+
+def assert_one(patient, one, two):
+    asked = ask(patient, one).json["id"]
+    assert decide(patient, asked, two).code == "second_person_required"
+    assert decide(patient, asked, two, "refuse").json["state"] == "refused"
+
+
 def test_whom_one_has_enrolled_is_no_second_person(suite, services, people, record):
     """A second sign-in of one's own is easily made: neither of the two may ask where the other approves."""
-    patient, access, admin = record(Canary()), services["access"], people["admin"]
-    made = access.post("/v1/people", {"role": "privacy", "display_name": "Also me"}, who=admin).json
-    other = fresh(suite, Person(None, None, None, f"other-{uuid.uuid4()}"))
-    assert access.post("/v1/me/bind", {"code": made["sign_in_code"]}, who=other).status == 200
+    patient, admin = record(Canary()), people["admin"]
+    other = enrolled(suite, services, admin, "privacy")
     for one, two in ((admin, other), (other, admin)):
-        asked = ask(patient, one).json["id"]
-        assert decide(patient, asked, two).code == "second_person_required"
-        assert decide(patient, asked, two, "refuse").json["state"] == "refused"
+        assert_one(patient, one, two)
     assert decide(patient, ask(patient, other).json["id"], people["privacy"]).json["state"] == "approved"
+
+
+def test_two_whom_one_has_enrolled_are_one_and_so_are_theirs(suite, services, people, record):
+    patient, admin = record(Canary()), people["admin"]
+    puppets = [enrolled(suite, services, admin, role) for role in ("privacy", "admin")]
+    theirs = enrolled(suite, services, puppets[1], "privacy")
+    for one, two in (puppets, puppets[::-1], (theirs, puppets[0]), (admin, theirs)):
+        assert_one(patient, one, two)
+    assert decide(patient, ask(patient, theirs).json["id"], people["privacy"]).json["state"] == "approved"
 
 
 def test_a_hold_and_retention_stand_in_the_way(suite, services, people, record):

@@ -28,7 +28,7 @@ def token(suite, subject, scope=MAY, **claims):
 
 def enrolled(suite, access, role, subject=None, **claims):
     """Somebody whom an admin enrols, and who binds their sign-in by the code."""
-    made = access.post("/v1/people", {"role": role, "display_name": "A lab's feed"}, who=suite.person("admin"))
+    made = access.post("/v1/people", {"role": role, "display_name": "A lab's feed"}, who=suite.fresh(suite.person("admin")))
     assert made.status == 201, made
     subject = subject or f"service-account-{uuid.uuid4()}"
     who = token(suite, subject, **claims) if role == "client" or claims else suite.idp.token(subject)
@@ -58,7 +58,7 @@ def test_a_machine_is_enrolled_as_a_client_and_is_nothing_else(suite, access):
     assert access.get("/v1/sites", who=token(suite, subject)).status == 200
     assert access.get("/v1/sites", who=suite.idp.token(subject)).status == 403, "a person's sign-in is no machine's"
     assert enrolled(suite, access, "clinician", machine=True)[2].code == "code_invalid"
-    person = access.post("/v1/people", {"role": "client", "display_name": "x"}, who=suite.person("admin")).json
+    person = access.post("/v1/people", {"role": "client", "display_name": "x"}, who=suite.fresh(suite.person("admin"))).json
     reply = access.post("/v1/me/bind", {"code": person["sign_in_code"]}, who=suite.idp.token("somebody"), key="")
     assert reply.code == "code_invalid"
 
