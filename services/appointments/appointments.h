@@ -133,6 +133,10 @@ err_t visit_tell(struct act *act, const char *event, visit_event kind,
 err_t visit_seal(struct act *act, const struct appointment *row, int64_t version,
                  const struct visit *visit, struct bytes *ret_sealed);
 err_t visit_unseal(struct act *act, struct visit *visit);
+/* Why they come is clinical: who sees visits of the whole house sees that by a relation of care. */
+err_t visit_show(struct act *act, struct visit *visit);
+/* Clinicians of their own visit, or of whom they cover; everybody else of anybody's. */
+err_t visit_own(struct act *act, const struct appointment *row);
 /* What the patient takes home; @text absent: the note itself. ERR_NOTE_MISSING. */
 err_t summary_make(struct act *act, const struct appointment *row, struct str text);
 

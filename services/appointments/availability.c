@@ -35,7 +35,7 @@ static err_t rules_insert(struct act *act, struct uuid schedule, const struct li
 
         if (!minute_parse(rule[i].from, &new.from_minute) ||
             !minute_parse(rule[i].to, &new.to_minute))
-            return ERR_UNPROCESSABLE;
+            return act_at(act, "/rules", ERR_UNPROCESSABLE);
         rule_insert(act, &new);
     }
     return ERR_OK;
@@ -84,7 +84,7 @@ err_t slot_list(struct act *act)
 
     TRY(act_allow_none(act));
     if (in->to_us <= in->from_us || in->to_us - in->from_us > SLOTS_SPAN_US)
-        return ERR_UNPROCESSABLE;
+        return act_at(act, "/to", ERR_UNPROCESSABLE);
     TRY(act_cursor_open(act, in->cursor, &after));
     const struct slots_free query = {
         .provider_id = in->provider_id, .visit_type = in->visit_type, .from_us = in->from_us,

@@ -54,6 +54,7 @@ static err_t book_write(struct act *act, const struct notebook *book)
     };
 
     TRY(visit_of(act, book, &row));
+    TRY(visit_own(act, &row));
     TRY(act_settle(act));
     if (!str_is(row.state, "in_progress") && !str_is(row.state, "completed")) return ERR_BAD_STATE;
 

@@ -19,5 +19,6 @@ err_t place_put(struct act *act)
     TRY(visit_seal(act, &visit.row, visit.row.version + 1, &visit, &update.sealed));
     TRY(appointment_place(act, &update, &visit.row));
     TRY(visit_tell(act, "set_place", KIND_OF(VISIT, PLACE_SET), &visit.row));
+    TRY(visit_show(act, &visit));
     return act_reply(act, 200, &visit_shape, &visit);
 }

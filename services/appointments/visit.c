@@ -11,8 +11,7 @@ err_t visit_allow(struct act *act, const struct appointment *row)
     return act_allow_row(act, row->patient_id, (struct row_marks){.labels = row->labels});
 }
 
-/* Clinicians in their own calendar, or in that of whom they cover; everybody else in anybody's. */
-static err_t calendar_allow(struct act *act, const struct appointment *row)
+err_t visit_own(struct act *act, const struct appointment *row)
 {
     struct cover cover;
 
@@ -27,7 +26,7 @@ err_t visit_begin(struct act *act, const char *event, struct appointment *ret_ro
     TRY(act_step(act, visit_states, event, ret_step));
     TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, ret_row));
     TRY(visit_allow(act, ret_row));
-    return calendar_allow(act, ret_row);
+    return visit_own(act, ret_row);
 }
 
 static const ProtobufCMessage *event_of(struct act *act, visit_event kind,
@@ -66,18 +65,6 @@ err_t visit_tell(struct act *act, const char *event, visit_event kind,
     return act_emit(act, TOPIC_VISITS, row->id, row->version, event_of(act, kind, row));
 }
 
-/* The clinician's care relation to the patient, here at once and at access when it hears. */
-static void relation_keep(struct act *act, const struct appointment *row, int64_t ends_at_us)
-{
-    const struct relation_upsert relation = {
-        .id = row->id, .person = row->provider_id, .patient_id = row->patient_id,
-        .kind = STR("booked"), .starts_at_us = act->now_us, .ends_at_us = ends_at_us,
-        .version = row->version,
-    };
-
-    relation_upsert(act_tx(act), &relation);
-}
-
 err_t visit_seal(struct act *act, const struct appointment *row, int64_t version,
                  const struct visit *visit, struct bytes *ret_sealed)
 {
@@ -103,6 +90,21 @@ err_t visit_unseal(struct act *act, struct visit *visit)
 
     visit->place = str_of(phi->place);
     visit->call_back_number = str_of(phi->call_back_number);
+    return ERR_OK;
+}
+
+err_t visit_show(struct act *act, struct visit *visit)
+{
+    const bool by_house = permission_info(READ_VISIT)->reach[act->who.role] & SITE;
+    const bool by_care = permission_info(READ_CHART)->reach[act->who.role] & CARE;
+    struct cover carer;
+    bool cares;
+
+    if (!by_house || !by_care) return ERR_OK;
+    const struct strs kinds = policy_kind_words(act->arena, policy_kinds(CARE));
+    const struct carer_find ask = {visit->row.patient_id, kinds};
+    TRY(carer_find(act, &ask, &carer, &cares));
+    if (!cares) visit->reason = STR_NONE;
     return ERR_OK;
 }
 
@@ -133,12 +135,12 @@ err_t visit_book(struct act *act)
     struct booked booked;
 
     TRY(act_allow_row(act, in->patient_id, (struct row_marks){.labels = in->labels}));
-    if (in->labels & LABELS_OF_NOTES) return ERR_UNPROCESSABLE;
+    if (in->labels & LABELS_OF_NOTES) return act_at(act, "/labels", ERR_UNPROCESSABLE);
     if (act->who.role == ROLE_CLINICIAN && !uuid_equal(in->provider_id, act->who.person))
         return ERR_FORBIDDEN;
     TRY(consent_require(act, in->patient_id, CONSENT_TELEHEALTH));
     TRY(visit_seal(act, &visit.row, 1, &visit, &new.sealed));
-    TRY(appointment_insert(act, &new, &booked));
+    TRY(act_at(act, "/visit_type", appointment_insert(act, &new, &booked)));
     visit.row = row_booked(&new, &booked);
     relation_begin(act_tx(act), &(struct relation_begin){
         .id = visit.row.id, .person = visit.row.provider_id, .patient_id = visit.row.patient_id,
@@ -170,6 +172,7 @@ err_t visit_read(struct act *act)
     TRY(visit_allow(act, &visit.row));
     TRY(consents_of(act, &visit));
     TRY(visit_unseal(act, &visit));
+    TRY(visit_show(act, &visit));
     return act_reply(act, 200, &visit_shape, &visit);
 }
 
@@ -220,11 +223,12 @@ err_t visit_confirm(struct act *act)
     return act_reply(act, 200, &visit_shape, &visit);
 }
 
-/* The clinician's relation ends with it. */
+/* The clinician's relation ends with it, here at once and at access when it hears. */
 static err_t cancel(struct act *act, struct visit *visit)
 {
     TRY(visit_step(act, "cancel", visit));
-    relation_keep(act, &visit->row, act->now_us);
+    relation_end_at(act, &(struct relation_end_at){
+        .id = visit->row.id, .ends_at_us = act->now_us});
     return visit_tell(act, "cancel", KIND_OF(VISIT, CANCELLED), &visit->row);
 }
 
@@ -260,7 +264,8 @@ err_t visit_reschedule(struct act *act)
         .if_match = act->if_match,
     };
     TRY(appointment_shift(act, &shift, &visit.row));
-    relation_keep(act, &visit.row, visit.row.ends_at_us + CARE_AFTER_US);
+    relation_end_at(act, &(struct relation_end_at){
+        .id = visit.row.id, .ends_at_us = visit.row.ends_at_us + CARE_AFTER_US});
     TRY(visit_tell(act, "reschedule", KIND_OF(VISIT, RESCHEDULED), &visit.row));
     return act_reply(act, 200, &visit_shape, &visit);
 }
@@ -274,7 +279,7 @@ err_t visit_label(struct act *act)
 
     TRY(appointment_get(act, &(struct appointment_get){.id = act->path_id}, &visit.row));
     TRY(visit_allow(act, &visit.row));
-    if (in->labels & LABELS_OF_NOTES) return ERR_UNPROCESSABLE;
+    if (in->labels & LABELS_OF_NOTES) return act_at(act, "/labels", ERR_UNPROCESSABLE);
     TRY(act_allow_row(act, visit.row.patient_id, (struct row_marks){.labels = in->labels}));
     const struct appointment_label update = {
         .id = visit.row.id, .labels = in->labels, .read_version = visit.row.version,

@@ -96,7 +96,8 @@ err_t bill_pay(struct act *act)
     TRY(bill_hold(act, &bill.row));
     const bool rest = in->amount_minor == bill.row.balance_minor;
     TRY(bill_move(act, rest ? "pay_off" : "pay"));
-    if (!str_equal(in->currency, bill.row.currency)) return ERR_UNPROCESSABLE;
+    if (!str_equal(in->currency, bill.row.currency))
+        return act_at(act, "/currency", ERR_UNPROCESSABLE);
     if (in->amount_minor > bill.row.balance_minor) return ERR_OVERPAID;
 
     const struct payment_insert payment = {

@@ -72,6 +72,7 @@ static struct curl_slist *headers_of(struct act *act)
         {"Telecura-Org: ", act->sign_in.org},
         {"Telecura-Role: ", act->sign_in.role},
         {"Telecura-Emergency: ", act->sign_in.emergency},
+        {"X-Forwarded-For: ", act->remote},
         {"X-Request-Id: ", uuid_is_nil(act->request)
                                ? STR_NONE
                                : str_of(uuid_format(act->request, request))},

@@ -204,7 +204,8 @@ err_t record_change(struct act *act)
     TRY(record_begin(act, &row));
     TRY(record_allow(act, row.patient_id, in->labels));
     TRY(act_settle(act));
-    if (in->criticality.p && row.kind != KIND_ALLERGY) return ERR_UNPROCESSABLE;
+    if (in->criticality.p && row.kind != KIND_ALLERGY)
+        return act_at(act, "/criticality", ERR_UNPROCESSABLE);
 
     TRY(record_seal(act, row.patient_id, (enum kind)row.kind, row.id, act->if_match + 1, in,
                     &update.sealed));

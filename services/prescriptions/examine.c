@@ -41,7 +41,7 @@ err_t rx_examine(struct act *act, struct rx *rx)
     struct prescription_rows others;
 
     patient_hold(act, &(struct patient_hold){.patient_id = patient});
-    TRY(drug_get(act, &(struct drug_get){.code = str_of(phi->drug)}, &drug));
+    TRY(act_at(act, "/drug", drug_get(act, &(struct drug_get){.code = str_of(phi->drug)}, &drug)));
     TRY(allergens_of(act, &(struct allergens_of){.drug_class = drug.drug_class}, &check.allergens));
     TRY(allergies_of(act, &(struct allergies_of){.patient_id = patient}, &allergies));
     TRY(prescriptions_in_force(

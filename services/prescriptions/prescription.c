@@ -145,7 +145,7 @@ err_t rx_draft(struct act *act)
 
     TRY(act_allow(act, in->patient_id));
     const struct visit_find visit = {.id = in->visit_id, .patient_id = in->patient_id};
-    TRY(visit_find(act, &visit, &found));
+    TRY(act_at(act, "/visit_id", visit_find(act, &visit, &found)));
     TRY(act_allow_row(act, in->patient_id, (struct row_marks){.labels = found.labels}));
     TRY(rx_examine(act, &rx));
     TRY(check_step(act, &rx, &step));

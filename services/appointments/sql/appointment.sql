@@ -53,6 +53,12 @@ FROM appointment WHERE org = :org AND id = :id::uuid;
 SELECT person FROM covering
 WHERE org = :org AND person = :actor AND patient_id = :patient_id::uuid AND during @> :now LIMIT 1;
 
+-- carer_find  :maybe cover
+-- Does the actor care for the patient, by one of @kinds?
+SELECT person FROM relation
+WHERE org = :org AND person = :actor AND patient_id = :patient_id::uuid AND kind = ANY (:kinds::text[])
+  AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now) LIMIT 1;
+
 -- agreed_by  :many agreed
 -- To what, as far as it covers the actor, who does something for @purpose.
 SELECT scope FROM consent
@@ -87,6 +93,12 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 -- appointment_not_moved  :one refusal
 SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale' ELSE 'bad_state' END AS code
 FROM appointment WHERE org = :org AND id = :id::uuid;
+
+-- relation_end_at  :exec
+-- The clinician's, which has the visit's id; what has ended stays so. No version: what access tells, who owns
+-- it, goes before this.
+UPDATE relation SET ends_at = :ends_at::timestamptz, act_id = :act
+WHERE org = :org AND id = :id::uuid AND ends_at > :now;
 
 -- appointment_label  :one appointment  else ERR_CONFLICT
 -- For the version that was read: the labels that it had decided who may.

@@ -1,7 +1,6 @@
 -- When a clinician offers time.
 
 -- row schedule (id uuid, provider_id uuid, site_id uuid, time_zone text, weeks int4, version int8)
--- row rule (weekday int4, from_minute int4, to_minute int4)
 -- row schedule_due (org uuid, id uuid)
 -- row slot (starts_at timestamptz, ends_at timestamptz, local_start text, time_zone text, site_id uuid)
 

@@ -62,7 +62,7 @@ ORDER BY issued_at, id LIMIT :limit::int8;
 -- invoice_label  :exec
 -- How sensitive the visit is was said anew.
 UPDATE invoice SET labels = :labels::int8, act_id = :act
-WHERE org = :org AND visit_id = :visit_id::uuid;
+WHERE org = :org AND visit_id = :visit_id::uuid AND labels <> :labels;
 
 -- invoice_move  :one moved  else ERR_BAD_STATE
 UPDATE invoice SET state = :state::text, version = version + 1, act_id = :act

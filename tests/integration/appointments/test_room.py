@@ -207,6 +207,42 @@ def test_a_clinician_moves_visits_of_their_own_calendar_or_that_of_whom_they_cov
     assert clinic.step(visit, event, other, body, match=1).status == 200
 
 
+def test_a_visit_s_note_is_its_clinician_s_or_theirs_who_covers(clinic, suite):
+    """Another clinician of the same patient reads it, and puts no word into it."""
+    visit, ada, doctor = clinic.visit_in("in_progress")
+    clinic.note(visit, doctor, "viral; rest")
+    other = clinic.clinician()
+    relation = suite.relation(other, ada.patient, "treating")
+    path = f"/v1/appointments/{visit['id']}/note"
+    assert clinic.api.get(path, who=other).json["text"] == "viral; rest"
+    for book in ("note", "psychotherapy_note"):
+        reply = clinic.api.put(f"/v1/appointments/{visit['id']}/{book}", {"text": "bacterial"}, who=other, match=1)
+        assert reply.status in (403, 404), reply
+    assert suite.audit("appointments", actor=other.id, action="note.write")[0]["error"] == "forbidden"
+    assert clinic.api.get(path, who=doctor).json["text"] == "viral; rest"
+
+    suite.everywhere(f"UPDATE relation SET kind = 'covering' WHERE id = '{relation}'")
+    assert clinic.note(visit, other, "viral; rest; came back", match=1).status == 200
+    assert clinic.api.rows("SELECT version, author FROM note WHERE kind = 'note' AND appointment_id = "
+                           f"'{visit['id']}' ORDER BY version") == [
+        {"version": 1, "author": doctor.id}, {"version": 2, "author": other.id}]
+
+
+def test_why_somebody_comes_is_for_nurses_who_care_for_them(clinic, suite):
+    visit, ada, doctor = clinic.visit_in("scheduled")
+    path, nurse = f"/v1/appointments/{visit['id']}", suite.person("nurse")
+    for who in (ada, doctor):
+        assert clinic.api.get(path, who=who).json["reason"] == "a cough"
+
+    def told():
+        return [reply.json.get("reason") for reply in (clinic.api.get(path, who=nurse), clinic.place(visit, nurse))
+                if reply.status == 200]
+    assert told() == [None, None]
+    assert clinic.api.get(path, who=doctor).json["reason"] == "a cough"      # the place took nothing of it
+    suite.relation(nurse, ada.patient, "care_team")
+    assert told() == ["a cough"] * 2
+
+
 def test_s18_concurrent_edits_meet_a_version(clinic):
     visit, ada, doctor = clinic.visit_in("scheduled")
     assert clinic.step(visit, "confirm", ada, match=2).status == 412

@@ -5,7 +5,12 @@ import uuid
 
 import pytest
 
+from bus import Bus, event
+from sealed import message
 from telecura import ORG
+
+RESEALED, LABELLED = 12, 13
+ADOL = 4  # labels.def: a bit each
 
 
 def test_paid_in_two_parts(till, suite):
@@ -148,3 +153,20 @@ def test_lists(till, suite):
     assert ids(ada, f"&limit=1&cursor={page['next_cursor']}") == [second]
     read = [row["patient"] for row in suite.audit("billing", actor=till.biller.id, action="invoice.read")]
     assert ada.patient in read
+
+
+def test_an_invoice_is_as_sensitive_as_the_last_word_of_its_visit(till, suite):
+    """Whichever event that is: the topic is compacted, and a label may stand in what was told behind it."""
+    bus, proxy, ada = Bus(), suite.person("proxy"), suite.patient()
+    suite.relation(proxy, ada.patient, "proxy")
+    invoice = till.invoice(ada)
+    visit = till.api.value(f"SELECT visit_id FROM invoice WHERE id = '{invoice}'")
+    hears = suite.replica("billing", kafka=bus.address)
+    try:
+        for version, (kind, labels, status) in enumerate(((RESEALED, ADOL, 404), (LABELLED, 0, 200)), 1):
+            event(till.api, "appointments.visits.v1", visit, message((1, kind), (14, labels)), kind, version)
+            till.api.wait_for(f"SELECT labels = {labels} FROM invoice WHERE id = '{invoice}'", 30)
+            assert till.api.get(f"/v1/invoices/{invoice}", who=proxy).status == status
+    finally:
+        hears.stop()
+        bus.close()

@@ -59,6 +59,14 @@ def test_a_patient(face, suite, case):
         "patient.read", "done", "patient", case.ada.patient)
 
 
+def test_from_where_they_asked_is_on_the_owners_record(face, suite, case):
+    """What the gateway saw; what a client writes in front of it is not believed."""
+    for path, owner in ((case.paths["patient"], "patients"), (case.paths["search"], "appointments")):
+        resource(face.get(path, case.ada, headers={"X-Forwarded-For": "192.0.2.1, 203.0.113.9"}))
+        row = suite.audit(owner, actor=case.ada.id)[-1]
+        assert row["remote"] == "203.0.113.9", row
+
+
 def test_a_patient_with_the_least(face, case):
     said = resource(face.get(f"/Patient/{case.bob.patient}", case.bob))
     assert set(said) == {"resourceType", "id", "meta", "name", "gender", "birthDate"}

@@ -136,4 +136,8 @@ def test_paths_take_what_they_know(ward, case):
     for path in ("/v1/patients/17", f"/v1/patients/{case.patient['id']}/vitals", "/v1/records",
                  f"/v1/patients/{case.patient['id']}/allergies/{case.record['id']}"):
         assert ward.api.get(path, who=ward.nurse).status == 404
-    assert ward.api.request("DELETE", f"/v1/patients/{case.patient['id']}", who=ward.desk).status == 405
+    reply = ward.api.request("DELETE", f"/v1/patients/{case.patient['id']}", who=ward.desk)
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD, PUT")
+    asked, told = (ward.api.request(method, f"/v1/patients/{case.patient['id']}", who=ward.desk) for method in ("GET", "HEAD"))
+    assert (asked.status, told.status, told.body) == (200, 200, b"")
+    assert told.headers["content-length"] == str(len(asked.body)), "what HEAD says is what GET would"

@@ -63,7 +63,7 @@ def test_an_unknown_drug_or_visit(surgery):
     ada, bob = surgery.patient(), surgery.patient()
     for wrong in ({"drug": "moonshine"}, {"visit_id": bob.visit}):
         reply = surgery.draft(ada, **wrong)
-        assert (reply.status, reply.code) == (422, "unprocessable"), (wrong, reply)
+        assert (reply.status, reply.code, reply.at) == (422, "unprocessable", [f"/{field}" for field in wrong]), reply
     reply = surgery.draft(ada, visit_id=str(uuid.uuid4()))  # appointments may be about to tell of it
     assert (reply.status, reply.code) == (503, "not_heard_yet") and reply.headers["retry-after"]
 
