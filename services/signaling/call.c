@@ -2,11 +2,19 @@
 
 #include "common/app/session_rules.h"
 
-bool polite_towards(struct uuid self, struct str role, struct uuid peer, struct str peer_role)
+/* Who this is to coturn, and on which grant that rests from now on. */
+static err_t name_keep(struct act *act, struct uuid *ret_name)
 {
-    if (!str_equal(role, peer_role)) return str_is(role, "patient");
+    const struct turn_name_keep keep = {.call_id = act->grant->channel,
+                                        .grant_id = act->grant->id,
+                                        .minted_at_us = act->grant->minted_at_us,
+                                        .ends_at_us = act->grant->ends_at_us,
+                                        .name = uuid_v4()};
+    struct turn_name row;
 
-    return memcmp(self.b, peer.b, sizeof self.b) > 0;
+    TRY(turn_name_keep(act, &keep, &row));
+    *ret_name = row.name;
+    return ERR_OK;
 }
 
 static void joined(struct session *session, const void *user)
@@ -37,8 +45,8 @@ static err_t peers_read(struct act *act, struct list *ret_peers)
     for (size_t i = 0; i < rows.n; i++)
         peers[i] = (struct peer){.person = rows.p[i].person,
                                  .role = rows.p[i].role,
-                                 .polite = polite_towards(act->who.person, act->grant->role,
-                                                          rows.p[i].person, rows.p[i].role)};
+                                 .polite = room_polite(act->who.person, act->grant->role,
+                                                       rows.p[i].person, rows.p[i].role)};
     *ret_peers = (struct list){peers, rows.n};
     return ERR_OK;
 }
@@ -47,15 +55,11 @@ static err_t peers_read(struct act *act, struct list *ret_peers)
  * seat is free when the other device is found to be gone. */
 static err_t seat_take_as(struct act *act, const struct call *call)
 {
-    const struct seat_take take = {call->id, act->grant->role, call->epoch};
-    const struct seat_take_free ask = {call->id, act->grant->role, call->epoch};
+    const struct seat_take take = {call->id, act->grant->role, call->epoch,
+                                   session_rule(act->who.role)->seat == SEAT_REPLACE};
     struct seat_taken row;
 
-    if (session_rule(act->who.role)->seat == SEAT_REPLACE) {
-        seat_take(act, &take);
-        return ERR_OK;
-    }
-    const err_t err = seat_take_free(act, &ask, &row);
+    const err_t err = seat_take(act, &take, &row);
     if (err == ERR_SEAT_TAKEN) room_probe(call->id, act->who.person);
     return err;
 }
@@ -65,6 +69,7 @@ err_t call_connect(struct act *act)
 {
     const struct signaling_settings *settings = service_settings();
     const struct grant *grant = act->grant;
+    struct uuid name;
     const struct call_claim claim = {.id = grant->channel,
                                      .visit_id = grant->visit,
                                      .patient_id = grant->patient,
@@ -84,11 +89,12 @@ err_t call_connect(struct act *act)
     seats_clear(act, &(struct seats_clear){.call_id = call.id});
     TRY(seat_take_as(act, &call));
     TRY(peers_read(act, &answer.peers));
+    TRY(name_keep(act, &name));
     TRY(joined_emit(act, &call));
     act_resource(act, call.id, call.version);
 
     answer.epoch = call.epoch;
-    answer.ice_servers = turn_servers(act->arena, settings, act->now_us, grant->ends_at_us);
+    answer.ice_servers = turn_servers(act->arena, name, act->now_us, grant->ends_at_us);
     *seating = (struct seating){.session = act->session,
                                 .actor = act->who,
                                 .org = act->org,
@@ -107,10 +113,11 @@ err_t call_connect(struct act *act)
 err_t call_refresh(struct act *act)
 {
     struct answer answer = {.ends_at_us = act->grant->ends_at_us};
+    struct uuid name;
 
     TRY(session_allow(act, "call"));
-    answer.ice_servers =
-        turn_servers(act->arena, service_settings(), act->now_us, act->grant->ends_at_us);
+    TRY(name_keep(act, &name));
+    answer.ice_servers = turn_servers(act->arena, name, act->now_us, answer.ends_at_us);
     act_resource(act, act->grant->channel, 0);
     return act_reply(act, 200, &refreshed_shape, &answer);
 }

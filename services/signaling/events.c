@@ -18,6 +18,7 @@ err_t call_end(struct act *act)
 
     TRY(call_close(act, &(struct call_close){.visit_id = act->event->key}, &row, &found));
     if (!found) return ERR_OK;
+    turn_names_forget(act, &(struct turn_names_forget){.call_id = row.id});
 
     event.kind = KIND_OF(CALL, CLOSED);
     event.visit = pb_uuid(act->arena, act->event->key);

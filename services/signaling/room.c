@@ -47,6 +47,13 @@ struct uuid room_replica(void)
     return replica;
 }
 
+bool room_polite(struct uuid self, struct str role, struct uuid peer, struct str peer_role)
+{
+    if (!str_equal(role, peer_role)) return str_is(role, "patient");
+
+    return memcmp(self.b, peer.b, sizeof self.b) > 0;
+}
+
 static struct room **place_of(struct uuid id)
 {
     struct room **at = &buckets[(id.b[15] | (size_t)id.b[14] << 8) % BUCKETS];
@@ -112,7 +119,7 @@ static void peer_tell(const struct seating *to, const struct seating *about, con
         .person = about->actor.person,
         .role = about->role,
         .state = str_of(state),
-        .polite = polite_towards(to->actor.person, to->role, about->actor.person, about->role)};
+        .polite = room_polite(to->actor.person, to->role, about->actor.person, about->role)};
     const struct peer *push = &peer;
 
     if (!session) return;
@@ -269,7 +276,7 @@ static err_t states_read(struct act *act)
     return ERR_OK;
 }
 
-static void table_poll(struct db *db, struct arena *arena)
+static void each_second(struct db *db, struct arena *arena)
 {
     size_t n = 0;
 
@@ -289,6 +296,7 @@ static void table_poll(struct db *db, struct arena *arena)
     const struct calls_state held = {.orgs = {orgs, n}, .ids = {ids, n}, .replica = replica};
     if (n && service_act(db, UUID_NIL, AUDIT_NONE, states_read, &held) != ERR_OK) {
     } /* raised there */
+    allocations_check(db, arena);
 }
 
 /* ---- leaving, on record ---- */
@@ -318,7 +326,7 @@ static err_t leaving_record(struct act *act)
 void room_run(void)
 {
     static const struct session_records records = {.name = "signaling rooms",
-                                                   .poll = table_poll,
+                                                   .poll = each_second,
                                                    .audit = AUDIT_CALL_LEFT,
                                                    .record = leaving_record};
 

@@ -7,7 +7,8 @@
  * what was said to them in the last minute. Media flows between the clients or through TURN and
  * outlives us.
  *
- * Threads  handlers: any worker. room_*: loop. room_run: the effects thread.
+ * Threads  handlers: any worker. room_*: loop. room_run, coturn_*, allocations_check: the effects
+ *          thread.
  */
 #pragma once
 
@@ -18,7 +19,7 @@
 
 struct signaling_settings {
     struct common_settings common;
-    const char *turn_uri, *turn_secret;
+    const char *turn_uri, *turn_secret, *turn_control, *turn_control_password;
     bool relay_only;
 };
 
@@ -49,6 +50,7 @@ struct signal {
     int64_t gen, seq; /* gen grows with each ICE restart, seq with each signal of a gen */
 };
 
+extern const struct setting signaling_setting_rows[];
 extern const struct shape answer_shape, refreshed_shape, signal_shape, signal_push_shape,
     peer_push_shape;
 
@@ -64,9 +66,44 @@ void call_leave(struct session *session, const void *body, struct arena *arena);
 
 /* ---- turn: credentials as coturn's REST API wants them (use-auth-secret) ---- */
 
-/* One server with all URIs of the setting, good until @ends_us but ten minutes at most. */
-struct list turn_servers(struct arena *arena, const struct signaling_settings *settings,
-                         int64_t now_us, int64_t ends_us);
+/* One server with all URIs of the setting, for @name, good until @ends_us, ten minutes at most. */
+struct list turn_servers(struct arena *arena, struct uuid name, int64_t now_us, int64_t ends_us);
+/* Who a name in coturn's form is; nil: nobody of ours. */
+struct uuid turn_name_of(struct str username);
+
+/* ---- coturn: its command line (`cli-port`), one command at a time ---- */
+
+#define COTURN_ID_MAX 24
+#define COTURN_LINE_MAX 1024
+
+struct coturn {
+    int fd;
+    int64_t until_us; /* of the monotonic clock: the whole talk */
+    size_t n, taken;  /* bytes of text; of these the former line */
+    char text[COTURN_LINE_MAX];
+};
+
+struct allocation {
+    char id[COTURN_ID_MAX];
+    struct uuid name;
+};
+
+struct allocations {
+    struct allocation *p;
+    size_t n;
+};
+
+/* @address: host:port of loopback, as there is no TLS. ERR_UNAVAILABLE, not raised: nobody there,
+ * or another password. Closed by coturn_close() in either case. */
+err_t coturn_open(struct coturn *coturn, struct str address, const char *password);
+err_t coturn_list(struct coturn *coturn, struct arena *arena, struct allocations *ret);
+err_t coturn_cancel(struct coturn *coturn, const struct allocation *allocation);
+void coturn_close(struct coturn *coturn);
+
+/* ---- allocations: what coturn still relays for somebody who may not be there ends ---- */
+
+err_t allocations_start(void); /* the settings make sense together */
+void allocations_check(struct db *db, struct arena *arena);
 
 /* ---- sdp: what of a description or candidate leaves when media must be relayed ---- */
 
@@ -119,7 +156,7 @@ struct seating { /* a session in its call */
     size_t flow_count;
 };
 
-bool polite_towards(struct uuid self, struct str role, struct uuid peer, struct str peer_role);
+bool room_polite(struct uuid self, struct str role, struct uuid peer, struct str peer_role);
 void room_join(struct session *session, const struct seating *seating);
 void room_forget(const struct seating *seating); /* it ended before it sat down */
 void room_leave(struct session *session);

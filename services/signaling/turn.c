@@ -1,8 +1,6 @@
 #include "services/signaling/signaling.h"
 
 #include "common/base/clock.h"
-#include "common/base/secret.h"
-
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -25,14 +23,19 @@ static struct strs uris_of(struct arena *arena, const char *setting)
 }
 
 /* The name lands in coturn's log, so it says nothing but until when it is good. */
-static struct str username_of(struct arena *arena, int64_t expires_s)
+static struct str username_of(struct arena *arena, int64_t expires_s, struct uuid name)
 {
-    uint8_t random[12];
-    char text[BASE64URL_LEN(sizeof random)];
+    return arena_printf(arena, "%lld:%s", (long long)expires_s, UUID_ARG(name));
+}
 
-    secret_random(random, sizeof random);
-    const size_t n = base64url_encode(bytes_of(random, sizeof random), text);
-    return arena_printf(arena, "%lld:%.*s", (long long)expires_s, (int)n, text);
+struct uuid turn_name_of(struct str username)
+{
+    const char *colon = memchr(username.p, ':', username.n);
+    struct uuid name;
+
+    if (!colon) return UUID_NIL;
+    const size_t at = (size_t)(colon - username.p) + 1;
+    return uuid_parse((struct str){colon + 1, username.n - at}, &name) ? name : UUID_NIL;
 }
 
 static struct str credential_of(struct arena *arena, const char *secret, struct str username)
@@ -47,9 +50,9 @@ static struct str credential_of(struct arena *arena, const char *secret, struct 
     return (struct str){text, base64_encode(bytes_of(mac, n), text)};
 }
 
-struct list turn_servers(struct arena *arena, const struct signaling_settings *settings,
-                         int64_t now_us, int64_t ends_us)
+struct list turn_servers(struct arena *arena, struct uuid name, int64_t now_us, int64_t ends_us)
 {
+    const struct signaling_settings *settings = service_settings();
     struct ice_server *server = ARENA_NEW(arena, struct ice_server);
     const int64_t ttl_us = ends_us - now_us < TURN_TTL_US ? ends_us - now_us : TURN_TTL_US;
 
@@ -57,7 +60,7 @@ struct list turn_servers(struct arena *arena, const struct signaling_settings *s
     if (server->urls.n == 0) return (struct list){NULL, 0};
     if (!*settings->turn_secret) return (struct list){server, 1};
 
-    server->username = username_of(arena, (clock_real_us() + ttl_us) / SECOND_US);
+    server->username = username_of(arena, (clock_real_us() + ttl_us) / SECOND_US, name);
     server->credential = credential_of(arena, settings->turn_secret, server->username);
     return (struct list){server, 1};
 }

@@ -74,7 +74,10 @@ class Allocation:
 
     def __exit__(self, *_):
         try:
-            self._ask(REFRESH, attribute(LIFETIME, bytes(4)))     # gives the allocation back
+            self.refresh(0)     # gives the allocation back
+        except TurnError as error:
+            if "437" not in str(error):     # Allocation Mismatch: it was taken away before
+                raise
         finally:
             self.socket.close()
 
@@ -88,6 +91,15 @@ class Allocation:
         body = attribute(PEER, xor_address(peer.relayed)) + attribute(DATA, data)
         packet = self._send(self._packet(SEND_INDICATION, body), peer, arrived)
         return address_of(attributes_of(packet)[PEER])
+
+    def heard_of(self, peer, seconds):
+        """Whether @peer's data still come to us within @seconds."""
+        body = attribute(PEER, xor_address(self.relayed)) + attribute(DATA, b"still there?")
+        peer.socket.sendto(peer._packet(SEND_INDICATION, body), peer.server)
+        return self._receive(lambda packet: kind_of(packet) == DATA_INDICATION, seconds) is not None
+
+    def refresh(self, seconds=600):
+        self._ask(REFRESH, attribute(LIFETIME, struct.pack(">I", seconds)))
 
     def _packet(self, kind, body, extra=0):
         return struct.pack(">HHI", kind, len(body) + extra, COOKIE) + os.urandom(12) + body

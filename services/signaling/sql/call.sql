@@ -7,6 +7,9 @@
 -- row seat_taken (epoch int8)
 -- row call_closed (id uuid, version int8)
 -- row refusal (code text)
+-- row turn_name (name uuid)
+-- row turn_known (n int8, person uuid, patient_id uuid, visit_id uuid, grant_id uuid,
+--     minted_at timestamptz)
 
 -- call_claim  :one call  else call_not_claimed
 -- The last claimer holds the call.
@@ -29,17 +32,13 @@ DELETE FROM seat USING call AS c
 WHERE seat.org = :org AND seat.call_id = :call_id::uuid AND c.org = :org AND c.id = :call_id
   AND seat.epoch < c.epoch;
 
--- seat_take  :exec
+-- seat_take  :one seat_taken  else ERR_SEAT_TAKEN
+-- Another device of the person's gives way, or (:replaces is false) keeps the seat.
 INSERT INTO seat (org, call_id, person, role, session, epoch, joined_at)
 VALUES (:org, :call_id::uuid, :actor, :role::text, :act, :epoch::int8, :now)
 ON CONFLICT (org, call_id, person) DO UPDATE SET
-    role = excluded.role, session = excluded.session, epoch = excluded.epoch, joined_at = excluded.joined_at;
-
--- seat_take_free  :one seat_taken  else ERR_SEAT_TAKEN
--- Of a role whose first device keeps it.
-INSERT INTO seat (org, call_id, person, role, session, epoch, joined_at)
-VALUES (:org, :call_id::uuid, :actor, :role::text, :act, :epoch::int8, :now)
-ON CONFLICT (org, call_id, person) DO NOTHING
+    role = excluded.role, session = excluded.session, epoch = excluded.epoch, joined_at = excluded.joined_at
+WHERE :replaces::bool
 RETURNING epoch;
 
 -- seats_others  :many seated
@@ -63,3 +62,25 @@ WHERE org = :org AND visit_id = :visit_id::uuid AND closed_at IS NULL RETURNING 
 -- all orgs: a replica asks for the calls that it holds sessions of
 SELECT c.id, c.replica <> :replica::uuid AS moved, c.closed_at IS NOT NULL AS closed
 FROM unnest(:orgs::uuid[], :ids::uuid[]) AS held (org, id) JOIN call AS c USING (org, id);
+
+-- turn_name_keep  :one turn_name
+-- The name stays: what runs under it goes on with the newest grant.
+INSERT INTO turn_name AS t (org, call_id, person, act_id, name, grant_id, minted_at, ends_at)
+VALUES (:org, :call_id::uuid, :actor, :act, :name::uuid, :grant_id::uuid, :minted_at::timestamptz,
+        :ends_at::timestamptz)
+ON CONFLICT (org, call_id, person) DO UPDATE SET
+    act_id = excluded.act_id, grant_id = excluded.grant_id, minted_at = excluded.minted_at,
+    ends_at = excluded.ends_at
+RETURNING name;
+
+-- turn_names_forget  :exec
+DELETE FROM turn_name WHERE org = :org AND call_id = :call_id::uuid;
+
+-- turn_names_known  :many turn_known
+-- all orgs: coturn's sessions are everybody's. Who comes back within a minute after their grant
+-- has ended goes on; a name that is not here any more has no ground.
+SELECT named.n, t.person, c.patient_id, c.visit_id, t.grant_id, t.minted_at
+FROM unnest(:names::uuid[]) WITH ORDINALITY AS named (name, n)
+JOIN turn_name AS t ON t.name = named.name
+JOIN call AS c ON c.org = t.org AND c.id = t.call_id
+WHERE t.ends_at > :now - interval '1 minute';
