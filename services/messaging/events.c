@@ -6,7 +6,8 @@ const struct hears messaging_hears[] = {
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, CANCELLED), channel_close},
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, ENDED), channel_close},
     {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, NO_SHOW), channel_close},
-    {TOPIC_VISITS, EFFECT, KIND_OF(VISIT, LABELLED), visit_labels_heard},
+    {TOPIC_VISITS, EFFECT, 0, visit_labels_heard}, /* in each: the last may be all that was kept */
+    {TOPIC_REMOVALS, EFFECT, 0, removal_heard},
     {0},
 };
 /* clang-format on */
@@ -37,5 +38,20 @@ err_t visit_labels_heard(struct act *act)
     };
 
     visit_label(act, &row);
+    return ERR_OK;
+}
+
+/* Who was taken out of the visit reads nothing of it until they are let in again (stream_get). */
+err_t removal_heard(struct act *act)
+{
+    const Telecura__V1__RemovalEvent *const heard = act->in;
+    const struct removed_put row = {
+        .id = act->event->key,
+        .visit_id = pb_to_uuid(heard->visit), .person = pb_to_uuid(heard->person),
+        .stands = heard->kind == KIND_OF(REMOVAL, REMOVED),
+        .version = act->event->version, .epoch = act->event->epoch,
+    };
+
+    removed_put(act, &row);
     return ERR_OK;
 }

@@ -21,7 +21,7 @@ struct messaging_settings {
     const char *redis;
 };
 
-#define PAGE_MESSAGES 300 /* realtime.md 4.8; messages_after() bounds its bytes */
+#define PAGE_MESSAGES 300 /* messages_after() bounds its bytes */
 
 /* ---- what is asked ---- */
 
@@ -89,7 +89,7 @@ extern const struct hears messaging_hears[];
 /* ---- handlers ---- */
 
 handler channel_connect, channel_history, channel_read, channel_close;
-handler visit_labels_heard;
+handler visit_labels_heard, removal_heard;
 handler message_send;
 void channel_type(struct session *session, const void *body, struct arena *arena);
 void message_heard(const struct event *event);

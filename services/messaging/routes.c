@@ -6,7 +6,7 @@ const struct route messaging_routes[] = {
      .about = "The chat of one visit (telecura.v1.json): connect with token and grant, then send."},
     {GET, "/v1/channels/{id}/messages", CHAT, AUDIT_MESSAGES_READ, &history_query_shape, 2000, channel_read,
      .reply = &said_shape, .list = true,
-     .about = "What was said in a visit's channel, in order, for those who stand to the patient."},
+     .about = "What was said in a channel (its id or its visit's): for who stands to the patient."},
     {0},
 };
 

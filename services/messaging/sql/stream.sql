@@ -15,10 +15,15 @@ VALUES (:org, :id::uuid, :act, :visit_id::uuid, :patient_id::uuid, :provider_id:
 ON CONFLICT DO NOTHING;
 
 -- stream_get  :one stream
+-- By its own id or its visit's: a grant, which names the former, is no longer given when the visit is over.
+-- There is none for who was taken out of the visit. When that is over, the patient's own record is theirs.
 SELECT s.id, s.visit_id, s.patient_id, s.epoch, s.top, coalesce(v.labels, s.labels) AS labels,
        s.closed_at IS NOT NULL AS closed
 FROM stream AS s LEFT JOIN visit_labelled AS v ON v.org = s.org AND v.id = s.visit_id
-WHERE s.org = :org AND s.id = :id::uuid;
+WHERE s.org = :org AND (s.id = :id::uuid OR s.visit_id = :id) AND NOT EXISTS (
+    SELECT FROM removed AS r WHERE r.org = s.org AND r.visit_id = s.visit_id AND r.person = :actor AND r.stands
+    AND NOT (s.closed_at IS NOT NULL AND EXISTS (
+        SELECT FROM member AS m WHERE m.org = s.org AND m.person = r.person AND m.patient = s.patient_id)));
 
 -- stream_lock  :exec
 -- Writers of one channel come one after the other: what follows sees all messages before it.
@@ -59,11 +64,20 @@ SELECT s.id, s.top, s.closed_at IS NOT NULL AS closed
 FROM unnest(:orgs::uuid[], :ids::uuid[]) AS held (org, id) JOIN stream AS s USING (org, id);
 
 -- visit_label  :exec
+-- A visit that was never told to have any says nothing: a grant may know of labels before the feed tells.
 INSERT INTO visit_labelled AS v (org, id, act_id, labels, version, epoch)
-VALUES (:org, :id::uuid, :act, :labels::int8, :version::int8, :epoch::int8)
+SELECT :org, :id::uuid, :act, :labels::int8, :version::int8, :epoch::int8
+WHERE :labels <> 0 OR EXISTS (SELECT FROM visit_labelled WHERE org = :org AND id = :id)
 ON CONFLICT (org, id) DO UPDATE SET
     act_id = excluded.act_id, labels = excluded.labels, version = excluded.version, epoch = excluded.epoch
 WHERE (v.epoch, v.version) < (excluded.epoch, excluded.version);
+
+-- removed_put  :exec
+INSERT INTO removed AS r (org, id, act_id, visit_id, person, stands, version, epoch)
+VALUES (:org, :id::uuid, :act, :visit_id::uuid, :person::uuid, :stands::bool, :version::int8, :epoch::int8)
+ON CONFLICT (org, id) DO UPDATE SET
+    act_id = excluded.act_id, stands = excluded.stands, version = excluded.version, epoch = excluded.epoch
+WHERE (r.epoch, r.version) < (excluded.epoch, excluded.version);
 
 -- stream_close  :exec
 UPDATE stream SET closed_at = :now, act_id = :act

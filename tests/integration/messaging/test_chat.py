@@ -92,9 +92,10 @@ def test_history_pages_and_the_page_over_rest(suite, messaging, visit, enter):
     assert suite.audit("messaging", action="message.read", actor=visit.patient.id)[-1]["outcome"] == "done"
 
 
-def test_the_page_is_for_those_who_stand_to_the_patient(suite, messaging, visit, enter):
+@pytest.mark.parametrize("named", ["channel", "id"])
+def test_the_page_is_for_those_who_stand_to_the_patient(suite, messaging, visit, enter, named):
     enter(visit, visit.clinician)
-    path = f"/v1/channels/{visit.channel}/messages"
+    path = f"/v1/channels/{getattr(visit, named)}/messages"
     unknown = messaging.get(f"/v1/channels/{uuid.uuid4()}/messages", who=visit.patient)
     assert messaging.get(path).status == 401
     for stranger in (suite.patient(), suite.person("clinician"), suite.person("clinician", org=OTHER_ORG)):
@@ -142,12 +143,13 @@ def test_senders_at_once_leave_no_gap_and_one_order(visit, enter):
 
 def test_a_body_of_control_characters_or_no_text_is_refused(visit, enter):
     doctor, _ = enter(visit, visit.clinician)
-    for body, code in (("\u0001" * 10, "unprocessable"), ("", "bad_body"), ("x" * 16385, "bad_body")):
+    at = "/send/body"
+    for body, code, where in (("\u0001" * 10, "unprocessable", None), ("", "bad_body", at), ("x" * 16385, "bad_body", at)):
         try:
             say(doctor, body)
             raise AssertionError(f"{body[:10]!r} was taken")
         except Refused as refused:
-            assert refused.code == code
+            assert (refused.code, refused.at, refused.retryable) == (code, where, False)
     assert say(doctor, "x" * 16384)["offset"] == 1
 
 
@@ -212,7 +214,8 @@ def test_a_closed_visit_ends_its_sessions_and_takes_no_more(messaging, visit, en
             raise AssertionError("opened")
         except Refused as refused:
             assert refused.code == "bad_state"
-    assert messaging.get(f"/v1/channels/{visit.channel}/messages", who=visit.patient).status == 200
+    for known in (visit.channel, visit.id):     # whoever has no grant any more knows the visit alone
+        assert messaging.get(f"/v1/channels/{known}/messages", who=visit.patient).status == 200
 
 
 def test_every_statement_is_what_the_database_thinks(messaging):
