@@ -16,7 +16,7 @@ EVENT = 1       # the class of an entry that tells of an act; others seal nothin
 
 # Fields of telecura.v1.AuditPhi (proto/telecura/v1/sealed.proto) that are compared.
 IDS = {1: "act", 5: "actor", 10: "resource_id", 18: "event", 23: "request"}
-TEXTS = {7: "service", 9: "resource"}
+TEXTS = {2: "action", 3: "outcome", 7: "service", 9: "resource"}
 NUMBERS = {11: "resource_version"}
 
 

@@ -30,7 +30,7 @@ static bool line_of(struct str *rest, const char *word, struct str *ret)
     struct str line;
     const size_t n = strlen(word);
 
-    if (!checkpoint_line(rest, &line) || !str_starts(line, word)) return false;
+    if (!str_cut(rest, '\n', &line) || !str_starts(line, word)) return false;
     *ret = (struct str){line.p + n, line.n - n};
     return true;
 }
@@ -53,11 +53,11 @@ static bool proof_read(struct str rest, struct arena *arena, struct proof *ret)
     size_t n;
 
     *ret = (struct proof){0};
-    if (!checkpoint_line(&rest, &line) || !str_is(line, "c2sp.org/tlog-proof@v1")) return false;
+    if (!str_cut(&rest, '\n', &line) || !str_is(line, "c2sp.org/tlog-proof@v1")) return false;
     if (!line_of(&rest, "extra ", &entry) || !entry_read(entry, arena, &ret->entry)) return false;
     if (!line_of(&rest, "index ", &index) || !str_int(index, 0, INT64_MAX, &at)) return false;
     ret->index = (uint64_t)at;
-    while (checkpoint_line(&rest, &line) && line.n) {
+    while (str_cut(&rest, '\n', &line) && line.n) {
         if (ret->n == MERKLE_PROOF_MAX || line.n != BASE64_LEN(HASH_BYTES) ||
             !base64_decode(line, hash, &n) || n != HASH_BYTES)
             return false;

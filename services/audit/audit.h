@@ -24,7 +24,8 @@
 
 struct audit_settings {
     struct common_settings common;
-    const char *db_head, *log_dir, *heads_dir, *log_key, *default_org;
+    const char *db_head, *log_dir, *heads_dir, *log_key;
+    struct uuid default_org;
     int64_t retention_years, glass_patients_max, browsed_patients_max;
 };
 

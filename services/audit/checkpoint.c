@@ -11,16 +11,6 @@ struct str checkpoint_text(struct arena *arena, const struct checkpoint *checkpo
                         checkpoint->size, (int)n, root);
 }
 
-bool checkpoint_line(struct str *rest, struct str *ret)
-{
-    const char *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
-
-    if (!end) return false;
-    *ret = (struct str){rest->p, (size_t)(end - rest->p)};
-    *rest = (struct str){end + 1, rest->n - ret->n - 1};
-    return true;
-}
-
 bool checkpoint_parse(struct str text, struct checkpoint *ret)
 {
     struct str origin, size, root;
@@ -28,8 +18,8 @@ bool checkpoint_parse(struct str text, struct checkpoint *ret)
     int64_t entries = 0;
     size_t n = 0;
 
-    if (!checkpoint_line(&text, &origin) || !checkpoint_line(&text, &size) ||
-        !checkpoint_line(&text, &root))
+    if (!str_cut(&text, '\n', &origin) || !str_cut(&text, '\n', &size) ||
+        !str_cut(&text, '\n', &root))
         return false;
     if (text.n || origin.n == 0 || !str_int(size, 0, INT64_MAX, &entries)) return false;
     if (root.n != BASE64_LEN(HASH_BYTES) || !base64_decode(root, hash, &n) || n != HASH_BYTES) {

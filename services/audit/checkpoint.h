@@ -20,7 +20,5 @@ struct checkpoint {
 struct str checkpoint_text(struct arena *arena, const struct checkpoint *checkpoint);
 /* @text is a verified note's; the origin is borrowed from it. */
 bool checkpoint_parse(struct str text, struct checkpoint *ret);
-/* Cuts the next line off @rest, which may be empty; false when there is none. */
-bool checkpoint_line(struct str *rest, struct str *ret);
 /* A whole note's, signed by whomever: for who reads files of its own or checks the note besides. */
 bool checkpoint_read_unsigned(struct str note, struct checkpoint *ret);

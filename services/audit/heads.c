@@ -13,18 +13,6 @@ static struct str line_of(struct arena *arena, const struct checkpoint *tree)
                         (int)n, root);
 }
 
-static bool word_next(struct str *line, struct str *ret)
-{
-    const char *const end = line->n ? memchr(line->p, ' ', line->n) : NULL;
-
-    *ret = *line;
-    *line = STR("");
-    if (!end) return ret->n > 0;
-    *line = (struct str){end + 1, ret->n - (size_t)(end - ret->p) - 1};
-    ret->n = (size_t)(end - ret->p);
-    return true;
-}
-
 bool heads_parse(struct str line, struct checkpoint *ret)
 {
     uint8_t hash[HASH_BYTES + 1];
@@ -33,9 +21,10 @@ bool heads_parse(struct str line, struct checkpoint *ret)
     size_t n = 0;
 
     *ret = (struct checkpoint){0};
-    if (!word_next(&line, &ret->origin) || !word_next(&line, &size) || !word_next(&line, &root) ||
-        line.n || !str_int(size, 0, INT64_MAX, &entries) || root.n != BASE64_LEN(HASH_BYTES) ||
-        !base64_decode(root, hash, &n) || n != HASH_BYTES)
+    if (!str_next(&line, ' ', &ret->origin) || !str_next(&line, ' ', &size) ||
+        !str_next(&line, ' ', &root) || line.n || !str_int(size, 0, INT64_MAX, &entries))
+        return false;
+    if (root.n != BASE64_LEN(HASH_BYTES) || !base64_decode(root, hash, &n) || n != HASH_BYTES)
         return false;
     ret->size = (uint64_t)entries;
     memcpy(ret->root.b, hash, HASH_BYTES);

@@ -6,8 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define DASH "\xe2\x80\x94 "
-#define ID_BYTES 4
 #define TIME_BYTES 8
 
 static uint32_t read_id(const uint8_t *at)
@@ -48,24 +46,14 @@ struct note_key note_key(struct str name, struct sign_key *key)
     return key_of(name, key, NOTE_ED25519);
 }
 
-/* Cuts @rest after the first @mark: what is before it is returned, absent if there is no @mark. */
-static struct str cut(struct str *rest, char mark)
-{
-    const char *at = rest->n ? memchr(rest->p, mark, rest->n) : NULL;
-
-    if (!at) return STR_NONE;
-    const struct str before = {rest->p, (size_t)(at - rest->p)};
-    *rest = (struct str){at + 1, rest->n - before.n - 1};
-    return before;
-}
-
 bool note_key_parse(struct str vkey, struct note_key *ret)
 {
-    uint8_t encoded[NOTE_KEY_BYTES + 1], id[ID_BYTES];
+    uint8_t encoded[NOTE_KEY_BYTES + 1], id[NOTE_ID_BYTES];
+    struct str name, hash;
     size_t n = 0;
 
-    const struct str name = cut(&vkey, '+'), hash = cut(&vkey, '+');
-    if (!name_is_sound(name) || hash.n != 2 * ID_BYTES || !hex_decode(hash, id)) return false;
+    if (!str_cut(&vkey, '+', &name) || !str_cut(&vkey, '+', &hash)) return false;
+    if (!name_is_sound(name) || hash.n != 2 * NOTE_ID_BYTES || !hex_decode(hash, id)) return false;
     if (vkey.n != BASE64_LEN(NOTE_KEY_BYTES) || !base64_decode(vkey, encoded, &n)) return false;
     if (n != NOTE_KEY_BYTES || (encoded[0] != NOTE_ED25519 && encoded[0] != NOTE_COSIGNATURE))
         return false;
@@ -128,18 +116,17 @@ static bool check_line(struct str line, const struct note_key *keys, size_t coun
     uint8_t signature[NOTE_BYTES_MAX / 4 * 3];
     size_t n = 0;
 
-    if (!str_starts(line, DASH)) return false;
-    struct str rest = {line.p + strlen(DASH), line.n - strlen(DASH)};
-    const struct str name = cut(&rest, ' ');
-    if (!name_is_sound(name) || rest.n == 0) return false;
-    if (!base64_decode(rest, signature, &n) || n <= ID_BYTES) return false;
+    if (!str_starts(line, NOTE_DASH)) return false;
+    struct str rest = {line.p + strlen(NOTE_DASH), line.n - strlen(NOTE_DASH)}, name;
+    if (!str_cut(&rest, ' ', &name) || !name_is_sound(name) || rest.n == 0) return false;
+    if (!base64_decode(rest, signature, &n) || n <= NOTE_ID_BYTES) return false;
     const struct note_key *key = find(keys, count, name, read_id(signature));
     if (!key) {
         ret->unknown++;
         return true;
     }
     ret->verified++;
-    const struct bytes made = bytes_of(signature + ID_BYTES, n - ID_BYTES);
+    const struct bytes made = bytes_of(signature + NOTE_ID_BYTES, n - NOTE_ID_BYTES);
     return key->type == NOTE_COSIGNATURE ? cosigned(key, ret->text, made)
                                          : sign_verify(key->key, str_bytes(ret->text), made);
 }
@@ -147,11 +134,12 @@ static bool check_line(struct str line, const struct note_key *keys, size_t coun
 err_t note_open(struct str note, const struct note_key *keys, size_t count, struct note *ret)
 {
     struct note opened = {0};
-    struct str lines;
+    struct str lines, line;
 
     if (!is_plain(note) || !split(note, &opened.text, &lines)) return ERR_CORRUPT;
     while (lines.n) {
-        if (!check_line(cut(&lines, '\n'), keys, count, &opened)) return ERR_CORRUPT;
+        if (!str_cut(&lines, '\n', &line) || !check_line(line, keys, count, &opened))
+            return ERR_CORRUPT;
     }
     if (opened.verified == 0) return ERR_CORRUPT;
     *ret = opened;

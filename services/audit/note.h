@@ -25,6 +25,8 @@
 #define NOTE_NAME_MAX 255
 #define NOTE_ED25519 0x01
 #define NOTE_COSIGNATURE 0x04
+#define NOTE_DASH "\xe2\x80\x94 " /* how a signature line begins */
+#define NOTE_ID_BYTES 4
 #define NOTE_KEY_BYTES (1 + SIGN_ED25519_PUBLIC_BYTES) /* the type before the key */
 
 struct note_key {

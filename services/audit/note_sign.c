@@ -3,8 +3,7 @@
 
 #include <assert.h>
 
-#define ID_BYTES 4
-#define SIGNATURE_BYTES (ID_BYTES + SIGN_BYTES)
+#define SIGNATURE_BYTES (NOTE_ID_BYTES + SIGN_BYTES)
 
 struct str note_vkey(struct arena *arena, const struct note_key *key)
 {
@@ -23,9 +22,9 @@ struct str note_sign(struct arena *arena, struct str text, const struct note_key
     char base64[BASE64_LEN(SIGNATURE_BYTES)];
 
     assert(text.n && text.p[text.n - 1] == '\n' && key->type == NOTE_ED25519);
-    for (int i = 0; i < ID_BYTES; i++) signature[i] = (uint8_t)(key->id >> (24 - 8 * i));
-    sign_make(key->key, str_bytes(text), signature + ID_BYTES);
+    for (int i = 0; i < NOTE_ID_BYTES; i++) signature[i] = (uint8_t)(key->id >> (24 - 8 * i));
+    sign_make(key->key, str_bytes(text), signature + NOTE_ID_BYTES);
     const size_t n = base64_encode(bytes_of(signature, sizeof(signature)), base64);
-    return arena_printf(arena, STR_FMT "\n\xe2\x80\x94 " STR_FMT " %.*s\n", STR_ARG(text),
+    return arena_printf(arena, STR_FMT "\n" NOTE_DASH STR_FMT " %.*s\n", STR_ARG(text),
                         STR_ARG(key->name), (int)n, base64);
 }

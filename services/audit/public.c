@@ -20,7 +20,8 @@ static bool org_default(struct uuid *ret)
     const struct audit_settings *const settings = service_settings();
     size_t logs = 0;
 
-    if (*settings->default_org) return uuid_parse(str_of(settings->default_org), ret);
+    *ret = settings->default_org;
+    if (!uuid_is_nil(*ret)) return true;
     DIR *const list = opendir(settings->log_dir);
     for (const struct dirent *file; list && (file = readdir(list));) {
         struct uuid org;
@@ -77,15 +78,13 @@ static err_t dir_default(struct act *act, char ret[LOG_DIR_MAX])
 /* Of a path with {shard}: its folder, and what follows `tile/`. */
 static err_t dir_named(struct act *act, char ret[LOG_DIR_MAX], struct str *ret_below)
 {
-    const struct str path = act->path_rest;
-    const char *const end = memchr(path.p, '/', path.n);
-    const struct str shard = {path.p, end ? (size_t)(end - path.p) : path.n};
+    struct str path = act->path_rest, shard;
     char folder[LOG_FOLDER_MAX];
 
-    if (!shard_is_name(shard)) return ERR_NOT_FOUND;
+    if (!str_next(&path, '/', &shard) || !shard_is_name(shard)) return ERR_NOT_FOUND;
     log_folder_of(act->path_id, folder);
     log_dir(folder, shard, ret);
-    *ret_below = (struct str){path.p + shard.n + 1, end ? path.n - shard.n - 1 : 0};
+    *ret_below = path;
     return ERR_OK;
 }
 
@@ -211,10 +210,10 @@ static struct str text_of_file(struct act *act, const char *dir, const char *nam
 
 static struct str line_of_file(struct act *act, const char *dir, const char *name)
 {
-    const struct str text = text_of_file(act, dir, name);
-    const char *const end = text.n ? memchr(text.p, '\n', text.n) : NULL;
+    struct str text = text_of_file(act, dir, name), line = STR_NONE;
 
-    return end ? (struct str){text.p, (size_t)(end - text.p)} : text;
+    str_next(&text, '\n', &line);
+    return line;
 }
 
 /* GET /v1/audit/{id}/shards: under which names and keys the parts of a log are published. */

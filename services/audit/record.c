@@ -1,12 +1,14 @@
 /*
  * What producers send. A record is believed when its MAC is its producer's, it follows the last one
- * of that producer in that log, and its body opens; then it is staged and the sequencer appends it.
- * What needs no look at the log is found out before (record_prepare), while others are committed.
+ * of that producer in that log, and its body opens and is its own; then it is staged and the
+ * sequencer appends it. What needs no look at the log is found out before (record_prepare), while
+ * others are committed.
  * All else becomes an incident row: the producer's later records are still heard, and a gap closes
  * when the missing record has come, because a producer repeats what has no receipt.
  */
 #include "services/audit/audit.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/io/keys.h"
 #include "common/io/leaf.h"
@@ -14,6 +16,8 @@
 #include "services/audit/tiles.h"
 
 #include "telecura/v1/audit.pb-c.h"
+
+#define LATE_US (60 * SECOND_US) /* six heartbeats */
 
 /* What follows one another, to be staged in one statement. */
 struct batch {
@@ -27,7 +31,7 @@ struct batch {
 struct heard {
     const Telecura__V1__AuditRecord *record;
     const char *broken; /* the kind of incident that it is, wherever it stands; NULL: none */
-    bool opens;         /* or its key is gone */
+    bool sound;         /* its body is its own, or the key of it is gone */
     struct str producer;
     struct uuid event;
     int64_t seq, epoch;
@@ -126,11 +130,19 @@ err_t body_of(struct arena *arena, struct uuid org, const struct leaf *leaf,
     return ERR_OK;
 }
 
+/* Readers are told what the body says: nobody speaks in another's name, or of another time. */
+static bool body_is_of(const Telecura__V1__AuditPhi *body, const struct heard *heard)
+{
+    return str_is(heard->producer, body->service) &&
+           uuid_equal(pb_to_uuid(body->event), heard->event) &&
+           body->at_us / MS_US == heard->leaf.time_ms;
+}
+
 /* A leaf whose key is gone is still a leaf. */
 err_t record_prepare(struct arena *arena, const struct event *event, const void **ret)
 {
     struct heard *const heard = ARENA_NEW(arena, struct heard);
-    const Telecura__V1__AuditPhi *body;
+    const Telecura__V1__AuditPhi *body = NULL;
 
     *ret = heard;
     if (!record_read(event, heard)) {
@@ -142,8 +154,8 @@ err_t record_prepare(struct arena *arena, const struct event *event, const void 
     if (err != ERR_OK) heard->broken = "bad_mac";
     if (heard->broken || heard->leaf.class != LEAF_EVENT) return ERR_OK;
     err = body_of(arena, event->org, &heard->leaf, &body);
-    heard->opens = err == ERR_OK || err == ERR_NOT_FOUND;
-    return heard->opens || err == ERR_UNPROCESSABLE ? ERR_OK : err;
+    heard->sound = err == ERR_NOT_FOUND || (err == ERR_OK && body_is_of(body, heard));
+    return err == ERR_NOT_FOUND || err == ERR_UNPROCESSABLE ? ERR_OK : err;
 }
 
 static void batch_stage(struct act *act, struct batch *batch)
@@ -174,7 +186,7 @@ static void batch_stage(struct act *act, struct batch *batch)
 
 static err_t stage(struct act *act, const struct heard *heard, struct batch *batch)
 {
-    if (!heard->opens) return incident(act, heard, "bad_leaf", heard->seq);
+    if (!heard->sound) return incident(act, heard, "bad_leaf", heard->seq);
     if (batch->n == 0) batch->first = heard->seq;
     batch->producer = heard->producer;
     batch->epoch = heard->epoch;
@@ -228,13 +240,20 @@ static err_t event_hear(struct act *act, const struct heard *heard, struct batch
     return stage(act, heard, batch);
 }
 
-/* Where the producer says that it stands. Behind us, in an epoch that we know: its end was cut off.
- */
+/* A former holder of the producer's lease may be heard late, but not long after its follower: then
+ * there is none, and an older backup of its database speaks, lease and all. */
+static bool is_late(const struct heard *heard)
+{
+    return heard->epoch < heard->tail.epoch &&
+           heard->leaf.time_ms * MS_US < heard->tail.told_at_us + LATE_US;
+}
+
+/* Where the producer says that it stands. Behind us: its end was cut off. */
 static err_t heartbeat_hear(struct act *act, const struct heard *heard)
 {
     const struct tail *const tail = &heard->tail;
 
-    if (heard->epoch < tail->epoch) return ERR_OK; /* of a former holder, late */
+    if (is_late(heard)) return ERR_OK;
     if (heard->seq < tail->seq) return incident(act, heard, "cut", heard->seq);
     if (heard->seq == tail->seq && !follows(heard)) return incident(act, heard, "fork", heard->seq);
     tail_told(act, &(struct tail_told){.producer = heard->producer, .seq = heard->seq});

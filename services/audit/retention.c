@@ -79,7 +79,7 @@ err_t hold_place(struct act *act)
     struct hold row;
 
     TRY(uuid_is_nil(in->patient) ? act_allow_none(act) : act_allow(act, in->patient));
-    if (in->shard.n && !shard_is_name(in->shard)) return ERR_UNPROCESSABLE;
+    if (in->shard.n && !shard_is_name(in->shard)) return act_at(act, "/shard", ERR_UNPROCESSABLE);
     TRY(pseudonym_of_id(act, OF_PATIENT_ID, in->patient, &new.patient));
     TRY(reason_seal(act, new.id, 1, in->reason, &new.sealed));
     retention_lock(act);
@@ -141,7 +141,7 @@ err_t destruction_ask(struct act *act)
     struct destruction row;
 
     TRY(act_allow_none(act));
-    if (!shard_is_name(in->shard)) return ERR_UNPROCESSABLE;
+    if (!shard_is_name(in->shard)) return act_at(act, "/shard", ERR_UNPROCESSABLE);
     retention_lock(act);
     TRY(destruction_insert(act, &new, &row));
     return act_reply(act, 201, &destruction_shape, &row);

@@ -18,7 +18,7 @@ const struct setting audit_setting_rows[] = {
      "Whoever breaks the glass of so many patients within a day is told of to privacy."},
     {"browsed_patients_max", SETTING_INT, AT(browsed_patients_max), "200", 1, 1000000,
      "Whoever does anything with so many patients' data within a day is told of to privacy."},
-    {"default_org", SETTING_TEXT, AT(default_org), "", 0, 0,
+    {"default_org", SETTING_UUID, AT(default_org), "", 0, 0,
      "Organisation whose log answers at /v1/audit/checkpoint; empty: the only one there is."},
     {0},
 };

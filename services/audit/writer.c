@@ -13,6 +13,7 @@
 #define LEASE_MS 3000
 #define KEEP_US (1 * SECOND_US)
 #define ARENA_BYTES_MAX ((size_t)160 << 20)
+#define ARENA_BYTES_KEPT ((size_t)16 << 20) /* a step of 4,096 leaves */
 
 struct writer writer;
 
@@ -188,6 +189,7 @@ err_t writer_open(void)
         return err_raise(ERR_UNAVAILABLE, "cannot open %s: %s", settings->log_dir, strerror(errno));
     holder = uuid_v4();
     writer.arena = arena_new(ARENA_BYTES_MAX);
+    arena_keeps(writer.arena, ARENA_BYTES_KEPT);
     writer.db = db_new(settings->common.db, "sequencer");
     heads = db_new(settings->db_head, "sequencer");
     return ERR_OK;

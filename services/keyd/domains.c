@@ -63,6 +63,13 @@ struct str domain_rests(struct str domain)
     return str_of(row ? row->rests : "");
 }
 
+bool domain_rests_with(struct str domain, const char *service)
+{
+    const struct domain *row = domain_find(domain);
+
+    return row && service && topic_names(row->rests, service);
+}
+
 static bool is_theirs(const struct domain *domain, const char *service, struct uuid patient)
 {
     switch (domain->whose) {

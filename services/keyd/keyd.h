@@ -28,6 +28,7 @@ bool domain_known(const char *domain);
 struct strs domains_renewable(struct arena *arena);
 /* Words: whose rows hold what is sealed under it; "" when it is not renewed. */
 struct str domain_rests(struct str domain);
+bool domain_rests_with(struct str domain, const char *service);
 /* Keys are rotated and destroyed at the word of access alone, which knows who asks it. */
 err_t keys_manager(const struct act *act);
 

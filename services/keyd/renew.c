@@ -17,16 +17,12 @@
 static void rests_insert(struct act *act, const struct renew_ask *in,
                          const struct dek_former *former)
 {
-    struct str left = domain_rests(former->domain);
+    struct str rests = domain_rests(former->domain), service;
 
-    while (left.n > 0) {
-        const char *space = memchr(left.p, ' ', left.n);
-        const size_t n = space ? (size_t)(space - left.p) : left.n;
-        const struct dek_rest_insert row = {
-            in->patient, former->domain, former->id, {left.p, n}};
+    while (str_next(&rests, ' ', &service)) {
+        const struct dek_rest_insert row = {in->patient, former->domain, former->id, service};
 
         dek_rest_insert(act, &row);
-        left = (struct str){left.p + n + (space != NULL), left.n - n - (space != NULL)};
     }
 }
 
@@ -78,7 +74,8 @@ err_t deks_renewed(struct act *act)
     return act_reply(act, 200, &renewed_shape, &answer);
 }
 
-/* POST /v1/keys/clean: no row of who asks names it. */
+/* POST /v1/keys/clean: no row of who asks names it. That says nothing of a key about which they
+ * were not asked, as nobody is about the log's. */
 err_t dek_clean(struct act *act)
 {
     const struct keyd_settings *settings = service_settings();
@@ -87,16 +84,16 @@ err_t dek_clean(struct act *act)
         .patient = in->patient, .domain = in->domain, .dek_id = in->dek_id,
         .grace_s = settings->dek_grace_s,
     };
-    struct dek_count left, gone;
+    struct dek_count said_now, gone = {0};
 
     TRY(key_about(act, in->org, in->patient));
-    if (!act->who.service) return ERR_FORBIDDEN;
+    if (!domain_rests_with(in->domain, act->who.service)) return ERR_FORBIDDEN;
     said.service = str_of(act->who.service);
     act_resource(act, in->dek_id, 1);
     dek_lock(act, &(struct dek_lock){in->patient});
-    TRY(dek_rest_clean(act, &said, &left));
+    TRY(dek_rest_clean(act, &said, &said_now));
     const struct dek_retire retire = {in->patient, in->domain, in->dek_id};
-    TRY(dek_retire(act, &retire, &gone));
+    if (said_now.n) TRY(dek_retire(act, &retire, &gone));
     const struct clean_answer answer = {gone.n > 0};
     return act_reply(act, 200, &clean_shape, &answer);
 }

@@ -1,6 +1,6 @@
 -- From a producer's record to a leaf of the tree.
 
--- row tail (epoch int8, seq int8, mac bytea, known_mac bytea, known_index int8, receipted bool, size int8, reused bool)
+-- row tail (epoch int8, seq int8, mac bytea, told_at timestamptz, known_mac bytea, known_index int8, receipted bool, size int8, reused bool)
 -- row pending_log (org uuid)
 -- row log_place (next int8)
 -- row first_place (place int8)
@@ -12,9 +12,10 @@
 
 -- tail_find  :one tail
 -- Where the producer stands, and what is known already under that number or that event. Before the
--- first leaf the MAC is 32 zero bytes.
+-- first leaf the MAC is 32 zero bytes. Who has never told where it stands does so now.
 SELECT coalesce(p.epoch, 0) AS epoch, coalesce(p.seq, 0) AS seq,
        coalesce(p.mac, decode(repeat('00', 32), 'hex')) AS mac,
+       coalesce(p.told_at, :now) AS told_at,
        coalesce(e.mac, '') AS known_mac, coalesce(e.leaf_index, -1) AS known_index,
        coalesce(e.leaf_index < r.size, false) AS receipted,
        coalesce(h.base + h.size, 0) AS size,

@@ -56,16 +56,18 @@ SELECT id, shard, state, asked_by, asked_at, approved_by, approved_at, destroyed
 FROM destruction WHERE org = :org AND id > :after::uuid ORDER BY id LIMIT :limit::int8;
 
 -- destruction_approve  :one destruction  else destruction_not_approved
+-- By nobody who is who asked, or stands behind them, or behind whom they stand.
 UPDATE destruction SET state = 'approved', approved_by = :actor, approved_at = :now, act_id = :act,
     version = version + 1
-WHERE org = :org AND id = :id::uuid AND state = 'asked' AND asked_by <> :actor
+WHERE org = :org AND id = :id::uuid AND state = 'asked' AND are_apart(:org, asked_by, :actor)
   AND NOT shard_held(org, shard)
 RETURNING id, shard, state, asked_by, asked_at, approved_by, approved_at, destroyed_at, keys, statement,
           version;
 
 -- destruction_not_approved  :one refused
 SELECT coalesce((SELECT CASE WHEN state <> 'asked' THEN 'bad_state'
-                             WHEN asked_by = :actor THEN 'second_person_required' ELSE 'on_hold' END
+                             WHEN are_apart(:org, asked_by, :actor) THEN 'on_hold'
+                             ELSE 'second_person_required' END
                  FROM destruction WHERE org = :org AND id = :id::uuid), 'not_found') AS code;
 
 -- destruction_withdraw  :one destruction  else destruction_not_withdrawn

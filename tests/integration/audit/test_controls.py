@@ -110,6 +110,14 @@ def test_a_test_that_fails_is_in_the_bundle_and_fails_the_command(tree, test, re
     assert rows[1]["result"] == result
 
 
+def test_a_bundle_of_before_is_not_signed_again(tree):
+    write(tree, GOOD + REST)
+    assert evidence(tree)[0].returncode == 0
+    write(tree, REST)
+    done, _ = evidence(tree)
+    assert done.returncode == 1 and "R1 stands there 0 times" in done.stdout and not (tree / "note").exists()
+
+
 def test_a_key_that_others_may_read_signs_nothing(tree):
     write(tree, GOOD + REST)
     (tree / "key").write_text(os.urandom(32).hex())

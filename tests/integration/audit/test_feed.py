@@ -383,6 +383,34 @@ def test_forged_records_are_incidents_and_no_leaves(feed, go_reader):
     assert gap["seq"] == tail["seq"] + 1 and gap["closed_at"]
 
 
+@pytest.mark.family(16)
+def test_nobody_speaks_in_anothers_name(feed, go_reader):
+    """All is right but what readers would be told: whose act it was, which one, or when."""
+    key_id, key = mac_key_of(feed.suite, "appointments")
+    for changed in ({"service": "patients"}, {"service": ""}, {"event": uuid.uuid4().bytes}, {"event": b""},
+                    {"at_us": 1_700_000_000_000_000}, {}):
+        feed.act()
+        feed.receipted()
+        tail = feed.tail()
+        seq, prev = tail["seq"] + 1, bytes.fromhex(tail["mac"])
+        event, leaf = feed.sealed_leaf(seq, **changed)
+        row = forge(feed, seq, leaf, prev, hmac.digest(key, prev + leaf, "sha256"), key_id, event)
+        if changed:
+            feed.api.wait_for("SELECT count(*) > 0 FROM incident WHERE kind = 'bad_leaf' AND "
+                              f"event_id = {quote(event)}", 30)
+            forget(feed, row)
+            assert feed.api.value(f"SELECT count(*) FROM entry WHERE event_id = {quote(event)}") == 0
+    mac = hmac.digest(key, prev + leaf, "sha256").hex()     # nothing was changed in the last one
+    feed.producer.execute(f"UPDATE audit_chain SET seq = seq + 1, mac = '\\x{mac}' WHERE org = {quote(ORG)}")
+    feed.receipted()
+    feed.indexed()
+    read = feed.api.get(f"/v1/audit/events/{event}", who=feed.suite.person("auditor"))
+    assert (read.json["service"], read.json["action"]) == ("appointments", "chart.read")
+    feed.api.wait_for("SELECT count(*) = 0 FROM audit_outbox", 30)      # that reading, too
+    feed.settle()
+    feed.verified(go_reader)
+
+
 def test_what_waited_is_heard_together(feed, go_reader):
     """Records that wait come in one transaction. An event that is there twice, under two numbers, spoils
     it for none but itself, nor does a forged one in the middle."""
@@ -446,13 +474,21 @@ def test_auditors_see_the_incidents(feed):
 
 
 @pytest.mark.family(16)
-def test_a_chain_that_was_cut_shows_at_the_next_heartbeat(feed):
+@pytest.mark.parametrize("epoch", ["epoch", "1"])
+def test_a_chain_that_was_cut_shows_at_a_heartbeat(feed, epoch):
+    """And where its lease is of the same older day: as soon as nobody else can have told for a minute."""
+    feed.producer.execute("UPDATE lease SET epoch = epoch + 10 WHERE name = 'relay'")
+    assert feed.producer.stop() == 0
+    feed.producer.start()
     feed.act(3)
     feed.receipted()
     assert feed.producer.stop() == 0
-    feed.producer.execute(f"UPDATE audit_chain SET seq = seq - 2 WHERE org = {quote(ORG)}")
+    feed.producer.execute(f"UPDATE audit_chain SET seq = seq - 2 WHERE org = {quote(ORG)}; "
+                          f"UPDATE lease SET epoch = {epoch} WHERE name = 'relay'")
+    feed.api.execute("UPDATE producer SET told_at = told_at - interval '1 minute' WHERE name = 'appointments'")
     feed.producer.start()
-    feed.wait_incident("cut")
+    last = feed.tail()["seq"]
+    feed.api.wait_for(f"SELECT count(*) > 0 FROM incident WHERE kind = 'cut' AND seq = {last}", 30)
     assert feed.producer.stop() == 0
     feed.producer.execute(f"UPDATE audit_chain SET seq = seq + 2 WHERE org = {quote(ORG)}")
     feed.producer.start()
@@ -541,6 +577,7 @@ def test_a_repeated_record_whose_row_is_gone_is_a_conflict(feed):
     feed.act(2)
     feed.receipted()
     feed.settle()
+    feed.indexed()      # or it passes the row that is gone
     prev, again = feed.api.rows(f"SELECT seq, encode(mac, 'hex') AS mac, leaf_index FROM entry WHERE org = "
                                 f"{quote(ORG)} AND producer = 'appointments' ORDER BY seq DESC LIMIT 2")[::-1]
     this = f"org = {quote(ORG)} AND producer = 'appointments' AND seq = {again['seq']}"

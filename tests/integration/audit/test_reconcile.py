@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import uuid
 
 import pytest
@@ -13,7 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import second
 from conftest import new_feed
 from postgres import quote
-from telecura import ORG, ROOT, bin_folder
+from telecura import ORG, OTHER_ORG, ROOT, bin_folder
+
+sys.path.append(f"{ROOT}/clients/audit-reconcile")
+from reconcile import READS        # noqa: E402
+
+SERVICES = sorted(path.parent.name for path in pathlib.Path(ROOT, "services").glob("*/routes.c"))
 
 FOUND = re.compile(r"^(.+): (\d+), the first: (.*)$", re.M)
 
@@ -92,6 +98,43 @@ def test_a_row_by_hand(feed, reconcile, act, kind):
     assert found[kind] == (1, f"appointments.prescription_heard in organisation {ORG}: act {act}")
 
 
+def test_a_row_by_an_act_that_left_none(feed, reconcile):
+    """Who owns a database hides what they put there behind an act that is on record: a reading, a refusal, what
+    another organisation did."""
+    known, acts = reconcile()[0].keys(), {}
+    for action, more in (("chart.read", {}), ("patient.search", {}), ("visit.book", {"outcome": "refused"}),
+                         ("visit.book", {"org": OTHER_ORG}), ("visit.book", {})):
+        (event,) = feed.act(action=action, resource="no_show", **more)
+        act = feed.producer.value(f"SELECT act FROM audit_outbox WHERE id = {quote(event)}")
+        acts[act] = (action, more.get("outcome", "done"), more.get("org", ORG))
+    feed.receipted()
+    *strange, own = acts
+    for act in acts:
+        feed.producer.execute("INSERT INTO prescription_heard (org, id, act_id, visit_id, state, version, epoch) "
+                              f"VALUES ({quote(ORG)}, '{act}', '{act}', '{act}', 'signed', 1, 0)")
+        found = reconcile()[0]
+        feed.producer.execute("DELETE FROM prescription_heard")
+        if act == own:
+            assert found.keys() == known
+        else:
+            assert found["a row that its act cannot have left"] == (
+                1, f"appointments.prescription_heard in organisation {ORG}: act {act}, which is "
+                   "%s, %s, in organisation %s" % acts[act])
+
+
+def test_reconcile_knows_what_only_reads():
+    """Every act by which services are asked for something, and none by which anything is changed."""
+    asked, changed = set(), set()
+    for name in SERVICES:
+        tables = json.loads(subprocess.run([f"{bin_folder()}/{name}", "--describe"], capture_output=True, check=True).stdout)
+        for route in tables["routes"]:
+            (asked if route["method"] == "GET" else changed).add(route["audit"])
+        changed |= {row["audit"] for part in ("timers", "hears", "frames") for row in tables.get(part, []) if "audit" in row}
+    reads = {action for action in asked | changed if READS.fullmatch(action or "")}
+    assert asked - changed - {None, ""} <= reads
+    assert reads & changed == {"patient.search", "key.status", "message.read"}, "asked by a body or a frame"
+
+
 @pytest.mark.parametrize("service, kind", [
     ("appointments", "the log has more than its producer has said"),
     ("audit", "audit does not know what it has published"),
@@ -141,6 +184,29 @@ class Forger:
         return self.logs
 
 
+def test_a_producer_whose_database_was_changed(feed, reconcile):
+    """A row that waits under a number that the log has, and an end of the chain that nobody has heard of."""
+    feed.act(2, resource="no_show")
+    feed.receipted()
+    known = reconcile()[0].keys()
+    assert feed.producer.stop() == 0
+    tail = feed.tail()
+    last, set_mac = tail["seq"], f"UPDATE audit_chain SET mac = '\\x%s' WHERE org = {quote(ORG)}"
+    _, leaf = feed.sealed_leaf(last)
+    (row,) = feed.act(resource="no_show")
+    feed.producer.execute(
+        f"UPDATE audit_outbox SET seq = {last}, epoch = 1, prev_mac = '', mac = '', mac_key = id, "
+        f"leaf = '\\x{leaf.hex()}' WHERE id = {quote(row)}; " + set_mac % "00")
+    found = reconcile()[0]
+    feed.producer.execute(f"DELETE FROM audit_outbox WHERE id = {quote(row)}; " + set_mac % tail["mac"])
+    feed.producer.start()
+    where = 1, f"appointments {last} in log {ORG}"
+    assert found.keys() - known == {"a producer says another thing than the log",
+                                    "a producer's chain is not the one that was believed"}
+    assert found["a producer says another thing than the log"] == where
+    assert found["a producer's chain is not the one that was believed"] == where
+
+
 def test_another_tree_by_the_logs_own_key(feed, reconcile, tmp_path):
     """A leaf left out, a leaf twice, the end cut off, one byte changed."""
     feed.act(20, resource="no_show")
@@ -154,6 +220,14 @@ def test_another_tree_by_the_logs_own_key(feed, reconcile, tmp_path):
     assert "the published tree is not the one that audit has signed" in found
     found = reconcile(logs=str(forger.sign(entries + [entries[i]])))[0]
     assert found["a leaf stands twice"][0] == 1
+    place = second.parse_leaf(entries[i])["seq"]
+    anothers = feed.sealed_leaf(place, service="billing")[1]
+    broken = [entries[i - 1][:-1] + bytes([entries[i - 1][-1] ^ 1]), anothers]
+    found = reconcile(logs=str(forger.sign(entries[:i - 1] + broken + entries[i + 1:])))[0]
+    assert found["an entry is damaged"] == (1, f"{forger.origin}: an entry does not open")
+    assert found["a leaf under another's name"] == (
+        1, f"appointments {place} in log {ORG} was sealed as billing's")
+    assert found["audit knows a leaf as another"] == (1, f"appointments {place} in log {ORG}")
     found = reconcile(logs=str(forger.sign(entries[:-3])))[0]
     assert found["a receipt was given for what is not published"][0] >= 3
     forger.sign(entries)

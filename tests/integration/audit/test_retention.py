@@ -113,6 +113,37 @@ def test_a_hold_of_another_shard_or_patient_stops_nothing(law):
     assert law.telectl("withdraw", asked["id"], who=1)["state"] == "withdrawn"
 
 
+ONE_HUMAN = {
+    "the second is the first one's puppet": "UPDATE member SET behind = ARRAY[{one}]::uuid[] WHERE person = {two}",
+    "the first is the second one's puppet": "UPDATE member SET behind = ARRAY[{two}]::uuid[] WHERE person = {one}",
+    "both are an administrator's puppets":
+        "UPDATE member SET behind = ARRAY[{admin}]::uuid[] WHERE person IN ({one}, {two})",
+    "the second has another role by a sign-in that the first made":
+        "INSERT INTO member (org, id, act_id, person, role, state, issuer, subject, behind) "
+        "SELECT org, gen_random_uuid(), act_id, gen_random_uuid(), 'nurse', state, issuer, subject, ARRAY[{one}]::uuid[] "
+        "FROM member WHERE person = {two}",
+}
+
+
+@pytest.mark.parametrize("why", ONE_HUMAN)
+def test_two_officers_with_one_behind_them_are_one(law, why):
+    """As access tells of each member who enrolled them."""
+    law.turn("2033-01-02")
+    one, two = (quote(officer.id) for officer in law.officers)
+    asked = law.post("destructions", shard=SHARD).json
+    law.feed.api.execute("CREATE TABLE kept_member AS SELECT * FROM member")
+    try:
+        law.feed.api.execute(ONE_HUMAN[why].format(one=one, two=two, admin=quote(str(uuid.uuid4()))))
+        # In both roles by the same sign-in one says in which one acts.
+        refused = law.feed.api.request("POST", f"/v1/audit/destructions/{asked['id']}/approve", None, who=law.officers[1],
+                                       headers={"Idempotency-Key": str(uuid.uuid4()), "Telecura-Role": "privacy"})
+        assert (refused.status, refused.code) == (409, "second_person_required")
+        assert law.get(f"destructions/{asked['id']}").json["state"] == "asked"
+    finally:
+        law.feed.api.execute("TRUNCATE member; INSERT INTO member SELECT * FROM kept_member; DROP TABLE kept_member")
+    assert law.telectl("withdraw", asked["id"], who=1)["state"] == "withdrawn"
+
+
 def test_what_two_persons_want_is_destroyed_and_still_proved(law, go_reader, tmp_path):
     feed, found = law.feed, law.found()
     assert set(law.old + law.new) <= set(found)

@@ -9,7 +9,7 @@ import pytest
 
 import postgres
 import telecura
-from conftest import Log
+from conftest import Log, run
 
 PLACES = ("tables", "schema", "folder", "heads")
 
@@ -140,6 +140,26 @@ def test_a_log_that_only_heads_remembers_is_refused(kept):
     shutil.rmtree(kept.log.home)
     kept.log.api.execute("TRUNCATE entry, published, log_end, heads.log, heads.tree")
     assert "database and files are older than the log" in kept.log.refuses_to_start()
+
+
+def test_heads_may_be_a_file_that_only_grows(kept):
+    """What an operator may add: the kernel itself then lets nobody cut it or write it anew."""
+    kept.restore(**dict.fromkeys(PLACES, "new"))
+    if run("chattr", "+a", kept.log.heads).returncode:
+        pytest.skip("no file of this file system can be made to grow only")
+    try:
+        for mode in ("w", "r+"):
+            with pytest.raises(PermissionError):
+                open(kept.log.heads, mode)
+        lines = len(open(kept.log.heads).readlines())
+        kept.log.release_lease()
+        kept.log.api.start()
+        kept.log.stage(1)
+        kept.log.settle()
+        kept.log.api.stop()
+        assert len(open(kept.log.heads).readlines()) > lines
+    finally:
+        run("chattr", "-a", kept.log.heads)
 
 
 def test_a_line_of_heads_that_was_cut_short_is_written_again(kept):

@@ -2,6 +2,7 @@
 import base64
 import concurrent.futures
 import hashlib
+import json
 import os
 import stat
 import uuid
@@ -151,6 +152,54 @@ def test_a_certificate_that_is_no_services_gets_no_key(peer, name):
             reply = ask.seal(domain, patient, org) if use == "seal" else \
                 ask.open(domain, str(uuid.uuid4()), patient, org)
             assert reply.status in (401, 403) and "key" not in reply.json, (name, use, domain)
+
+
+SERVICES = ("access appointments audit billing fhir keyd messaging notifications patients prescriptions "
+            "signaling").split()
+STRANGERS = ["gateway", "topics", "admin", "reconcile"]     # of our CA, too
+PERSONS = set(SERVICES) - {"fhir", "keyd"}                  # in whose rows names and addresses rest
+ANY = {"org": ORG, "domain": "person", "patient": str(uuid.UUID(int=1)), "dek_id": str(uuid.UUID(int=2))}
+TO = {      # route: who may, and what is asked
+    "seal": ({"access"}, {"org": ORG, "domain": "person"}),
+    "open": ({"access", "notifications"}, ANY),
+    "destroy": ({"access"}, {"org": ORG, "patient": str(uuid.UUID(int=3)), "erasure": ORG, "asked_by": ORG,
+                             "approved_by": OTHER_ORG}),
+    "destroy_shard": ({"audit"}, {"org": ORG, "shard": ZEROS}),
+    "status": ({"access"}, {}),
+    "rotate": ({"access"}, {}),     # which test_turn.py sees do it, and no test before
+    "renew": ({"access"}, {"org": ORG, "patient": str(uuid.UUID(int=4))}),
+    "renewed": ({*SERVICES, *STRANGERS} - {"gateway"}, {}),     # of what is its own: a stranger has nothing
+    "clean": (PERSONS, ANY),
+}
+
+
+@pytest.mark.family(23)
+def test_every_route_answers_whom_it_is_for_and_no_other_certificate(keyd, peer):
+    routes = {route["path"].rpartition("/")[2] for route in json.loads(keyd.command("--describe").stdout)["routes"]}
+    assert routes == TO.keys()
+    for name in SERVICES + STRANGERS:
+        ask = peer(name)
+        for route, (who, body) in TO.items():
+            if (name, route) == ("access", "rotate"):
+                continue
+            reply = ask.post(f"/v1/keys/{route}", **body)
+            assert (reply.status not in (401, 403)) == (name in who), (name, route, reply)
+
+
+@pytest.mark.family(23)
+def test_no_service_retires_a_key_that_nobody_has_asked_it_about(peer):
+    """A former key of the log opens for as long as there is the log, whatever a service says."""
+    org, shard, mine = str(uuid.uuid4()), half_year("2026h2"), producer("billing")
+    log = peer("billing").seal("audit", shard, org).json
+    chain = peer("billing").seal("mac", mine, ZEROS).json
+    for domain in ("audit", "mac"):
+        assert peer("access").post("/v1/keys/renew", org=org, domain=domain).json["renewed"] >= 1
+    for name in SERVICES + STRANGERS:
+        for domain, patient, whose, key in (("audit", shard, org, log), ("mac", mine, ZEROS, chain)):
+            said = peer(name).post("/v1/keys/clean", org=whose, patient=patient, domain=domain, dek_id=key["dek_id"])
+            assert said.status in (401, 403), (name, said)
+    assert peer("audit").open("audit", log["dek_id"], shard, org).json == log
+    assert peer("billing").open("mac", chain["dek_id"], mine, ZEROS).json == chain
 
 
 @pytest.mark.family(23)
