@@ -15,6 +15,7 @@ import { show as consents } from './screens/consents.js';
 import { show as glass } from './screens/glass.js';
 import { show as guests } from './screens/guests.js';
 import { show as home } from './screens/home.js';
+import { show as looks } from './screens/looks.js';
 import { show as queue } from './screens/queue.js';
 import { show as visit } from './screens/visit.js';
 import { show as waiting } from './screens/waiting.js';
@@ -23,8 +24,9 @@ const SCREENS = [
     [/^#?$/, home], [/^#book$/, book], [/^#queue$/, queue], [/^#my_consents$/, consents],
     [/^#wait\/([0-9a-f-]{36})$/, waiting], [/^#visit\/([0-9a-f-]{36})$/, visit],
     [/^#after\/([0-9a-f-]{36})$/, after], [/^#guests\/([0-9a-f-]{36})$/, guests], [/^#glass$/, glass],
+    [/^#looks$/, looks],
 ];
-const LINKS = { patient: ['home', 'book', 'my_consents'], clinician: ['home', 'queue', 'glass'] };
+const LINKS = { patient: ['home', 'book', 'my_consents', 'looks'], proxy: ['home', 'looks'], clinician: ['home', 'queue', 'glass'] };
 const ACTS_AS = 'telecura.acts_as';
 const IDLE_MINUTES = 15;        /* of a role to which the server gives none, as it has no connections */
 

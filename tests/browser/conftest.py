@@ -48,7 +48,7 @@ def run(request):
 def parts_without_mainjob():
     """Parts by name: then `up` tells no story of its own, and this one begins with an empty house."""
     return ["access", "patients", "appointments", "messaging", "messaging-2", "signaling", "signaling-2",
-            "prescriptions", "billing", "turn", "mail", "gateway"]
+            "prescriptions", "billing", "audit", "turn", "mail", "gateway"]
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import pytest
 
 from browser import Browser
 from conftest import browser_of
-from door import Refused
+from door import Refused, until
 from test_call import DEMOGRAPHICS, end_of_old
-from visit import consent, enter, offer_hours
+from visit import consent, enter, now, offer_hours
 
 PHONE = "+1 555 010 2030"
 WORDS = "Found without consciousness."
@@ -78,12 +78,58 @@ def test_ben_sees_that_his_record_was_opened(bo, door):
     assert WORDS not in bo.text
 
 
+def test_ben_sees_who_saw_it_and_why(door, bo):
+    ben = door.person("ben")
+    on_record = lambda: {(one["action"], one.get("purpose")) for one in ben.get(      # noqa: E731
+        f"/v1/audit/patients/{ben.patient}/events", limit=200)["data"]}
+    until(lambda: ("chart.read", "BTG") in on_record(), "what Dr Lee has read in the log")
+    bo.click("Who saw my record")
+    bo.see("Dr Morgan Lee, Clinician")
+    bo.see("In an emergency, without treating you otherwise")
+    bo.see("Chart read")
+    assert "You · " not in bo.text
+    bo.click("Show also what I did myself")
+    bo.see("You · ")
+    bo.shot("who_saw_my_record")
+    bo.click("Deutsch")
+    bo.see("Im Notfall, ohne Sie sonst zu behandeln")
+    bo.see("Krankenakte gelesen")
+    bo.click("English")
+    bo.see("Chart read")
+
+
+def enrolled_besides(door, name, role, display_name):
+    """@name in another role, by the same sign-in; None: a run before this one has done it."""
+    person = door.person(name)
+    if len(person.get("/v1/me")["memberships"]) > 1:
+        return None
+    enrolled = door.person("adm").post("/v1/people", role=role, display_name=display_name, language="en")
+    person.post("/v1/me/bind", code=enrolled["sign_in_code"])
+    return enrolled
+
+
+def test_who_acts_for_ben_sees_it_too(door, bo):
+    """Bob of the billing desk is Ben's proxy besides: the same list, and no other patient's."""
+    fay, ben = door.person("fay"), door.people["ben"]["patient_id"]
+    if (besides := enrolled_besides(door, "bob", "proxy", "Bob Tanaka")):
+        fay.post("/v1/relations", patient_id=ben, person_id=besides["person_id"], kind="proxy",
+                 proof="power_of_attorney", ends_at=now(30 * 24 * 60))
+    proxy = Browser(door, "bob")
+    try:
+        proxy.sign_in().see("As whom are you here?")
+        proxy.click("Proxy · Riverside Health")
+        proxy.click("Who saw my record")
+        proxy.see("Whose record")
+        proxy.see("Dr Morgan Lee, Clinician")
+        assert len(proxy.driver.find_elements("css selector", "select option")) == 1
+        assert_no_faults(proxy)
+    finally:
+        proxy.close()
+
+
 def test_who_is_two_people_says_as_whom(door, ana, bo):
     """Dr Roy is enrolled as a nurse besides, and chooses; a page that is loaded again has not forgotten."""
-    doctor = door.person("dr.roy")
-    if len(doctor.get("/v1/me")["memberships"]) == 1:
-        enrolled = door.person("adm").post("/v1/people", role="nurse", display_name="Anjali Roy", language="en")
-        doctor.post("/v1/me/bind", code=enrolled["sign_in_code"])
+    enrolled_besides(door, "dr.roy", "nurse", "Anjali Roy")
     roy = Browser(door, "dr.roy")
     try:
         roy.sign_in().see("As whom are you here?")
