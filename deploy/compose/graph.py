@@ -34,7 +34,7 @@ class Graph(places.Place):
     """A place as it looks inside the containers, before its first start."""
 
     def __init__(self, scratch):
-        super().__init__(scratch / "run", bin_folder=scratch / "bin")
+        super().__init__(scratch / "run", bin_folder=scratch / "bin", jit="full")
         self.bin.mkdir()
         for name in [*places.SERVICES, "topics"]:
             (self.bin / name).touch()

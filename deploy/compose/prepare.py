@@ -12,7 +12,7 @@ import place    # noqa: E402
 import suite    # noqa: E402
 import up       # noqa: E402
 
-where = place.Place(sys.argv[1])
+where = place.Place(sys.argv[1], jit="full")
 where.folder("")
 if not up.prepare(where, []):
     sys.exit(1)

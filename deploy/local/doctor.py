@@ -6,18 +6,18 @@ import database
 import preflight
 import supervisor
 
-CLOCK_SKEW_S_MAX = 1    # a service further off than this is not ready (design §5)
+CLOCK_SKEW_S_MAX = 1    # a service further off than this is not ready (common/app/ready.h)
 
 
 def read_state(place):
     try:
         return json.loads((place.run / "state.json").read_text())["parts"]
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
 
 
 def alive(place):
-    lock = supervisor.take_lock(place.run) if place.run.exists() else True
+    lock = supervisor.take_lock(place.run) if place.run.is_dir() else True
     if lock is None:
         return True
     if lock is not True:

@@ -17,7 +17,7 @@ SOCKET_PATH_BYTES_MAX = 107  # sun_path less its NUL
 
 # Offsets from the port base. A service's inner listener (health, metrics) is its port + 100.
 PORTS = {
-    "mail": 25, "postgres": 32, "redis": 63, "turn": 78, "turn_tls": 79, "keycloak": 80,
+    "mail": 25, "postgres": 32, "redis": 63, "turn_control": 77, "turn": 78, "turn_tls": 79, "keycloak": 80,
     "keycloak_inner": 81, "kafka": 92, "kafka_controller": 93, "gateway": 443,
     "access": 101, "patients": 102, "appointments": 103, "signaling": 104, "messaging": 105,
     "prescriptions": 106, "notifications": 107, "billing": 108, "fhir": 109, "audit": 110,
@@ -61,12 +61,13 @@ def write_file(path, text, mode=0o644, owner=None):
 
 
 class Place:
-    def __init__(self, run, base=None, bin_folder=None, replicas=None):
+    def __init__(self, run, base=None, bin_folder=None, replicas=None, jit=None):
         self.run = pathlib.Path(run).resolve()
         kept = self._kept()
         self.base = base or kept.get("ports", 18000)
         self.bin = pathlib.Path(bin_folder or kept.get("bin", TREE / "build/release/bin")).resolve()
         self.replicas = kept.get("replicas", []) if replicas is None else replicas
+        self.jit = jit or kept.get("jit", "c1")
         self.cache = cache_folder()
 
     def _kept(self):
@@ -77,7 +78,7 @@ class Place:
 
     def _chosen(self):
         return {"data_version": DATA_VERSION, "ports": self.base, "bin": str(self.bin),
-                "replicas": self.replicas}
+                "replicas": self.replicas, "jit": self.jit}
 
     def keep(self):
         write_file(self.run / "install.json", json.dumps(self._chosen(), indent=2) + "\n")

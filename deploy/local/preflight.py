@@ -11,11 +11,12 @@ import time
 
 import packages
 import suite
-from place import DATA_VERSION, INNER, PORTS, SERVICES, SOCKET_PATH_BYTES_MAX
+from place import DATA_VERSION, INNER, PORTS, RELAY_PORTS, SERVICES, SOCKET_PATH_BYTES_MAX
 
 DISK_BYTES_MIN = 1 << 30
 MEMORY_BYTES_MIN = 2 << 30      # the two JVMs need about half of it
 CLOCK_SLACK_S = 300
+BASE_MIN, BASE_MAX = 1024, 65535 - RELAY_PORTS[1]     # of what one may choose; below, ports are root's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,17 @@ def ports(place):
     if held:
         yield Problem(f"{held[0][0]} is busy" if len(held) == 1 else f"{len(held)} ports are busy",
                       "; ".join(f"{port} is held by {holder}" for port, holder in held),
-                      "stop that, or choose other ports: " + place.make("up", PORTS=place.base + 10000))
+                      "stop that, or choose other ports: " + place.make("up", PORTS=other_base(place.base)))
+
+
+def other_base(base):
+    return base + 10000 if base + 10000 <= BASE_MAX else BASE_MIN
+
+
+def numbers(place):
+    if not BASE_MIN <= place.base <= BASE_MAX:
+        yield Problem(f"PORTS={place.base} is no number to begin at", f"the suite takes ports of the {RELAY_PORTS[1] + 1} "
+                      f"from there on: {BASE_MIN} to {BASE_MAX}", place.make("up", PORTS=18000))
 
 
 def wanted_ports():
@@ -143,7 +154,7 @@ def passable(place):
         return
     for folder in (place.run, place.bin, place.cache, suite.TREE):
         for parent in [existing(folder), *existing(folder).parents]:
-            if not parent.stat().st_mode & 0o001:
+            if parent.is_dir() and not parent.stat().st_mode & 0o001:
                 yield Problem(f"{parent} is closed to other users",
                               f"the parts run under their own uids and need to enter {folder}",
                               f"chmod o+x {parent}, or move the checkout (to /srv, say)")
@@ -152,7 +163,10 @@ def passable(place):
 
 def writable(place):
     parent = existing(place.run)
-    if not os.access(parent, os.W_OK):
+    if not os.path.isdir(parent):
+        yield Problem(f"{parent} is no folder", "all state of the suite lies there",
+                      "choose a folder: make up RUN=$HOME/telecura")
+    elif not os.access(parent, os.W_OK):
         yield Problem(f"{parent} cannot be written", "all state of the suite lies there",
                       "choose a folder of yours: make up RUN=$HOME/telecura")
     parent = existing(place.cache)
@@ -202,4 +216,4 @@ def clock(place):
 
 FIRST = [writable, owned]      # without these not even a log can be written
 CHECKS = [debian, installed, passable, writable, owned, socket_paths, version, clock, disk, memory,
-          ports]
+          numbers, ports]

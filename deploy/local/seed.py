@@ -61,7 +61,7 @@ class Caller:
     def sign_in(self):
         browser = login.Browser(self.endpoints["ca_file"])
         answer = login.sign_in(browser, self.endpoints["issuer"], self.endpoints["gateway"] + "/",
-                               self.person)
+                               self.person, "2" if self.person["role"] == "admin" else "1")
         self.token = answer["access_token"]
 
 
@@ -92,7 +92,7 @@ class Gateway:
             status, headers, answer = self._send(caller, method, path, body, key)
             if status < 300:
                 return answer
-            if status == 401:
+            if status == 401 or answer.get("code") == "second_factor_required":
                 caller.token = None
             elif status in AGAIN or answer.get("code") == "idempotency_in_flight":
                 time.sleep(min(10, int(headers.get("Retry-After") or 1)))

@@ -16,8 +16,6 @@ from place import SERVICES, TREE, WITH_DATABASE
 PYTHON = "/usr/bin/python3"     # Debian's own: it has Debian's modules, and every uid may run it
 GATEWAY, OURS, THEIRS, LAST = range(4)      # the waves
 
-# They halve the start of a JVM and its memory.
-C1_ONLY = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
 RECOVERY_S_MAX = 300            # who was killed reads back first what it was writing, on a busy machine, too
 
 
@@ -58,12 +56,18 @@ def parts(place):
     ]
 
 
+def jvm(place):
+    """C1 alone halves the start of a JVM and its memory. One that runs for months is better off with
+    both compilers: then a broker's TLS costs a fifth."""
+    return ["-XX:+UseSerialGC", "-XX:-UsePerfData", *(["-XX:TieredStopAtLevel=1"] if place.jit == "c1" else [])]
+
+
 def job(place, name):
     return [PYTHON, f"{TREE}/deploy/local/up.py", "--run", str(place.run), "job", name]
 
 
 def kafka(place):
-    java = ["/usr/bin/java", "-Xms64m", "-Xmx256m", "-XX:MaxDirectMemorySize=64m", *C1_ONLY,
+    java = ["/usr/bin/java", "-Xms64m", "-Xmx256m", "-XX:MaxDirectMemorySize=64m", *jvm(place),
             "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-cp", f"{fetch.kafka_folder(place.cache)}/lib/*"]
@@ -95,7 +99,7 @@ def keycloak(place):
     yield Part(
         "keycloak",
         ["/usr/bin/java", "-Xms64m", "-Xmx384m", "-XX:MetaspaceSize=96M",
-         "-XX:MaxMetaspaceSize=256m", *C1_ONLY, "-XX:+ExitOnOutOfMemoryError",
+         "-XX:MaxMetaspaceSize=256m", *jvm(place), "-XX:+ExitOnOutOfMemoryError",
          "-Dfile.encoding=UTF-8", *opens, f"-Dkc.home.dir={home}",
          f"-Djboss.server.config.dir={home}/conf", f"-Djava.io.tmpdir={home}/tmp",
          "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",

@@ -14,7 +14,8 @@
   up.py selftest          sign in as each kind of person through the gateway
 
 Options stand before the command: --run FOLDER (.run), --ports BASE (18000), --bin FOLDER,
---replicas a,b (services that get a second replica). They are kept in the run folder.
+--replicas a,b (services that get a second replica), --jit c1|full (how the JVMs compile: to start
+soon, or to serve long). They are kept in the run folder.
 """
 import argparse
 import fcntl
@@ -358,6 +359,7 @@ def main():
     parser.add_argument("--ports", type=int)
     parser.add_argument("--bin", type=pathlib.Path)
     parser.add_argument("--replicas", type=lambda text: [n for n in text.split(",") if n])
+    parser.add_argument("--jit", choices=("c1", "full"))
     parser.add_argument("command")
     parser.add_argument("names", nargs="*")
     wanted = parser.parse_args()
@@ -368,7 +370,7 @@ def main():
     if not command:
         parser.error(f"there is no command {wanted.command}")
     os.umask(0o022)
-    place = Place(wanted.run, wanted.ports, wanted.bin, wanted.replicas)
+    place = Place(wanted.run, wanted.ports, wanted.bin, wanted.replicas, wanted.jit)
     sys.exit(call_refused(place, wanted.command, wanted.names) or command(place, wanted.names))
 
 
