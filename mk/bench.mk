@@ -9,7 +9,7 @@ bench:
 	@$(if $(filter $(BENCH),$(BENCHES)),\
 	  $(MAKE) --no-print-directory -s -j2 MODE=release all $(LOADS:%=$(B_RELEASE)/tests/bench/%) >&2 && \
 	  TELECURA_BIN=$(abspath $(B_RELEASE)/bin) /usr/bin/python3 tests/bench/$(BENCH).py --run $(RUN) $(if $(PART),--part $(PART)),\
-	  echo 'make bench BENCH=…  one of: $(BENCHES)')
+	  { echo 'make bench BENCH=…  one of: $(BENCHES)' >&2; exit 64; })
 B_RELEASE := $(if $(filter command line,$(origin B)),$B,build/release)
 
 $B/tests/bench/audit_tree: $B/clients/audit-verify/proof.o $B/clients/audit-verify/signers.o $B/libaudit.a

@@ -12,11 +12,11 @@ import telecura
 class Kafka:
     """The suite's own broker with its topics and rights, in a folder of its own."""
 
-    def __init__(self, ports="32000"):
+    def __init__(self, ports="32000", jit="c1"):
         self.ports = ports
         self.run = pathlib.Path(tempfile.mkdtemp(prefix="tc-", dir="/tmp"))
         self.run.chmod(0o755)  # parts run under numbers of their own
-        self.up("up", "kafka", "topics")
+        self.up("--jit", jit, "up", "kafka", "topics")
         self.port = place.Place(self.run).port("kafka")
 
     def up(self, *words):

@@ -12,13 +12,17 @@ FASTEST_S = 1 / 90  # from one message to the next: a socket that says 100 a sec
 CATCH_UP_S = 0.5    # and who was held up for longer leaves the rest unsaid
 MEASURED_S = 4
 PATIENCE_S = 30
+LONGEST_S = 3600    # the longest grant of staff; a busy machine takes more than ten minutes
 PAUSE_S = 0.02  # of who talks while the consent is taken back
 
 
-def enter(replica, tls, visit, who):
+def enter(replica, tls, visit, who, ttl_s=600):
+    """The chat's socket, or the call's, as the replica is messaging's or signaling's."""
+    path = "/v1/stream" if replica.name == "messaging" else f"/v1/calls/{visit.channel}"
+
     def once():
-        ws = connect(replica, "/v1/stream", context=tls)
-        ws.ask("connect", token=who.token, grant=visit.grant(who))
+        ws = connect(replica, path, context=tls)
+        ws.ask("connect", token=who.token, grant=visit.grant(who, ttl_s))
         return ws
     return patiently(once)
 
@@ -65,7 +69,7 @@ def talk(ws, begin, until_s, pause_s, stop, counts):
     """One message each @pause_s, no faster than they are answered; the last sentence is counted too."""
     count, due = 0, begin
     while not stop.is_set() and time.monotonic() < begin + until_s:
-        say(ws)
+        patiently(lambda: say(ws))  # who is told to say it again does
         count += 1
         due = max(due + pause_s, time.monotonic() - CATCH_UP_S)
         time.sleep(max(0.0, due - time.monotonic()))
@@ -88,7 +92,7 @@ def talk_all(sockets, until_s, pause_s, stop):
 
 def load_main(pipe, stop, replicas, tls, visits):
     """Each (seconds, pause) from @pipe is a run, answered with its rate."""
-    sockets = [enter(replicas[n % len(replicas)], tls, visit, visit.clinician)
+    sockets = [enter(replicas[n % len(replicas)], tls, visit, visit.clinician, LONGEST_S)
                for n, visit in enumerate(visits)]
     for ws in sockets:
         patiently(lambda: say(ws))  # keyd makes a key
@@ -119,8 +123,8 @@ class Load:
         return self.heard()
 
     def run(self, per_s):
-        """Until end(), at most for ten minutes (the grants' life)."""
-        self.pipe.send((600, max(FASTEST_S, TALKERS / per_s)))
+        """Until end(), at most for the grants' life."""
+        self.pipe.send((LONGEST_S, max(FASTEST_S, TALKERS / per_s)))
 
     def end(self):
         self.ended.set()

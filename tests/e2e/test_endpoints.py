@@ -64,6 +64,7 @@ def test_the_log_is_that_one_and_signed_with_that_key(door, endpoints):
     assert log["url"].startswith(endpoints["gateway"] + "/")
     note = door.person("aud").get(log["url"].removeprefix(endpoints["gateway"]) + "/checkpoint")
     text, signatures = note.split("\n\n")
+    assert door.person("aud").get("/v1/audit/checkpoint").startswith(log["origin"] + "\n"), "the log without a name"
     name, key_hash, key = log["vkey"].split("+", 2)
     key = base64.b64decode(key)
     assert text.splitlines()[0] == name == log["origin"]

@@ -5,10 +5,12 @@ import time
 import pytest
 
 import visit
+from door import heard, until
 
 pytestmark = pytest.mark.family(7)
 
 WITHIN_S = 2
+REVOKED = 4503
 
 
 @pytest.fixture
@@ -29,17 +31,17 @@ def sockets(door):
 
 
 def ends(sockets, since):
-    """All of them are closed by the server, and in time; the codes."""
+    """All of them are closed by the server, in time, and by the code that says: stay out."""
     codes = [socket.closed(WITHIN_S)[0] for socket in sockets]
     assert time.monotonic() - since < WITHIN_S
-    return codes
+    assert codes == [REVOKED] * len(sockets)
 
 
 def test_a_revoked_grant(sockets):
     ben, _, grants, opened = sockets
     began = time.monotonic()
     ben.post(f"/v1/grants/{grants[0]['id']}/revoke")
-    assert ends(opened["ben"], began)
+    ends(opened["ben"], began)
     assert opened["dr.roy"][0].ask("history")["messages"] == []      # his own goes on
 
 
@@ -48,7 +50,28 @@ def test_a_revoked_consent(sockets):
     consent = visit.consent(ben)
     began = time.monotonic()
     ben.post(f"/v1/consents/{consent}/revoke")
-    assert ends(opened["ben"] + opened["dr.roy"], began)
+    ends(opened["ben"] + opened["dr.roy"], began)
+
+
+def test_a_cancelled_visit(door):
+    """Who is booked reads the chart; not any more when the visit is cancelled, here nor there."""
+    fay, dr_roy = door.person("fay"), door.person("dr.roy")
+    visit.offer_hours(dr_roy)
+    kim = fay.post("/v1/people", role="patient", display_name="Kim Park", email="kim@riverside.example")["patient_id"]
+    fay.post("/v1/consents", patient_id=kim, scope="telehealth", document_version=1, method="paper")
+    slot = fay.get("/v1/slots", provider_id=dr_roy.id, visit_type="follow_up", **visit.next_minutes(3 * 24 * 60))
+    asked = {"patient_id": kim, "provider_id": dr_roy.id, "visit_type": "follow_up", "reason": "A question",
+             "starts_at": slot["data"][-1]["starts_at"]}
+    booked = until(lambda: heard(lambda: fay.post("/v1/appointments", **asked), "not_found"), "the patient known")["id"]
+
+    reads = [f"/v1/patients/{kim}/allergies", f"/v1/appointments/{booked}"]
+    until(lambda: all(sees(dr_roy, path) for path in reads), "who is booked cares for the patient")
+    fay.post(f"/v1/appointments/{booked}/cancel")
+    until(lambda: not any(sees(dr_roy, path) for path in reads), "the end of it heard of everywhere")
+
+
+def sees(who, path):
+    return heard(lambda: who.get(path), "not_found")
 
 
 def test_a_disabled_person(door, sockets):
@@ -57,4 +80,4 @@ def test_a_disabled_person(door, sockets):
     admin = door.person("adm").sign_in()
     began = time.monotonic()
     admin.post(f"/v1/people/{ben.id}/disable")
-    assert ends(opened["ben"], began)
+    ends(opened["ben"], began)

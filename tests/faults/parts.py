@@ -14,7 +14,7 @@ from door import Refused, until
 from place import WITH_DATABASE
 
 UP = pathlib.Path(doctor.__file__).with_name("up.py")
-UP_S_MAX, END_S_MAX, WELL_S_MAX = 400, 60, 300
+UP_S_MAX, END_S_MAX, WELL_S_MAX = 960, 60, 300      # `up` itself gives up after 900
 
 
 def up(run, *words):

@@ -59,6 +59,22 @@ def test_everything_that_is_wrong_is_told_at_once(new_run, programs, command):
     assert not found
 
 
+@pytest.mark.parametrize("command", ["preflight", "up"])
+def test_a_file_where_the_folder_should_be(new_run, programs, command):
+    (new_run / "run").touch()
+    (what, _), = problems(new_run / "run/.run", programs, command).items()
+    assert what == f"{new_run}/run is no folder"
+    down = run_up(new_run / "run", "down")
+    assert (down.returncode, down.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("base", ["70000", "64837", "-1"])
+def test_ports_that_there_are_none_of(new_run, programs, base):
+    done = run_up(new_run / "run", f"--ports={base}", "--bin", programs, "preflight")
+    assert done.returncode == 1 and f"PORTS={base} is no number to begin at" in done.stdout and not done.stderr
+    assert "make up PORTS=18000" in done.stdout
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_another_users_folder_is_told_with_the_rest(new_run, programs):
     run = new_run / "run"

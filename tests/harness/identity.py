@@ -1,21 +1,20 @@
 """A throw-away certificate authority and a throw-away identity provider."""
 import base64
+import datetime
+import ipaddress
 import json
 import os
-import subprocess
+import ssl
 import time
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 
 ISSUER = "https://idp.test/realms/telecura"
 AUDIENCE = "telecura"
-
-
-def _openssl(*words, cwd):
-    done = subprocess.run(["openssl", *words], cwd=cwd, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"openssl {words[0]}: {done.stderr.strip()}")
 
 
 class Authority:
@@ -23,25 +22,50 @@ class Authority:
 
     def __init__(self, folder):
         os.mkdir(folder, 0o755)
-        self.folder, self.ca = folder, f"{folder}/ca.pem"
-        _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                 "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test root",
-                 "-addext", "keyUsage=critical,keyCertSign,cRLSign", cwd=folder)
+        self.folder, self.ca, self.contexts = folder, f"{folder}/ca.pem", {}
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._certify("ca", "test root", self._key, [
+            (x509.BasicConstraints(True, None), True), (_usage("key_cert_sign", "crl_sign"), True)])
 
     def leaf(self, name):
         """(certificate, key) of @name; made at first use."""
         cert, key = f"{self.folder}/{name}.pem", f"{self.folder}/{name}.key"
         if not os.path.exists(cert):
-            with open(f"{self.folder}/{name}.ext", "w") as f:
-                f.write("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                        "extendedKeyUsage=serverAuth,clientAuth\n"
-                        f"subjectAltName=DNS:{name},DNS:localhost,IP:127.0.0.1\n")
-            _openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                     "-keyout", key, "-out", f"{name}.csr", "-subj", f"/CN={name}", cwd=self.folder)
-            _openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                     "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", cert,
-                     cwd=self.folder)
+            made = ec.generate_private_key(ec.SECP256R1())
+            with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as f:
+                f.write(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+            names = [x509.DNSName(name), x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            self._certify(name, name, made, [
+                (x509.BasicConstraints(False, None), True), (_usage("digital_signature"), True),
+                (x509.ExtendedKeyUsage([Usage.SERVER_AUTH, Usage.CLIENT_AUTH]), False),
+                (x509.SubjectAlternativeName(names), False)])
         return cert, key
+
+    def _certify(self, file, name, key, extensions):
+        now = datetime.datetime.utcnow()
+        made = x509.CertificateBuilder(
+            _named("test root"), _named(name), key.public_key(), x509.random_serial_number(), now,
+            now + datetime.timedelta(days=2), [x509.Extension(e.oid, critical, e) for e, critical in extensions])
+        with open(f"{self.folder}/{file}.pem", "wb") as f:
+            f.write(made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
+
+    def context(self, name="gateway"):
+        """TLS as @name speaks it to services; one for all connections, since to make it costs as much as some."""
+        if name not in self.contexts:
+            made = self.contexts[name] = ssl.create_default_context(cafile=self.ca)
+            made.load_cert_chain(*self.leaf(name))
+        return self.contexts[name]
+
+
+def _named(name):
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+
+def _usage(*words):
+    """Those and no other."""
+    every = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+             "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**{word: word in words for word in every})
 
 
 def base64url(data):

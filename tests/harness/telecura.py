@@ -22,10 +22,10 @@ import json
 import mmap
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
-import ssl
 import struct
 import subprocess
 import tempfile
@@ -77,9 +77,14 @@ def bin_folder():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One of those that the kernel gives to no connection, which could have it before its owner binds it;
+    and below the suites' own."""
+    while True:
+        port = 10_000 + secrets.randbelow(8_000)
+        with socket.socket() as s:
+            with contextlib.suppress(OSError):
+                s.bind(("127.0.0.1", port))
+                return port
 
 
 def rfc3339(at_s):
@@ -110,6 +115,11 @@ class Reply:
         """Of the problem document."""
         return self.json.get("code")
 
+    @property
+    def at(self):
+        """Where in what was sent the problem is."""
+        return [error["pointer"] for error in self.json.get("errors", [])]
+
     def __repr__(self):
         return f"<{self.status} {self.body[:400]!r}>"
 
@@ -119,10 +129,7 @@ class Client:
     is plain and takes no name."""
 
     def __init__(self, suite, port, name="gateway"):
-        self.port, self._context = port, None
-        if name:
-            self._context = ssl.create_default_context(cafile=suite.authority.ca)
-            self._context.load_cert_chain(*suite.authority.leaf(name))
+        self.port, self._context = port, name and suite.authority.context(name)
         self._local = threading.local()
 
     def _connect(self, timeout):
@@ -242,9 +249,11 @@ class Service(Client):
 
     def harm(self):
         """What sanitizers have said since this was asked last, and the signal that ended it."""
-        with open(self.log, "rb") as f:
-            f.seek(self.read_bytes)
-            text = f.read()
+        text = b""
+        if os.path.getsize(self.log) > self.read_bytes:
+            with open(self.log, "rb") as f:
+                f.seek(self.read_bytes)
+                text = f.read()
         self.read_bytes += len(text)
         found = [line.decode(errors="replace") for line in text.splitlines() if SANITIZER.search(line)]
         code = self.process.poll() if self.process else None

@@ -25,7 +25,7 @@ class Refused(Exception):
 
     def __init__(self, error):
         super().__init__(error["code"])
-        self.code, self.retryable = error["code"], error["retryable"]
+        self.code, self.retryable, self.at = error["code"], error["retryable"], error.get("pointer")
 
 
 class Closed(Exception):
@@ -65,9 +65,7 @@ class WebSocket:
     def __init__(self, service, path, headers=None, subprotocol=SUBPROTOCOL, timeout=10, rcvbuf=None,
                  name="gateway", context=None):
         """@context: TLS as a client of the gateway has it; without one, as the gateway to a service."""
-        if context is None:
-            context = ssl.create_default_context(cafile=service.suite.authority.ca)
-            context.load_cert_chain(*service.suite.authority.leaf(name))
+        context = context or service.suite.authority.context(name)
         raw = socket.socket()
         if rcvbuf:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)

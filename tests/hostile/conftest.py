@@ -14,9 +14,7 @@ def grants(suite):
 @pytest.fixture(scope="session")
 def house(suite, grants):
     suite.idp.ttl_s = 7200  # all cases together may take longer than a sign-in lasts
-    made = House(suite, grants)
-    yield made
-    made.close()
+    return House(suite, grants)
 
 
 def pytest_collection_modifyitems(items):

@@ -4,9 +4,10 @@
     run.py BUILD        BUILD/bin are the services, BUILD/tests the C tests
     run.py BUILD tools  others' tools alone (make hostile-drivers), which think for minutes
 
-Two lanes, since there are two cores: what runs on a house of services alone; and what runs on the whole suite
-(real/ and tests/e2e), started once on ports of its own, followed by the cases that stand with their services and by
-those in C. The last line counts families with cases, cases, and those that failed.
+Three lanes: two houses of services alone, which share the cases of this folder, since a case waits for its answer and
+leaves a core idle; and the whole suite (for real/ and tests/e2e), started once on ports of its own, followed by the
+cases that stand with their services and by those in C. The last line counts families with cases, cases, and those that
+failed.
 """
 import collections
 import json
@@ -27,6 +28,8 @@ UP = [sys.executable, str(TREE / "deploy/local/up.py"), "--run"]
 PORTS = os.environ.get("TELECURA_TEST_PORTS", "29000")
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-m", "family"]
 REAL = ("e2e", "hostile/real")      # what needs the whole suite
+TEXTS = ("hostile/test_injection.py", "hostile/test_log_lines.py")      # every text in every place: more cases than all other files have
+IN_EACH = "hostile/test_nowhere.py"     # looks at what its own house has left behind
 APART = {"in C": ".c ", "Autobahn's": "/test_autobahn.py::"}    # by what a case's name has in it
 BODY = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) test\(s\)", re.M)
 
@@ -46,7 +49,7 @@ class Run:
 
     def command(self, name, words, **more):
         """Runs it; what it said is shown if it fails for another reason than its cases."""
-        began, log = time.monotonic(), self.work / f"{name.replace('/', '-')}.log"
+        began, log = time.monotonic(), self.work / f"{re.sub('[^a-z0-9]+', '-', name)}.log"
         with open(log, "wb") as out:
             code = subprocess.run(words, stdout=out, stderr=subprocess.STDOUT, cwd=TREE,
                                   env={**self.environment, **more}).returncode
@@ -60,16 +63,18 @@ class Run:
                              if line.startswith(("E  ", "FAILED", "ERROR"))))
         return code
 
-    def pytest(self, folder, files, **more):
-        self.command(folder, [*PYTEST, *(str(TESTS / file) for file in files)], **more)
+    def pytest(self, name, files, **more):
+        self.command(name, [*PYTEST, *(str(TESTS / file) for file in files)], **more)
 
     def files(self, kind):
         return sorted({file for family in self.families for file in family.where if file.endswith(kind)})
 
-    def house(self):
-        files = [file for file in self.files(".py") if file.startswith("hostile/test_")]
+    def houses(self):
+        """(name, files) of each."""
+        files = {file for file in self.files(".py") if file.startswith("hostile/test_")}
         if files:
-            self.pytest("hostile", files)
+            yield "hostile, texts", sorted({*TEXTS, IN_EACH})
+            yield "hostile, all else", sorted(files - {*TEXTS})
 
     def others(self):
         folders = collections.defaultdict(set)
@@ -143,10 +148,12 @@ def main():
         sys.exit("\n".join(wrong))
     run = Run(sys.argv[1], [family for family in FAMILIES if (family.number == TOOLS) == ("tools" in sys.argv[2:])])
     began = time.monotonic()
-    lane = threading.Thread(target=run.house)
-    lane.start()
+    lanes = [threading.Thread(target=run.pytest, args=house) for house in run.houses()]
+    for lane in lanes:
+        lane.start()
     run.others()
-    lane.join()
+    for lane in lanes:
+        lane.join()
     print(f"what it did lies in {run.work}; {time.monotonic() - began:.0f} s")
     sys.exit(run.result())
 

@@ -137,7 +137,7 @@ def test_each_row_of_a_list_names_its_own_relation(ward, victim):
     named = {row["patient"]: row["relation"] for row in ward.audit("access", actor=doctor.id)}
     assert named == known
     named = {row["patient"]: row["relation"] for row in ward.audit("access", actor=nurse.id)}
-    assert {named[patient] for patient in known} == {"self"}, "a nurse sees whom the organisation has"
+    assert {named[patient] for patient in known} == {"site"}, "a nurse sees whom the organisation has"
 
 
 @pytest.mark.family(4)

@@ -1,6 +1,7 @@
 """Family 18: what clients send ends up in no log as they sent it: a line stays a line of JSON, and its fields
 stay its own."""
 import json
+import os
 
 import pytest
 
@@ -19,10 +20,11 @@ TEXTS = {
 @pytest.fixture(autouse=True)
 def lines(house):
     """What the services say meanwhile: each line is one JSON object, and none has the mark in it."""
-    files = [one.log for one in house.suite.services.values()]
-    sizes = [len(open(file, "rb").read()) for file in files]
+    sizes = {one.log: os.path.getsize(one.log) for one in house.suite.services.values()}
     yield
-    for file, size in zip(files, sizes):
+    for file, size in sizes.items():
+        if os.path.getsize(file) == size:
+            continue
         with open(file, "rb") as f:
             f.seek(size)
             for line in f.read().splitlines():

@@ -14,7 +14,7 @@ FOREIGN = [
 PATHS = {"messaging": "/v1/stream", "signaling": "/v1/calls/{channel}"}
 
 
-@pytest.fixture(params=PATHS)
+@pytest.fixture(scope="module", params=PATHS)
 def door(request, house):
     service, visit = house.suite.service(request.param), house.grants.visit()
     path = PATHS[request.param].format(channel=visit.channel)

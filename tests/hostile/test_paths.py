@@ -1,7 +1,6 @@
 """Family 25, as far as there are files: the portal's, and the tiles of the log. No path leaves its folder, and
 nobody is sent to fetch anything from where a client says."""
 import socket
-import ssl
 
 import pytest
 
@@ -24,10 +23,8 @@ ROOTS = {
 
 def asked(service, path):
     """(status, body) of exactly that path, whatever a client library would make of it."""
-    context = ssl.create_default_context(cafile=service.suite.authority.ca)
-    context.load_cert_chain(*service.suite.authority.leaf("gateway"))
     with socket.create_connection(("127.0.0.1", service.port), 10) as plain, \
-            context.wrap_socket(plain, server_hostname="localhost") as secure:
+            service.suite.authority.context().wrap_socket(plain, server_hostname="localhost") as secure:
         secure.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         got = b""
         while chunk := secure.recv(65536):

@@ -16,10 +16,8 @@ SERVICES = ("access", "patients", "appointments", "prescriptions", "billing", "n
 
 def exchange(service, data):
     """Every status that comes back until the service ends the connection."""
-    context = ssl.create_default_context(cafile=service.suite.authority.ca)
-    context.load_cert_chain(*service.suite.authority.leaf("gateway"))
     with socket.create_connection(("127.0.0.1", service.port), 10) as plain, \
-            context.wrap_socket(plain, server_hostname="localhost") as secure:
+            service.suite.authority.context().wrap_socket(plain, server_hostname="localhost") as secure:
         got = b""
         try:
             secure.sendall(data + b"GET /v1/last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

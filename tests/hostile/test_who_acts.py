@@ -130,7 +130,7 @@ def test_a_grant_names_the_role_that_a_socket_acts_in(suite, grants, patients):
 
 @pytest.mark.family(3)
 def test_access_binds_a_second_role_and_lists_both(suite, patients):
-    access, admin = suite.service("access"), suite.person("admin")
+    access, admin = suite.service("access"), suite.fresh(suite.person("admin"))
     who = suite.person("guest")
     who.subject = f"sub-{uuid.uuid4()}"
     who.token = suite.idp.token(who.subject)
@@ -152,7 +152,7 @@ def test_access_binds_a_second_role_and_lists_both(suite, patients):
 
 BEFORE = {
     "no If-Match": (dict(body={"text": "Latex"}), 428, "if_match_required"),
-    "an If-Match that is none": (dict(body={"text": "Latex"}, match='7"x'), 400, "bad_request"),
+    "an If-Match that is none": (dict(body={"text": "Latex"}, match='7"x'), 400, "bad_if_match"),
     "an unknown field": (dict(body={"text": "Latex", "role": "admin"}, match=1), 400, "bad_body"),
     "a wrong type": (dict(body={"text": 7}, match=1), 400, "bad_body"),
     "no JSON": (dict(raw=b"\x00", match=1), 400, "bad_body"),

@@ -17,6 +17,7 @@ import uuid
 
 import pytest
 
+import pq
 from sealed import message, uuid_bytes
 from telecura import ORG, OTHER_ORG
 
@@ -33,15 +34,15 @@ ALLERGY, CONDITION, REMOVED = 2, 3, 5
 
 class Bus:
     def __init__(self, run):
-        import database
         import place
-        self.psql = database.psql
-        self.place = place.Place(run)
+        here = place.Place(run)
+        self.pool = pq.Pool(f"host={run}/postgres port={here.port('postgres')} user=postgres "
+                            f"password={here.secret('postgres', 'postgres')}")
         self.run = run
         self.told = {}      # payloads by key
 
     def sql(self, service, text):
-        return self.psql(self.place, text, service)
+        return [line.split("|") for line in self.pool.execute(service, text).splitlines()]
 
     def value(self, service, text):
         ((value,),) = self.sql(service, text)

@@ -72,7 +72,7 @@ class Town:
         self.suite = suite
         self.bus = Bus()
         self.access, self.patients = (suite.service(name, kafka=self.bus.address) for name in ("access", "patients"))
-        self.staff = {role: suite.person(role) for role in ("front_desk", "nurse", "admin")}
+        self.staff = {role: suite.fresh(suite.person(role)) for role in ("front_desk", "nurse", "admin")}
         self.door = Door(suite, {"people": self.access, "relations": self.access, "patients": self.patients})
         self.endpoints = {"gateway": self.door.url, "ca_file": suite.authority.ca, "issuer": "", "people": [
             {"role": role, "org": ORG, "name": role, "person_id": who.id} for role, who in self.staff.items()]}
