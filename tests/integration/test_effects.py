@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,14 @@ class Bus:
 
     def pid(self, part):
         return json.loads((self.run / "state.json").read_text())["parts"][part]["pid"]
+
+    def kill(self, part, seconds=30):
+        """And the supervisor has started it again."""
+        was, until = self.pid(part), time.monotonic() + seconds
+        os.kill(was, signal.SIGKILL)
+        while self.pid(part) in (was, None):
+            assert time.monotonic() < until, f"{part} was not started again"
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +170,7 @@ def test_killed_again_and_again_each_visit_is_charged_once(bus):
         done = bus.value("billing", "SELECT count(*) FROM charge")
         bus.visits_like(first, batch)
         bus.wait("billing", f"SELECT count(*) > {done} FROM charge", "t")
-        os.kill(bus.pid("billing"), 9)
+        bus.kill("billing")
     every = ", ".join(f"'{visit}'" for visit in (first, *others))
     for table in ("charge", "invoice"):
         bus.wait("billing", f"SELECT count(*) FROM {table} WHERE visit_id IN ({every})", 150, seconds=60)
