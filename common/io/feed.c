@@ -551,7 +551,8 @@ static void feed_open(struct feed *feed)
 {
     /* Earliest: where retention has deleted what was not heard yet, go on with the oldest there is.
      * EAGER: cooperative rebalancing of Debian's librdkafka has bugs that later ones fixed. */
-    /* Room for a backlog: Debian's librdkafka asks for more only a second after it had too many. */
+    /* Room for what is heard in a second of a backlog: Debian's librdkafka asks for more only that
+     * long after it had too many. */
     /* clang-format off */
     const char *const settings[] = {
         "group.id", feed->consumer->config.service,
@@ -561,8 +562,8 @@ static void feed_open(struct feed *feed)
         "auto.offset.reset", "earliest",
         "enable.auto.commit", "true",
         "enable.auto.offset.store", "false",
-        "queued.min.messages", "50000",
-        "queued.max.messages.kbytes", "32768",
+        "queued.min.messages", "100000",
+        "queued.max.messages.kbytes", "65536",
         "fetch.message.max.bytes", "1048576",
         NULL,
     };

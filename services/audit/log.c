@@ -300,12 +300,15 @@ err_t log_publish(struct log *log, const struct checkpoint *next, struct arena *
         return err_raise(ERR_CORRUPT, "%s/" LOG_STAGING ": somebody else writes this log",
                          log->dir);
     TRY(heads_add(log->heads, next, arena));
-    for (size_t i = 0; i < stage->count; i++)
-        TRY(store_write(log->dir, arena_cstr(arena, stage->files[i].name), stage->files[i].bytes));
+    const struct stage_file *const last = &stage->files[stage->count - 1];
+    TRY(store_write_all(log->dir, stage->files, stage->count - 1));
+    TRY(store_write(log->dir, arena_cstr(arena, last->name), last->bytes));
     for (size_t i = 0; i < stage->count; i++) {
         struct tile tile;
 
-        if (tiles_parse(stage->files[i].name, &tile)) store_tile_prune(log->dir, tile);
+        if (tiles_parse(stage->files[i].name, &tile) &&
+            tiles_width(stage->old_size, tile.level, tile.n))
+            store_tile_prune(log->dir, tile);
     }
     TRY(store_remove(log->dir, LOG_STAGING));
     return frontier_load(log, next);

@@ -2,6 +2,7 @@
 
 #include "common/crypto/hash.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,13 +24,18 @@ static void close_fd(int *fd)
 
 #define AUTO_CLOSE __attribute__((cleanup(close_fd)))
 
-static struct path path_of(const char *dir, const char *name)
+static struct path path_of_str(const char *dir, struct str name)
 {
     struct path path;
-    const int n = snprintf(path.text, sizeof path.text, "%s/%s", dir, name);
+    const int n = snprintf(path.text, sizeof path.text, "%s/" STR_FMT, dir, STR_ARG(name));
 
     if (n < 0 || (size_t)n >= sizeof path.text) path.text[0] = '\0'; /* opens nothing */
     return path;
+}
+
+static struct path path_of(const char *dir, const char *name)
+{
+    return path_of_str(dir, str_of(name));
 }
 
 static err_t trouble(const char *what, const char *path)
@@ -117,14 +123,18 @@ static err_t write_all(int fd, const char *path, struct bytes from)
         if (n < 0 && errno != EINTR) return trouble("cannot write", path);
         if (n > 0) at += (size_t)n;
     }
+    return ERR_OK;
+}
+
+static err_t write_synced(int fd, const char *path, struct bytes from)
+{
+    TRY(write_all(fd, path, from));
     return fsync(fd) == 0 ? ERR_OK : trouble("cannot sync", path);
 }
 
-static err_t write_synced(const char *path, struct bytes from)
+static int create(const char *path)
 {
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-
-    return fd < 0 ? trouble("cannot write", path) : write_all(fd, path, from);
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
 }
 
 err_t store_write(const char *dir, const char *name, struct bytes from)
@@ -133,11 +143,75 @@ err_t store_write(const char *dir, const char *name, struct bytes from)
     struct path path = path_of(dir, name);
 
     TRY(folders_make(dir, path));
-    TRY(write_synced(new.text, from));
+    AUTO_CLOSE int fd = create(new.text);
+    if (fd < 0) return trouble("cannot write", new.text);
+    TRY(write_synced(fd, new.text, from));
     if (rename(new.text, path.text) != 0) return trouble("cannot put in place", path.text);
     *strrchr(path.text, '/') = '\0';
     return folder_sync(path.text);
 }
+
+/* ---- many at once ---- */
+
+/* Under its name and open, not synced. Its folders are there, as a rule. */
+static err_t put(const char *dir, const struct stage_file *file, int *ret_fd)
+{
+    const struct path new = path_of(dir, ".new"), path = path_of_str(dir, file->name);
+    AUTO_CLOSE int fd = create(new.text);
+
+    if (fd < 0) return trouble("cannot write", new.text);
+    TRY(write_all(fd, new.text, file->bytes));
+    int placed = rename(new.text, path.text);
+    if (placed != 0 && errno == ENOENT) {
+        TRY(folders_make(dir, path));
+        placed = rename(new.text, path.text);
+    }
+    if (placed != 0) return trouble("cannot put in place", path.text);
+    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* begins; fsync waits for the end */
+    *ret_fd = fd;
+    fd = -1;
+    return ERR_OK;
+}
+
+static struct path folder_of(const char *dir, const struct stage_file *file)
+{
+    struct path path = path_of_str(dir, file->name);
+
+    *strrchr(path.text, '/') = '\0';
+    return path;
+}
+
+/* Neighbours lie in one folder, mostly. */
+static err_t folders_sync(const char *dir, const struct stage_file *files, size_t n)
+{
+    struct path last = {""};
+
+    for (size_t i = 0; i < n; i++) {
+        const struct path path = folder_of(dir, &files[i]);
+
+        if (strcmp(path.text, last.text) != 0) TRY(folder_sync(path.text));
+        last = path;
+    }
+    return ERR_OK;
+}
+
+err_t store_write_all(const char *dir, const struct stage_file *files, size_t n)
+{
+    int fds[STAGE_FILES_MAX];
+    err_t err = ERR_OK;
+    size_t open_n = 0;
+
+    assert(n <= STAGE_FILES_MAX);
+    while (open_n < n && (err = put(dir, &files[open_n], &fds[open_n])) == ERR_OK) open_n++;
+    for (size_t i = 0; i < open_n; i++) {
+        if (err == ERR_OK && fsync(fds[i]) != 0)
+            err = trouble("cannot sync", path_of_str(dir, files[i].name).text);
+        close(fds[i]);
+    }
+    return err == ERR_OK ? folders_sync(dir, files, n) : err;
+}
+
+/* ---- add ---- */
 
 err_t store_append(const char *dir, const char *name, struct bytes line)
 {
@@ -151,8 +225,8 @@ err_t store_append(const char *dir, const char *name, struct bytes line)
     if (fd < 0 || fstat(fd, &is) != 0) return trouble("cannot write", path.text);
     if (is.st_size > 0 && pread(fd, &last, 1, is.st_size - 1) != 1)
         return trouble("cannot read", path.text);
-    if (last != '\n') TRY(write_all(fd, path.text, bytes_of("\n", 1)));
-    TRY(write_all(fd, path.text, line));
+    if (last != '\n') TRY(write_synced(fd, path.text, bytes_of("\n", 1)));
+    TRY(write_synced(fd, path.text, line));
     *strrchr(path.text, '/') = '\0';
     return is.st_size > 0 ? ERR_OK : folder_sync(path.text);
 }

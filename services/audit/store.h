@@ -15,6 +15,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "services/audit/stage.h"
 #include "services/audit/tiles.h"
 
 #define STORE_PATH_MAX 512
@@ -28,6 +29,10 @@ err_t store_folder(const char *dir);
 err_t store_settle(const char *dir);
 /* Makes folders; file and folder are synced when it returns. */
 err_t store_write(const char *dir, const char *path, struct bytes from);
+/* Files and their folders are synced together when it returns, in a fraction of the time that each
+ * by itself takes. Before, and after an error, some are there, and a power failure may tear them:
+ * for what is staged. At most STAGE_FILES_MAX. */
+err_t store_write_all(const char *dir, const struct stage_file *files, size_t n);
 /* Adds @line, which ends in a newline; file and folder are synced when it returns. A line that a
  * crash has cut short before stays, on a line of its own. */
 err_t store_append(const char *dir, const char *path, struct bytes line);

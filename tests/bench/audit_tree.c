@@ -260,6 +260,7 @@ static struct log log_of(const char *folder)
     struct log log = {.origin = ORIGIN};
 
     snprintf(log.folder, sizeof log.folder, "%s", folder);
+    snprintf(log.heads, sizeof log.heads, "%s", folder);
     snprintf(log.dir, sizeof log.dir, "%s/log", folder);
     return log;
 }
