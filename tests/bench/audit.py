@@ -247,7 +247,7 @@ def read_ratio(seconds):
         port = telecura.free_port()
         service = suite.service("appointments", start=False, workers=CLIENTS, http_plain=f"127.0.0.1:{port}",
                                 http_plain_only="true")
-        suite.postgres.execute("appointments", booking_work.clinic_sql(ISSUER), 600)
+        booking_work.fill(suite.postgres, "appointments", booking_work.clinic_sql(ISSUER))
         tokens = [suite.idp.token(f"patient-{n}", ttl_s=7200) for n in range(booking_work.PATIENTS)]
         booking_work.write_requests(folder / "book", tokens, 0, booking_work.PATIENTS)
         service.start()

@@ -53,9 +53,9 @@ class Bench:
                                           http_plain=f"127.0.0.1:{telecura.free_port()}",
                                           http_plain_only="true")
         self.port = int(self.service.settings["http_plain"].rsplit(":", 1)[1])
-        self.postgres.execute("appointments", work.clinic_sql(ISSUER), 600)
+        work.fill(self.postgres, "appointments", work.clinic_sql(ISSUER))
         self.postgres.execute("postgres", "CREATE DATABASE seed")
-        self.postgres.execute("seed", (ANCHORS / "seed.sql").read_text(), 600)
+        work.fill(self.postgres, "seed", (ANCHORS / "seed.sql").read_text())
         idp = self.suite.idp
         tokens = [idp.token(f"patient-{n}", ttl_s=7200, jti=f"jti-{n}") for n in range(work.PATIENTS)]
         # One booking a patient: every token is known and every key is there before it counts.

@@ -53,6 +53,12 @@ def rfc3339(at_s):
 
 # ---- the clinic, in the service's schema ----
 
+def fill(postgres, database, text):
+    """And plans know of it, and no checkpoint is due."""
+    for statement in (text, "VACUUM ANALYZE", "CHECKPOINT"):
+        postgres.execute(database, statement)
+
+
 def clinic_sql(issuer):
     """People, consents, offered time and PRELOADED bookings to come, so that plans and depths are
     those of a live clinic and not of an empty table."""
@@ -96,8 +102,6 @@ SELECT '{ORG}', id, 1, 'book', 'scheduled', at, patient_id, 'patient', id, now()
 INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at)
 SELECT '{ORG}', id, id, provider_id, patient_id, 'booked', now(), at + interval '30 days' FROM booked;
 COMMIT;
-VACUUM ANALYZE;
-CHECKPOINT;
 """
 
 

@@ -82,7 +82,7 @@ def main():
                     if name == "appointments" else {}
                 suite.service(name, start=False, **kafka.settings(name), **plain)
                 if name == "appointments":
-                    suite.postgres.execute(name, work.clinic_sql(ISSUER), 600)
+                    work.fill(suite.postgres, name, work.clinic_sql(ISSUER))
                 suite.services[name].start()
             tokens = [suite.idp.token(f"patient-{n}", ttl_s=7200) for n in range(work.PATIENTS)]
             port = int(suite.services["appointments"].settings["http_plain"].rsplit(":", 1)[1])
