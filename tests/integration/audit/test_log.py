@@ -111,6 +111,8 @@ def stays(log, size, seconds=1.5):
 
 def test_nobody_writes_beside_one_that_was_stopped(log, go_reader):
     """Its lease ends while it sleeps, maybe in the middle of a file; the second waits for it or its end."""
+    log.stage(1)
+    log.settle()    # it is the one that writes
     second, size = log.suite.replica("audit"), log.size()
     os.kill(log.api.process.pid, signal.SIGSTOP)
     log.stage(5)
