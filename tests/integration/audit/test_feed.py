@@ -272,7 +272,8 @@ def test_strangers_wrong_roles_and_foreign_organisations(feed):
                             who=feed.suite.person("auditor")).status == 400, path
         assert feed.api.post(path.split("?")[0], {}, who=clinician).status == 405, path
         assert feed.api.get(path, who=stranger, raw=b"x" * 300000).status == 413, path
-    # A stranger's own bundles are those of their own log.
+    # A stranger's own bundles are those of their own log, where these refusals stand.
+    feed.api.wait_for(f"SELECT EXISTS (SELECT FROM published WHERE org = {quote(OTHER_ORG)} AND size >= 2)", 30)
     mine = feed.api.get("/v1/audit/tile/entries/000.p/2", who=stranger)
     assert mine.status == 200 and ORG.encode() not in mine.body and OTHER_ORG.encode() in mine.body
 
