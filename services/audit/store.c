@@ -38,6 +38,12 @@ static struct path path_of(const char *dir, const char *name)
     return path_of_str(dir, str_of(name));
 }
 
+static struct path folder_of(struct path path)
+{
+    *strrchr(path.text, '/') = '\0';
+    return path;
+}
+
 static err_t trouble(const char *what, const char *path)
 {
     return err_raise(ERR_UNAVAILABLE, "%s %s: %s", what, path, strerror(errno));
@@ -140,15 +146,14 @@ static int create(const char *path)
 err_t store_write(const char *dir, const char *name, struct bytes from)
 {
     const struct path new = path_of(dir, ".new");
-    struct path path = path_of(dir, name);
+    const struct path path = path_of(dir, name);
 
     TRY(folders_make(dir, path));
     AUTO_CLOSE int fd = create(new.text);
     if (fd < 0) return trouble("cannot write", new.text);
     TRY(write_synced(fd, new.text, from));
     if (rename(new.text, path.text) != 0) return trouble("cannot put in place", path.text);
-    *strrchr(path.text, '/') = '\0';
-    return folder_sync(path.text);
+    return folder_sync(folder_of(path).text);
 }
 
 /* ---- many at once ---- */
@@ -173,21 +178,13 @@ static err_t put(const char *dir, const struct stage_file *file, int *ret_fd)
     return ERR_OK;
 }
 
-static struct path folder_of(const char *dir, const struct stage_file *file)
-{
-    struct path path = path_of_str(dir, file->name);
-
-    *strrchr(path.text, '/') = '\0';
-    return path;
-}
-
 /* Neighbours lie in one folder, mostly. */
 static err_t folders_sync(const char *dir, const struct stage_file *files, size_t n)
 {
     struct path last = {""};
 
     for (size_t i = 0; i < n; i++) {
-        const struct path path = folder_of(dir, &files[i]);
+        const struct path path = folder_of(path_of_str(dir, files[i].name));
 
         if (strcmp(path.text, last.text) != 0) TRY(folder_sync(path.text));
         last = path;
@@ -215,7 +212,7 @@ err_t store_write_all(const char *dir, const struct stage_file *files, size_t n)
 
 err_t store_append(const char *dir, const char *name, struct bytes line)
 {
-    struct path path = path_of(dir, name);
+    const struct path path = path_of(dir, name);
     struct stat is;
     char last = '\n';
 
@@ -227,8 +224,7 @@ err_t store_append(const char *dir, const char *name, struct bytes line)
         return trouble("cannot read", path.text);
     if (last != '\n') TRY(write_synced(fd, path.text, bytes_of("\n", 1)));
     TRY(write_synced(fd, path.text, line));
-    *strrchr(path.text, '/') = '\0';
-    return is.st_size > 0 ? ERR_OK : folder_sync(path.text);
+    return is.st_size > 0 ? ERR_OK : folder_sync(folder_of(path).text);
 }
 
 err_t store_sync(const char *dir, const char *name)
