@@ -16,7 +16,8 @@ TO_BUILD = ["build-essential", "pkg-config", "librdkafka-dev", "libpq-dev", "lib
             "libssl-dev", "libprotobuf-c-dev", "protobuf-c-compiler", "protobuf-compiler",
             "libhiredis-dev", "libwslay-dev", "libargon2-dev", "libcmocka-dev",
             "libcurl4-openssl-dev", "libseccomp-dev"]
-TO_TEST = ["python3-pytest", "python3-cryptography", "strace", "kcat", "clang", "docker-compose",
+TO_TEST = ["python3-pytest", "python3-cryptography", "strace", "kcat", "clang",
+           "libclang-rt-14-dev", "docker-compose",
            "golang-go", "golang-golang-x-mod-dev", "python3-venv", "chromium", "chromium-driver",
            "python3-selenium", "git", "testssl.sh"]
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
