@@ -45,10 +45,11 @@ def care(desk, nurse, patient):
                 "the care team heard of")
 
 
-def book(patient, clinician, within_minutes=7 * 24 * 60, reason="A question"):
-    """The first free time; the path of the visit."""
+def book(patient, clinician, reason="A question", minutes=(60, 7 * 24 * 60)):
+    """The first free time so far from now; the path of the visit. The next hour is left to who enters."""
+    first, last = minutes
     slot = patient.get("/v1/slots", provider_id=clinician.id, visit_type="follow_up",
-                       **next_minutes(within_minutes))["data"][0]
+                       **{"from": now(first), "to": now(last)})["data"][0]
     booked = patient.post("/v1/appointments", patient_id=patient.patient, provider_id=clinician.id,
                           visit_type="follow_up", starts_at=slot["starts_at"], reason=reason)
     return f"/v1/appointments/{booked['id']}"
@@ -56,7 +57,7 @@ def book(patient, clinician, within_minutes=7 * 24 * 60, reason="A question"):
 
 def enter(patient, clinician, reason="A question"):
     """From the booking to the consultation; each one's grant."""
-    path = book(patient, clinician, CHECK_IN_MINUTES, reason)
+    path = book(patient, clinician, reason, minutes=(0, CHECK_IN_MINUTES))
     patient.put(f"{path}/place", place="At home", call_back_number="+1 555 0101")
     hers = patient.post(f"{path}/check_in")["visit_pass"]
     his = clinician.post(f"{path}/admit")["visit_pass"]

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from door import until
+from parts import WELL_S_MAX
 from place import SERVICES
 
 PATIENCE = float(os.environ.get("TELECURA_PATIENCE", 1))
@@ -47,4 +49,5 @@ def test_doctor_names_what_is_down(parts, name):
         assert why.strip().startswith("Why: ") and f"make release PART={name}" in fix
         assert lines[-1].endswith("need attention") and lines[-1].split()[0] == str(len(sick))
         assert name not in SERVICES or telectl_status(parts.place)[name] == "down"
+    until(parts.all_well, "who missed it to be well again", WELL_S_MAX)
     assert "parts are well" in parts.doctor()
