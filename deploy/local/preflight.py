@@ -47,7 +47,7 @@ def installed(place):
 
 def missing(absent):
     if absent:
-        yield Problem(f"{len(absent)} packages are missing", ", ".join(absent),
+        yield Problem(f"{len(absent)} packages are missing or too old", ", ".join(absent),
                       packages.line(absent) + "     (as root)")
 
 

@@ -1,7 +1,8 @@
 -- A calendar is one person's, and a person's id is nobody else's in any organisation: without `org` these
 -- indexes serve nothing but their constraints. With it, a table that was never analyzed was searched by
--- organisation through them, and PostgreSQL 15.18 then lost entries of rows that lived: visits were not
--- found, and two overlapped (test_parallel_bookings_moves_and_cancellations_never_overlap).
+-- organisation through them, by the inner side of joins that wait for a calendar's lock in their midst: up to
+-- 15.18 PostgreSQL then loses entries of rows that live (tests/integration/test_gist.py), so that visits were
+-- not found, and two overlapped.
 ALTER TABLE appointment
     DROP CONSTRAINT appointment_provider,
     DROP CONSTRAINT appointment_patient,
