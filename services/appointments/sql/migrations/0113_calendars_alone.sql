@@ -1,8 +1,7 @@
 -- A calendar is one person's, and a person's id is nobody else's in any organisation: without `org` these
 -- indexes serve nothing but their constraints. With it, a table that was never analyzed was searched by
--- organisation through them, by the inner side of joins that wait for a calendar's lock in their midst: up to
--- 15.18 PostgreSQL then loses entries of rows that live (tests/integration/test_gist.py), so that visits were
--- not found, and two overlapped.
+-- organisation through them, in a move once for each row of availability: up to 15.18 PostgreSQL then loses
+-- entries of rows that live (tests/integration/test_gist.py), visits were not found, and two overlapped.
 ALTER TABLE appointment
     DROP CONSTRAINT appointment_provider,
     DROP CONSTRAINT appointment_patient,
