@@ -61,8 +61,6 @@ static const struct setting common_settings[] = {
      "libpq connection of the owner role, for --migrate"},
     {"kafka", SETTING_TEXT, AT(kafka), "", 0, 0,
      "bootstrap servers; empty: events wait in the outbox"},
-    {"kafka_partitions", SETTING_INT, AT(kafka_partitions), "3", 1, 96,
-     "partitions of a topic, fixed at its birth"},
     {"tls_ca", SETTING_PATH, AT(tls_ca), "", 0, 0,
      "certificates of the authority that signs every part"},
     {"tls_cert", SETTING_PATH, AT(tls_cert), "", 0, 0, "own certificate, CN = the service's name"},
