@@ -41,7 +41,8 @@ def missing(names=None):
 
 
 def older(version, wanted):
-    return wanted and subprocess.run(["dpkg", "--compare-versions", version, "lt", wanted]).returncode == 0
+    return wanted and subprocess.run(["dpkg", "--compare-versions", version, "lt", wanted],
+                                     stderr=subprocess.DEVNULL).returncode == 0
 
 
 def line(names):

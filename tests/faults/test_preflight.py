@@ -110,6 +110,18 @@ def test_packages_that_cannot_be_had(new_run, programs, tmp_path):
     assert "no route to host" in why and "apt-get install -y" in fix
 
 
+def test_a_postgresql_that_loses_entries_is_replaced(new_run, programs):
+    """15.18 does (tests/integration/test_gist.py); a user who is not root is told."""
+    asked = new_run / "dpkg-query"
+    asked.write_text("#!/bin/sh\nshift 3\nfor name; do echo \"$name 15.18-0+deb12u1 ii \"; done\n")
+    asked.chmod(0o755)
+    new_run.chmod(0o777)
+    found = problems(new_run / "run", programs, "preflight", user=NOBODY, env={
+        "PATH": f"{new_run}:/usr/bin:/bin", "TELECURA_CACHE": f"{new_run}/none"})
+    why, fix = found.pop("1 packages are missing or too old")
+    assert why == "postgresql-15" and fix.endswith("postgresql-15     (as root)")
+
+
 @pytest.mark.parametrize("command", ["logs", "keys", "restart", "hold", "release", "reconcile", "selftest"])
 def test_a_command_that_needs_a_suite_says_so(new_run, command):
     done = run_up(new_run / "none", command)
