@@ -90,8 +90,8 @@ struct summary_reply {
 };
 
 extern const struct shape offer_shape, offer_reply_shape, slot_query_shape, slot_shape,
-    booking_shape, labelling_shape, visit_query_shape, visit_shape, shift_shape, place_shape,
-    queue_query_shape, queue_shape, note_text_shape, note_shape, ending_shape, summary_shape;
+    visit_type_shape, booking_shape, labelling_shape, visit_query_shape, visit_shape, shift_shape,
+    place_shape, queue_query_shape, queue_shape, note_text_shape, note_shape, ending_shape, summary_shape;
 
 /* ---- tables ---- */
 
@@ -104,7 +104,7 @@ extern const struct fsm_row visit_states[];
 
 /* ---- handlers ---- */
 
-handler availability_put, slot_list, schedule_extend;
+handler availability_put, visit_type_list, slot_list, schedule_extend;
 handler visit_book, visit_read, visit_list, visit_confirm, visit_cancel, visit_cancel_due,
     visit_reschedule, visit_miss, visit_miss_due, visit_label;
 handler place_put;

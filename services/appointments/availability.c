@@ -74,6 +74,16 @@ err_t schedule_extend(struct act *act)
     return ERR_OK;
 }
 
+/* GET /v1/visit_types */
+err_t visit_type_list(struct act *act)
+{
+    struct visit_type_rows rows;
+
+    TRY(act_allow_none(act));
+    TRY(visit_types(act, &rows));
+    return act_reply_list(act, &visit_type_shape, rows.p, rows.n, STR_NONE);
+}
+
 /* GET /v1/slots: of at most 31 days. */
 err_t slot_list(struct act *act)
 {

@@ -39,6 +39,13 @@ const struct shape offer_reply_shape = {
     "Availability", sizeof(struct offer_reply), offer_reply_fields,
 };
 
+static const struct field visit_type_fields[] = {
+    {"code", TEXT, IN(visit_type, code), REQUIRED},
+    {"minutes", INT, IN(visit_type, minutes), REQUIRED},
+    {0},
+};
+const struct shape visit_type_shape = {"VisitType", sizeof(struct visit_type), visit_type_fields};
+
 static const struct field slot_query_fields[] = {
     {"provider_id", UUID, IN(slot_query, provider_id), REQUIRED},
     {"visit_type", TEXT, IN(slot_query, visit_type), REQUIRED, 1, 64},

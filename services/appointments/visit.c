@@ -136,6 +136,7 @@ err_t visit_book(struct act *act)
 
     TRY(act_allow_row(act, in->patient_id, (struct row_marks){.labels = in->labels}));
     if (in->labels & LABELS_OF_NOTES) return act_at(act, "/labels", ERR_UNPROCESSABLE);
+    if (in->starts_at_us % MINUTE_US != 0) return act_at(act, "/starts_at", ERR_UNPROCESSABLE);
     if (act->who.role == ROLE_CLINICIAN && !uuid_equal(in->provider_id, act->who.person))
         return ERR_FORBIDDEN;
     TRY(consent_require(act, in->patient_id, CONSENT_TELEHEALTH));
@@ -259,6 +260,7 @@ err_t visit_reschedule(struct act *act)
     struct visit visit = {0};
 
     TRY(visit_begin(act, "reschedule", &visit.row, &step));
+    if (in->starts_at_us % MINUTE_US != 0) return act_at(act, "/starts_at", ERR_UNPROCESSABLE);
     const struct appointment_shift shift = {
         .id = visit.row.id, .starts_at_us = in->starts_at_us, .from = visit_from(&step),
         .if_match = act->if_match,

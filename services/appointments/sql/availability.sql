@@ -2,6 +2,7 @@
 
 -- row schedule (id uuid, provider_id uuid, site_id uuid, time_zone text, weeks int4, version int8)
 -- row schedule_due (org uuid, id uuid)
+-- row visit_type (code text, minutes int8)
 -- row slot (starts_at timestamptz, ends_at timestamptz, local_start text, time_zone text, site_id uuid)
 
 -- schedule_put  :one schedule  else ERR_NOT_FOUND  raises schedule_zone ERR_UNPROCESSABLE
@@ -50,6 +51,12 @@ WHERE extract(isodow FROM day) = r.weekday AND NOT isempty(span);
 -- all orgs: each day the horizon moves on
 SELECT org, id FROM schedule
 WHERE expand_from < (:now AT TIME ZONE time_zone)::date + weeks * 7 LIMIT 200;
+
+-- visit_types  :many visit_type
+-- An organisation's own row goes before everybody's.
+SELECT DISTINCT ON (code) code, minutes::int8 FROM visit_type
+WHERE org IN (:org, '00000000-0000-0000-0000-000000000000') AND valid @> :now
+ORDER BY code, org DESC LIMIT 200;
 
 -- slots_free  :many slot
 -- Starts each quarter of an hour from the beginning of what is offered; an offer is computed, never
