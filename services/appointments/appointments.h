@@ -91,7 +91,8 @@ struct summary_reply {
 
 extern const struct shape offer_shape, offer_reply_shape, slot_query_shape, slot_shape,
     visit_type_shape, booking_shape, labelling_shape, visit_query_shape, visit_shape, shift_shape,
-    place_shape, queue_query_shape, queue_shape, note_text_shape, note_shape, ending_shape, summary_shape;
+    place_shape, queue_query_shape, queue_shape, note_text_shape, note_shape, ending_shape,
+    summary_shape;
 
 /* ---- tables ---- */
 

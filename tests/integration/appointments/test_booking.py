@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from telecura import OTHER_ORG, rfc3339
+from telecura import ORG, OTHER_ORG, rfc3339
 
 MINUTE = 60
 
@@ -90,7 +90,25 @@ def test_s15_the_past_and_unoffered_times_cannot_be_booked(clinic, suite):
         assert (reply.status, reply.code) == (409, "outside_availability")
     reply = clinic.book(ada, doctor, nine, visit_type="seance")
     assert (reply.status, reply.code, reply.at) == (422, "unprocessable", ["/visit_type"])
+    for start in (nine + 1, nine + 59):
+        reply = clinic.book(ada, doctor, start)
+        assert (reply.status, reply.code, reply.at) == (422, "unprocessable", ["/starts_at"])
     assert clinic.book(ada, doctor, nine + 150 * MINUTE).status == 201
+
+
+def test_what_a_visit_can_be(clinic, suite):
+    """An organisation's own length goes before everybody's, and what is over is no longer offered."""
+    ada, doctor = suite.patient(consent=True), clinic.clinician()
+    usual = {one["code"]: one["minutes"] for one in clinic.api.get("/v1/visit_types", who=ada).json["data"]}
+    assert usual == {"consultation": 30, "follow_up": 15}
+    clinic.api.execute(f"INSERT INTO visit_type (org, code, valid, minutes, target_minutes) VALUES "
+                       f"('{ORG}', 'follow_up', '[2020-01-01Z,)', 20, 30), "
+                       f"('{ORG}', 'seance', '[2020-01-01Z,2021-01-01Z)', 20, 30)")
+    try:
+        own = {one["code"]: one["minutes"] for one in clinic.api.get("/v1/visit_types", who=doctor).json["data"]}
+        assert own == {"consultation": 30, "follow_up": 20}
+    finally:
+        clinic.api.execute(f"DELETE FROM visit_type WHERE org = '{ORG}'")
 
 
 @pytest.mark.family(22)
@@ -199,6 +217,8 @@ def test_reschedule_needs_the_version_and_frees_the_old_time(clinic, suite):
 
     assert clinic.step(visit, "reschedule", ada, later).status == 428
     assert clinic.step(visit, "reschedule", ada, later, match=7).status == 412
+    odd = clinic.step(visit, "reschedule", ada, {"starts_at": rfc3339(clinic.morning + 1)}, match=1)
+    assert (odd.status, odd.at) == (422, ["/starts_at"])
     reply = clinic.step(visit, "reschedule", ada, {"starts_at": taken["starts_at"]}, match=1)
     assert (reply.status, reply.code) == (409, "slot_taken")
     moved = clinic.step(visit, "reschedule", ada, later, match=1)
