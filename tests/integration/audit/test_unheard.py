@@ -93,11 +93,14 @@ def test_who_falls_silent_is_told_of_once_until_they_speak_again(feed):
 
 def test_what_was_missed_while_nobody_listened_is_not_held_against_anybody(feed):
     """As after a night without audit: all that was told is old, and waits in Kafka."""
+    feed.act()
+    feed.receipted()
     before = missed(feed, "silent")
-    assert feed.api.stop() == 0
+    assert feed.producer.stop() == 0 and feed.api.stop() == 0
     feed.api.execute("UPDATE producer SET told_at = told_at - interval '1 day'")
     feed.api.start()
-    until(lambda: metric(feed, "audit_watched_seconds") is not None)
+    watched(feed, 1)
+    feed.producer.start()
     feed.api.wait_for("SELECT count(*) = 0 FROM producer WHERE told_at < now() - interval '1 hour'", 30)
     watched(feed)
     assert missed(feed, "silent") == before and open_now(feed)["silent"] == 0
