@@ -1,7 +1,7 @@
 /*
  * Who has fallen silent (`silent`: no heartbeat of it was believed for silent_s), and whose records
- * stay away though its heartbeats tell of them (`behind`: for as long). Each is an incident, once; it
- * ends with the next heartbeat, or with the record that was missed. A step of the sequencer's
+ * stay away though its heartbeats tell of them (`behind`: for as long). Each is an incident, once;
+ * it ends with the next heartbeat, or with the record that was missed. A step of the sequencer's
  * thread, whose lease makes it the only one.
  *
  * Only what is missed while somebody listens counts: after a start, a taken lease, a frozen process
@@ -99,7 +99,6 @@ err_t unheard_look(void)
     }
     watch.epoch = writer.epoch;
     watch.last_us = now_us;
-    /* Before then everybody was waited for in vain. */
     const int64_t before_us = now_us - patience_us();
     const bool is_told = watch.since_us <= before_us;
     TRY(unheard_list(is_told ? before_us : 0, &rows, &open));
