@@ -239,6 +239,8 @@ def compare_request(request, routes, log, waiting, by_request, report):
 
 # ---- all together ----
 
+UNHEARD = {"silent": "a producer has fallen silent", "behind": "a producer's records do not come"}
+
 def reconcile(settings, since, report):
     """Questions are read before their answers: what was done by then is on its way or published since.
     The log, and how much was compared."""
@@ -262,7 +264,8 @@ def reconcile(settings, since, report):
                      settings.get("patience_s", PATIENCE_S), report)
     compare_ways(log, since, report)
     for org, producer, kind, seq, times in audit.rows(sources.INCIDENTS):
-        report.add(f"audit did not believe what it heard ({kind})", f"{producer} {seq} in log {org}, {times} times")
+        report.add(UNHEARD.get(kind, f"audit did not believe what it heard ({kind})"),
+                   f"{producer} {seq} in log {org}, {times} times")
     return log, {"leaves": len(log.entries), "acts": len(log.acts), "rows": len(rows), "requests": len(early),
                  "erased": log.erased}
 

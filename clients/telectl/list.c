@@ -30,6 +30,11 @@ struct browsing {
     int64_t patients;
 };
 
+struct incident {
+    struct str kind, producer, first_at, last_at, closed_at, event, id;
+    int64_t seq, epoch, times;
+};
+
 struct hold {
     struct str placed_at, state, shard, reason, placed_by, lifted_at, lift_reason, id;
 };
@@ -98,6 +103,19 @@ static const struct shape browsing_shape = {"Browsing", sizeof(struct browsing),
 }};
 static const uint8_t browsing_widths[COLUMNS_MAX] = {28, 12, 37, 9, 28, 37};
 
+#define INCIDENT(name, member) {name, TEXT, IN(incident, member), 0, 0, 64}
+static const struct shape incident_shape = {"Incident", sizeof(struct incident),
+    (const struct field[]){
+    INCIDENT("first_at", first_at), INCIDENT("kind", kind), INCIDENT("producer", producer),
+    {"seq", INT, IN(incident, seq), 0, INT64_MIN, INT64_MAX},
+    {"times", INT, IN(incident, times), 0, 1, INT64_MAX},
+    INCIDENT("last_at", last_at), INCIDENT("closed_at", closed_at),
+    INCIDENT("event_id", event), INCIDENT("id", id),
+    {"epoch", INT, IN(incident, epoch), 0, INT64_MIN, INT64_MAX},
+    {0},
+}};
+static const uint8_t incident_widths[COLUMNS_MAX] = {28, 10, 16, 10, 7, 28, 28};
+
 #define HOLD(name, member) {name, TEXT, IN(hold, member), 0, 0, 2000}
 static const struct shape hold_shape = {"Hold", sizeof(struct hold), (const struct field[]){
     HOLD("placed_at", placed_at), HOLD("state", state), HOLD("shard", shard),
@@ -125,6 +143,7 @@ const struct listing
     review_listing = {"/v1/audit/access-review", &member_shape, member_widths, 0},
     breach_listing = {"/v1/audit/breach", &touched_shape, touched_widths, 0},
     browsing_listing = {"/v1/audit/browsing", &browsing_shape, browsing_widths, 0},
+    incidents_listing = {"/v1/audit/incidents", &incident_shape, incident_widths, 0},
     holds_listing = {"/v1/audit/holds", &hold_shape, hold_widths, 0},
     destructions_listing = {"/v1/audit/destructions", &destruction_shape, destruction_widths, 0};
 /* clang-format on */

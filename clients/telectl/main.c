@@ -31,6 +31,8 @@ static const struct command commands[] = {
 
     {"audit", "browsing", NULL, list_show, &browsing_listing,
      "who was seen to leaf through many records"},
+    {"audit", "incidents", NULL, list_show, &incidents_listing,
+     "what was heard and not believed, who fell silent, whose records do not come"},
     {"audit", "holds", NULL, list_show, &holds_listing, "what must be kept, and why"},
     {"audit", "destructions", NULL, list_show, &destructions_listing,
      "whose keys were to go, who wanted it, what has gone"},

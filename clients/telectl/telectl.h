@@ -62,7 +62,8 @@ int breach_scope(const struct call *call);
 int deed_do(const struct call *call);
 
 extern const struct listing tail_listing, search_listing, access_listing, disclosures_listing,
-    review_listing, breach_listing, browsing_listing, holds_listing, destructions_listing;
+    review_listing, breach_listing, browsing_listing, incidents_listing, holds_listing,
+    destructions_listing;
 
 /* Runs @path with @words (NULL-terminated); its exit code, or UNWELL after saying why. */
 int program_run(struct arena *arena, const char *path, const char *const *words);

@@ -5,6 +5,7 @@
  *   record.c     a producer's record: MAC, chain, an `entry`, and it waits     (consumer thread)
  *   sequencer.c  waiting leaves become the next signed tree, then receipts     (effects thread)
  *   log.c        one shard: stage, publish, mend, check       store.c stage.c heads.c: its files
+ *   unheard.c    who has fallen silent, whose records do not come   (effects thread)
  *   event_index.c  published leaves become the index by which they are found        (a timer)
  *   pseudonym.c  under which words it knows somebody
  *   public.c     checkpoint, tiles, entries, proofs
@@ -26,7 +27,7 @@ struct audit_settings {
     struct common_settings common;
     const char *db_head, *log_dir, *heads_dir, *log_key;
     struct uuid default_org;
-    int64_t retention_years, glass_patients_max, browsed_patients_max;
+    int64_t retention_years, silent_s, glass_patients_max, browsed_patients_max;
 };
 
 /* ---- what is asked and answered ---- */
@@ -182,6 +183,8 @@ void event_fill(struct audit_event *event, const Telecura__V1__AuditPhi *body);
 /* What the end of a shard's keys is signed with, as @row has it: the same each time. */
 struct str destruction_statement(struct act *act, const struct destruction *row,
                                  const struct last_tree *tree);
+/* For the metric of those that were told. */
+void incident_count(void);
 /* For @run and what its producer had numbered before it from @first on, in a tree of @size. */
 err_t receipt_emit(struct act *act, const struct published_run *run, int64_t first, int64_t size);
 

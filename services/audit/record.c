@@ -41,9 +41,16 @@ struct heard {
     struct tail tail;
 };
 
-static err_t incident(struct act *act, const struct heard *heard, const char *kind, int64_t seq)
+void incident_count(void)
 {
     static struct metric counted = {.name = "audit_incidents_total", .labels = ""};
+
+    metrics_add(&counted);
+    metrics_count(&counted, 1);
+}
+
+static err_t incident(struct act *act, const struct heard *heard, const char *kind, int64_t seq)
+{
     const struct incident_insert row = {
         .id = uuid_v7(act->now_us),
         .producer = heard->producer,
@@ -54,8 +61,7 @@ static err_t incident(struct act *act, const struct heard *heard, const char *ki
     };
     struct incident_seen seen;
 
-    metrics_add(&counted);
-    metrics_count(&counted, 1);
+    incident_count();
     TRY(incident_insert(act, &row, &seen));
     if (seen.times == 1)
         log_line(LOG_FAULT, "audit_incident", "%s in the log of %s, producer's number %lld", kind,
@@ -257,6 +263,7 @@ static err_t heartbeat_hear(struct act *act, const struct heard *heard)
     if (heard->seq < tail->seq) return incident(act, heard, "cut", heard->seq);
     if (heard->seq == tail->seq && !follows(heard)) return incident(act, heard, "fork", heard->seq);
     tail_told(act, &(struct tail_told){.producer = heard->producer, .seq = heard->seq});
+    silence_close(act, &(struct silence_close){heard->producer});
     return ERR_OK;
 }
 

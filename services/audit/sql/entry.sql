@@ -28,13 +28,20 @@ LEFT JOIN published AS r ON r.org = :org
 LEFT JOIN log_head AS h ON h.org = :org;
 
 -- tail_set  :exec
-INSERT INTO producer (org, name, epoch, seq, mac)
-VALUES (:org, :producer::text, :epoch::int8, :seq::int8, :mac::bytea)
+-- Who has never told where it stands is waited for from now on.
+INSERT INTO producer (org, name, epoch, seq, mac, told_at)
+VALUES (:org, :producer::text, :epoch::int8, :seq::int8, :mac::bytea, :now)
 ON CONFLICT (org, name) DO UPDATE SET
     epoch = excluded.epoch, seq = excluded.seq, mac = excluded.mac;
 
 -- tail_told  :exec
-UPDATE producer SET told_seq = :seq::int8, told_at = :now WHERE org = :org AND name = :producer::text;
+-- Also of whom no record has come.
+INSERT INTO producer AS p (org, name, epoch, seq, mac, told_seq, told_at, due_seq, due_at)
+VALUES (:org, :producer::text, 0, 0, decode(repeat('00', 32), 'hex'), :seq::int8, :now, :seq, :now)
+ON CONFLICT (org, name) DO UPDATE SET
+    told_seq = :seq, told_at = :now,
+    due_seq = CASE WHEN p.due_seq > p.seq THEN p.due_seq ELSE :seq END,
+    due_at = CASE WHEN p.due_seq > p.seq THEN p.due_at ELSE :now END;
 
 -- entries_insert  :exec  raises entry_event ERR_CONFLICT
 -- Of one producer, numbered from @first on, in that order; their places are the log's next.
@@ -59,9 +66,10 @@ ON CONFLICT (org, producer, kind, seq) DO UPDATE SET
 RETURNING times;
 
 -- gaps_close  :exec
+-- What was missed has come.
 UPDATE incident SET closed_at = :now
 WHERE org = :org AND producer = :producer::text AND seq >= :first::int8 AND seq <= :last::int8
-  AND kind = 'gap' AND closed_at IS NULL;
+  AND kind IN ('gap', 'behind') AND closed_at IS NULL;
 
 -- pending_logs  :many pending_log
 -- Those with leaves that are not in the tree yet, or have no receipt. A step of the index for each log.
