@@ -81,6 +81,8 @@ static const struct setting common_settings[] = {
     {"audit_rows_max", SETTING_INT, AT(audit_rows_max), "1000000", 10, INT64_MAX / 100,
      "audit rows that may wait here for the log (about 1 KiB each): from 80 % on bulk reads are "
      "refused, from 95 % on all but urgent care"},
+    {"audit_heartbeat_s", SETTING_INT, AT(audit_heartbeat_s), "10", 1, 60,
+     "how often the log is told which audit row was the last"},
     {"reseal_every_s", SETTING_INT, AT(reseal_every_s), "30", 1, 3600,
      "how often keyd is asked whose keys were renewed"},
     {"http_plain_only", SETTING_BOOL, AT(http_plain_only), "false", 0, 0,
@@ -275,9 +277,11 @@ static void bus_start(const struct http_tls *tls)
     if (!*set->kafka) return;
 
     if (self.service->migrations) {
-        const struct relay_config relay = {self.service->name, set->db,
-                                           set->kafka,         tls,
-                                           self.keys,          self.service->owns_projections};
+        const struct relay_config relay = {
+            .service = self.service->name, .conninfo = set->db, .kafka = set->kafka, .tls = tls,
+            .keys = self.keys, .tails_s = set->audit_heartbeat_s,
+            .heartbeat = self.service->owns_projections,
+        };
         self.relay = relay_start(&relay);
     }
     self.consumer = hears_start(self.service, tls);

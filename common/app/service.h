@@ -122,7 +122,7 @@ struct common_settings {
     const char *listen, *inner, *http_plain, *db, *db_owner, *kafka, *tls_ca, *tls_cert, *tls_key;
     const char *keyd, *idp_keys, *issuer, *audience, *profile, *run_dir;
     const char *access_public, *appointments_public; /* public keys of grants and passes */
-    int64_t workers, audit_rows_max, reseal_every_s;
+    int64_t workers, audit_rows_max, audit_heartbeat_s, reseal_every_s;
     int64_t idle_minutes[ROLES]; /* session_settings.def; elsewhere 0 */
     bool http_plain_only; /* tests and benches: no TLS listener */
 };

@@ -21,7 +21,6 @@
 #define LEASE_MS 3000
 #define RENEW_US SECOND_US
 #define REFUSED_US (5 * SECOND_US)
-#define TAILS_US (10 * SECOND_US)
 #define STOP_US (5 * SECOND_US)
 #define DB_US (5 * SECOND_US)
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
@@ -293,7 +292,7 @@ static err_t tails_turn(struct relay *relay)
     struct tx *tx;
     err_t err;
 
-    if (clock_mono_us() - relay->tails_us < TAILS_US) return ERR_OK;
+    if (clock_mono_us() - relay->tails_us < relay->config.tails_s * SECOND_US) return ERR_OK;
     relay->tails_us = clock_mono_us();
     tx = begin(relay);
     err = audit_tails(tx, &tails);

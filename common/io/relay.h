@@ -10,7 +10,7 @@
  * Audit rows: numbered after their commit (`seq IS NULL`), sealed into leaves, chained by MAC per
  * (producer, org), published to audit.events.v1, and deleted only at their receipt; what has none
  * is sent again after 10 s, or after 60 s while receipts of others come (the log is merely behind).
- * A heartbeat with the last seq goes every 10 s. See chain.h.
+ * A heartbeat with the last seq goes every tails_s. See chain.h.
  *
  * Kafka away: rows wait. A message that Kafka refuses for ever is a fault that names the topic;
  * that topic is set aside for 5 s at a time and holds up no other.
@@ -30,6 +30,7 @@ struct relay_config {
     const char *service, *conninfo, *kafka;
     const struct http_tls *tls;
     struct keys *keys;      /* NULL: this service audits nothing (tests) */
+    int64_t tails_s;        /* between two heartbeats of the audit chain */
     bool heartbeat;         /* access: a HEARTBEAT on revocations each second */
 };
 

@@ -18,9 +18,9 @@ const struct setting audit_setting_rows[] = {
      "File of the key that signs checkpoints; made at the first start."},
     {"retention_years", SETTING_INT, AT(retention_years), "6", 6, 100,
      "For so many years after its half year a shard's bodies can be opened (45 CFR 164.316(b)(2)(i))."},
-    {"silent_s", SETTING_INT, AT(silent_s), SILENT_S, 15, 86400,
-     "A producer that tells nothing for so many seconds (a heartbeat comes each 10), or whose "
-     "records do not come for so long, is an incident."},
+    {"silent_s", SETTING_INT, AT(silent_s), SILENT_S, 3, 86400,
+     "A producer that tells nothing for so many seconds (a heartbeat comes each audit_heartbeat_s), "
+     "or whose records do not come for so long, is an incident."},
     {"glass_patients_max", SETTING_INT, AT(glass_patients_max), "3", 1, 1000000,
      "Whoever breaks the glass of so many patients within a day is told of to privacy."},
     {"browsed_patients_max", SETTING_INT, AT(browsed_patients_max), "200", 1, 1000000,

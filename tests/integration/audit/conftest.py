@@ -142,10 +142,11 @@ class Kafka:
 class Feed(Log):
     """The log, and a producer whose acts are rows that the tests write."""
 
-    def __init__(self, suite, kafka, **settings):
+    def __init__(self, suite, kafka, heartbeat_s=10, **settings):
         self.plain = f"127.0.0.1:{free_port()}"     # for telectl, which has no gateway here
-        super().__init__(suite, kafka=kafka.address, http_plain=self.plain, **settings)
-        self.producer = suite.service("appointments", kafka=kafka.address)
+        super().__init__(suite, kafka=kafka.address, http_plain=self.plain,
+                         audit_heartbeat_s=heartbeat_s, **settings)
+        self.producer = suite.service("appointments", kafka=kafka.address, audit_heartbeat_s=heartbeat_s)
 
     def act(self, count=1, patient=None, org=ORG, action="visit.read", **more):
         """@count audit rows, as handlers leave them; the ids."""

@@ -12,14 +12,14 @@ from test_feed import forge, mac_key_of
 from test_telectl import lines, telectl
 from visits import until
 
-SILENT_S = 20       # a heartbeat comes each 10 s
+HEARTBEAT_S, SILENT_S = 1, 6
 NAME = "appointments"
 
 
 @pytest.fixture(scope="module")
 def feed():
     kafka, suite = Kafka(), telecura.Suite()
-    yield Feed(suite, kafka, silent_s=SILENT_S)
+    yield Feed(suite, kafka, HEARTBEAT_S, silent_s=SILENT_S)
     suite.close()
     kafka.stop()
 
