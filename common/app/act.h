@@ -57,8 +57,8 @@ struct act {
 
 typedef err_t handler(struct act *act);
 
-/* Gives back @err; ERR_UNPROCESSABLE is then answered with what of the body or query it is about:
- * @pointer (RFC 6901), a literal. */
+/* Gives back @err; ERR_UNPROCESSABLE is then answered with what of the body, query or frame it is
+ * about: @pointer (RFC 6901), a literal. */
 err_t act_at(struct act *act, const char *pointer, err_t err);
 
 /* ---- decide ---- */

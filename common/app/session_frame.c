@@ -87,7 +87,7 @@ static struct str error_text(struct arena *arena, int64_t id, err_t err, const c
                         (long long)id, err_info(err)->code, again, STR_ARG(at));
 }
 
-static void frame_reply(struct frame_job *job, const char *type, struct str body)
+static void frame_reply(struct frame_job *job, const char *type, struct str body, const char *at)
 {
     struct str text;
     struct arena *arena = worker_current()->arena;
@@ -96,7 +96,7 @@ static void frame_reply(struct frame_job *job, const char *type, struct str body
         text = arena_printf(arena, "{\"id\":%lld,\"%s\":" STR_FMT "}", (long long)job->pending->id,
                             type, STR_ARG(body.n ? body : STR("{}")));
     else
-        text = error_text(arena, job->pending->id, job->err, NULL);
+        text = error_text(arena, job->pending->id, job->err, at);
     job->reply = text_keep(text.p, text.n);
 }
 
@@ -144,7 +144,8 @@ static void frame_run(struct worker *worker, struct job *base)
     }
     const struct bytes body = job->err == ERR_OK ? act.own->body : BYTES_NONE;
     frame_reply(job, service->frames[job->pending->frame].type,
-                (struct str){(const char *)body.p, body.n});
+                (struct str){(const char *)body.p, body.n},
+                job->err == ERR_UNPROCESSABLE && act.own ? act.own->at : NULL);
     session_loop(frame_done, job);
 }
 

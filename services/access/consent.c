@@ -73,6 +73,16 @@ static err_t evidence_check(struct act *act, const struct consent_ask *in, struc
                   witness_known(act, &(struct witness_known){in->witness_id}, &known));
 }
 
+/* There is no such version of the text, or no text in that language. */
+static err_t text_blame(struct act *act, const struct consent_insert *new)
+{
+    const struct documents_list ask = {.scope = new->scope, .language = new->language};
+    struct document_rows rows;
+
+    TRY(documents_list(act, &ask, &rows));
+    return act_at(act, rows.n ? "/document_version" : "/language", ERR_UNPROCESSABLE);
+}
+
 /* POST /v1/consents: a patient agrees, or staff record that they did. */
 err_t consent_give(struct act *act)
 {
@@ -111,7 +121,9 @@ err_t consent_give(struct act *act)
     TRY(evidence_check(act, in, new.method));
     TRY(consent_supersede(act, &former, &old, &superseded));
     if (superseded) TRY(tell_consent(act, &old));
-    TRY(consent_insert(act, &new, &row));
+    const err_t err = consent_insert(act, &new, &row);
+    if (err == ERR_UNPROCESSABLE) return text_blame(act, &new);
+    TRY(err);
     TRY(tell_consent(act, &row));
     return consent_reply(act, 201, &row);
 }

@@ -38,15 +38,15 @@ static struct str phone_tail(struct arena *arena, struct str phone)
 }
 
 /* One of the two. */
-static err_t proof_of(struct arena *arena, struct str birth_date, struct str phone,
-                      struct proof *ret)
+static err_t proof_of(struct act *act, struct str birth_date, struct str phone, struct proof *ret)
 {
-    if ((birth_date.p != NULL) == (phone.p != NULL)) return ERR_UNPROCESSABLE;
+    if ((birth_date.p != NULL) == (phone.p != NULL))
+        return act_at(act, "/birth_date", ERR_UNPROCESSABLE); /* this or a phone */
 
-    const struct str said = phone.p ? phone_tail(arena, phone) : birth_date;
-    if (!said.p) return ERR_UNPROCESSABLE;
+    const struct str said = phone.p ? phone_tail(act->arena, phone) : birth_date;
+    if (!said.p) return act_at(act, "/phone", ERR_UNPROCESSABLE);
     ret->kind = phone.p ? STR("phone") : STR("birth_date");
-    ret->text = arena_printf(arena, STR_FMT " " STR_FMT, STR_ARG(ret->kind), STR_ARG(said));
+    ret->text = arena_printf(act->arena, STR_FMT " " STR_FMT, STR_ARG(ret->kind), STR_ARG(said));
     return ERR_OK;
 }
 
@@ -118,7 +118,7 @@ err_t guest_invite(struct act *act)
     TRY(act_settle(act));
     TRY(clinician_check(act, visit.provider_id));
     if (visit_is_closed(visit.state) || !takes_guests(visit.labels)) return ERR_BAD_STATE;
-    TRY(proof_of(act->arena, in->birth_date, in->phone, &proof));
+    TRY(proof_of(act, in->birth_date, in->phone, &proof));
 
     phi.display_name = pb_text(act->arena, in->display_name);
     phi.proof = pb_text(act->arena, proof.text);
@@ -260,7 +260,7 @@ err_t guest_enter(struct act *act)
     if (!row.device.n) {
         struct unseal item = guest_sealed(&row);
 
-        TRY(proof_of(act->arena, in->birth_date, in->phone, &proof));
+        TRY(proof_of(act, in->birth_date, in->phone, &proof));
         TRY(act_unseal(act, &item, 1));
         const Telecura__V1__GuestPhi *const phi = (const void *)item.message;
         if (!proof_matches(&proof, phi->proof)) return guest_miss(act, &row);

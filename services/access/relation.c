@@ -40,6 +40,33 @@ static err_t end_of(struct act *act, const struct relation_info *kind, int64_t s
     return ERR_OK;
 }
 
+/* The first field that must be another. */
+static err_t relation_blame(struct act *act, const struct relation_insert *new)
+{
+    const struct relation_ask *in = act->in;
+    const struct relation_fits ask = {
+        .person = new->person,
+        .roles = new->roles,
+        .visit_id = new->visit_id,
+        .patient_id = new->patient_id,
+        .ends_at_us = in->ends_at_us,
+        .born = new->born,
+    };
+    struct relation_fit fit;
+
+    TRY(relation_fits(act, &ask, &fit));
+    const struct {
+        bool fits;
+        const char *at;
+    } fields[] = {
+        {fit.serves, "/person_id"}, {fit.open, "/visit_id"}, {fit.ahead, "/ends_at"},
+        {fit.young, "/birth_date"}, {false, "/starts_at"},
+    };
+    size_t i = 0;
+    while (fields[i].fits) i++;
+    return act_at(act, fields[i].at, ERR_UNPROCESSABLE);
+}
+
 /* POST /v1/relations: the front desk records who cares for a patient or acts for them, and what
  * proves it. */
 err_t relation_open(struct act *act)
@@ -63,7 +90,9 @@ err_t relation_open(struct act *act)
         .roles = roles_of(act->arena, relation_info(kind)),
     };
     TRY(end_of(act, relation_info(kind), starts_at_us, &new.ends_at_us));
-    TRY(relation_insert(act, &new, &row));
+    const err_t err = relation_insert(act, &new, &row);
+    if (err == ERR_UNPROCESSABLE) return relation_blame(act, &new);
+    TRY(err);
     TRY(tell_relation(act, &row));
     return act_reply(act, 201, &relation_shape, &row);
 }

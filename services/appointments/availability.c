@@ -38,7 +38,7 @@ static err_t rules_insert(struct act *act, struct uuid schedule, const struct li
             return act_at(act, "/rules", ERR_UNPROCESSABLE);
         rule_insert(act, &new);
     }
-    return ERR_OK;
+    return act_at(act, "/rules", act_settle(act));
 }
 
 /* PUT /v1/providers/{id}/availability: clinicians their own, the front desk anybody's. Visits that
@@ -56,7 +56,7 @@ err_t availability_put(struct act *act)
     if (act->who.role == ROLE_CLINICIAN && !uuid_equal(act->path_id, act->who.person))
         return ERR_NOT_FOUND;
 
-    TRY(schedule_put(act, &put, &offer.row));
+    TRY(act_at(act, "/time_zone", schedule_put(act, &put, &offer.row)));
     rules_clear(act, &(struct rules_clear){.schedule_id = offer.row.id});
     TRY(rules_insert(act, offer.row.id, &in->rules));
     availability_clear(act, &(struct availability_clear){.schedule_id = offer.row.id});

@@ -89,8 +89,9 @@ err_t key_destroy(struct act *act)
 
     TRY(key_about(act, in->org, in->patient));
     TRY(keys_manager(act));
-    if (uuid_is_nil(in->patient) || uuid_equal(in->asked_by, in->approved_by))
-        return ERR_UNPROCESSABLE;
+    if (uuid_is_nil(in->patient)) return act_at(act, "/patient", ERR_UNPROCESSABLE);
+    if (uuid_equal(in->asked_by, in->approved_by))
+        return act_at(act, "/approved_by", ERR_UNPROCESSABLE);
     act_resource(act, in->erasure, 1);
     dek_lock(act, &(struct dek_lock){in->patient});
     TRY(kek_current(act, &current));

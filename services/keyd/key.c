@@ -90,7 +90,7 @@ err_t key_destroy_shard(struct act *act)
 
     TRY(key_about(act, in->org, in->shard));
     if (!service || strcmp(service, "audit") != 0) return ERR_FORBIDDEN;
-    if (uuid_is_nil(in->shard)) return ERR_UNPROCESSABLE;
+    if (uuid_is_nil(in->shard)) return act_at(act, "/shard", ERR_UNPROCESSABLE);
     dek_lock(act, &(struct dek_lock){in->shard});
     TRY(dek_shard_destroy(act, &(struct dek_shard_destroy){in->shard}, &count));
     const struct destroy_answer answer = {.destroyed = count.n};

@@ -36,7 +36,7 @@ static err_t log_renew(struct act *act, const struct renew_ask *in)
 
     TRY(key_about(act, str_is(in->domain, "mac") ? UUID_NIL : in->org, UUID_NIL));
     TRY(keys_manager(act));
-    if (!uuid_is_nil(in->patient)) return ERR_UNPROCESSABLE;
+    if (!uuid_is_nil(in->patient)) return act_at(act, "/patient", ERR_UNPROCESSABLE);
     TRY(deks_renew_log(act, &renew, &formers));
     const struct renew_answer answer = {(int64_t)formers.n};
     return act_reply(act, 200, &renew_answer_shape, &answer);

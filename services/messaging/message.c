@@ -73,7 +73,7 @@ err_t message_send(struct act *act)
 
     TRY(act_allow_row(act, grant->patient, (struct row_marks){.labels = grant->labels}));
     TRY(consent_require(act, grant->patient, CONSENT_TELEHEALTH));
-    if (!is_plain_text(in->body)) return ERR_UNPROCESSABLE;
+    if (!is_plain_text(in->body)) return act_at(act, "/send/body", ERR_UNPROCESSABLE);
 
     phi.scheme = pb_text(act->arena, scheme);
     phi.body = pb_bytes(str_bytes(in->body));

@@ -248,19 +248,26 @@ err_t patient_list(struct act *act)
 }
 
 /* What was named and cannot be searched by must not widen the search. */
-static bool search_is_sound(const struct search *in, const struct indexes *index)
+static err_t search_check(struct act *act, const struct search *in, const struct indexes *index)
 {
-    const bool named[INDEXES] = {
-        [INDEX_NAME] = in->family_name.p || in->birth_date.p, [INDEX_MRN] = in->mrn.p,
-        [INDEX_PHONE] = in->phone.p, [INDEX_EMAIL] = in->email.p,
+    const bool dated = in->birth_date.p, half = in->family_name.p && !dated;
+    const struct {
+        bool named;
+        const char *at;
+    } fields[INDEXES] = {
+        [INDEX_NAME] = {in->family_name.p || dated, half ? "/birth_date" : "/family_name"},
+        [INDEX_MRN] = {in->mrn.p, "/mrn"},
+        [INDEX_PHONE] = {in->phone.p, "/phone"},
+        [INDEX_EMAIL] = {in->email.p, "/email"},
     };
     bool any = false;
 
     for (enum index i = 0; i < INDEXES; i++) {
-        if (named[i] != (index->of[i].p != NULL)) return false;
-        any |= named[i];
+        if (fields[i].named != (index->of[i].p != NULL))
+            return act_at(act, fields[i].at, ERR_UNPROCESSABLE);
+        any |= fields[i].named;
     }
-    return any;
+    return any ? ERR_OK : ERR_UNPROCESSABLE;
 }
 
 /* POST /v1/patients/search: in the body, since a URL ends up in logs. */
@@ -274,7 +281,7 @@ err_t patient_search(struct act *act)
 
     TRY(act_allow_list(act));
     TRY(index_make(act, in, UUID_NIL, &asked.by[0]));
-    if (!search_is_sound(in, &asked.by[0])) return ERR_UNPROCESSABLE;
+    TRY(search_check(act, in, &asked.by[0]));
 
     TRY(keys_add(act, in, &asked, &more));
     do { /* a row that went to a newer key before it was looked for shows that key */

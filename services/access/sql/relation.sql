@@ -3,6 +3,7 @@
 -- row relation (id uuid, person uuid, patient_id uuid, kind text, proof text, visit_id uuid,
 --     opened_by uuid, starts_at timestamptz, ends_at timestamptz, version int8)
 -- row relation_due (org uuid, id uuid)
+-- row relation_fit (serves bool, open bool, ahead bool, young bool)
 
 -- relation_self  :one relation
 -- A patient's own.
@@ -27,6 +28,18 @@ CROSS JOIN LATERAL (SELECT least(:ends_at?::timestamptz, first_instant(:org, age
 WHERE m.org = :org AND m.person = :person::uuid AND m.state = 'active' AND m.role = ANY (:roles::text[])
   AND (:visit_id IS NULL OR v.id IS NOT NULL) AND soonest.at > greatest(:starts_at, :now)
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
+
+-- relation_fits  :one relation_fit
+-- What of a relation that was not inserted is not to blame: the person, the visit, the end, the birth date.
+SELECT EXISTS (SELECT FROM member WHERE org = :org AND person = :person::uuid AND state = 'active'
+               AND role = ANY (:roles::text[])) AS serves,
+       :visit_id?::uuid IS NULL
+           OR EXISTS (SELECT FROM visit WHERE org = :org AND id = :visit_id AND patient_id = :patient_id::uuid
+                      AND state NOT IN ('completed', 'cancelled', 'no_show')
+                      AND ends_at + interval '1 hour' > :now) AS open,
+       coalesce(:ends_at?::timestamptz > :now, true) AS ahead,
+       coalesce(first_instant(:org, aged.day) > :now, true) AS young
+FROM of_age(:org, :born?::text::date) AS aged;
 
 -- guardians_due  :many relation_due
 -- all orgs: the law has changed since they were reckoned

@@ -53,8 +53,9 @@ def test_only_the_current_text_can_be_agreed_to(suite, access, newer_text):
     ada = suite.patient()
     assert give(access, ada, ada.patient, "research", version=1).code == "conflict"
     assert give(access, ada, ada.patient, "research", version=2).status == 201
-    assert give(access, ada, ada.patient, "research", version=9).code == "unprocessable"
-    assert give(access, ada, ada.patient, "recording", language="fr").code == "unprocessable"
+    for field, other in (("/document_version", {"version": 9}), ("/language", {"language": "fr"})):
+        reply = give(access, ada, ada.patient, "recording", **other)
+        assert (reply.code, reply.at) == ("unprocessable", [field])
 
 
 def test_one_consent_of_a_scope_is_active_and_a_newer_text_takes_its_place(suite, access, request):
@@ -85,7 +86,7 @@ def test_a_no_is_told_to_those_who_only_listen(suite, access):
 def test_a_consent_ends_by_itself(suite, access):
     ada = suite.patient()
     row = give(access, ada, ada.patient, ends_at=rfc3339(suite.now_s() + 3600)).json
-    assert give(access, ada, ada.patient, "recording", ends_at=rfc3339(suite.now_s() - 1)).code == "unprocessable"
+    assert give(access, ada, ada.patient, "recording", ends_at=rfc3339(suite.now_s() - 1)).at == ["/ends_at"]
     suite.clock(7200)
     again = give(access, ada, ada.patient)
     assert again.status == 201, "the ended one is no obstacle before the timer has seen it"
@@ -122,14 +123,16 @@ def test_it_is_on_record_what_was_shown_how_and_by_whom(suite, access, staff):
     assert (row["method"], row["shown_at"][:19], row["given_as"]) == ("screen", shown[:19], "patient")
     other = {**proof, "document_hash": hashlib.sha256(b"a text that was never there").hexdigest()}
     assert give(access, ada, ada.patient, "recording", **other).code == "conflict"
-    assert give(access, ada, ada.patient, "recording", shown_at=rfc3339(suite.now_s() + 60)).code == "unprocessable"
-    assert give(access, ada, ada.patient, "recording", method="paper").code == "unprocessable"
+    for wrong in ({"shown_at": rfc3339(suite.now_s() + 60)}, {"method": "paper"}):
+        reply = give(access, ada, ada.patient, "recording", **wrong)
+        assert (reply.code, reply.at) == ("unprocessable", [f"/{field}" for field in wrong])
 
     desk, nurse = staff["front_desk"], staff["nurse"]
     assert give(access, desk, ada.patient, "recording").json["method"] == "paper"
     spoken = {"method": "spoken"}
     for witness in ({}, {"witness_id": desk.id}, {"witness_id": ada.id}, {"witness_id": str(uuid.uuid4())}):
-        assert give(access, desk, ada.patient, **spoken, **witness).code == "unprocessable"
+        reply = give(access, desk, ada.patient, **spoken, **witness)
+        assert (reply.code, reply.at) == ("unprocessable", ["/witness_id"])
     row = give(access, desk, ada.patient, **spoken, witness_id=nurse.id).json
     assert (row["method"], row["witness_id"], row["given_as"]) == ("spoken", nurse.id, "front_desk")
 
@@ -153,9 +156,11 @@ def test_a_consent_may_be_to_one_recipient_and_for_one_purpose(suite, access, st
         assert made.status == 201 and part.items() <= made.json.items()
         assert give(access, ada, ada.patient, "data_sharing", **part).code == "conflict"
     for part in parts[1:4]:
-        assert give(access, ada, ada.patient, "telehealth", **part).code == "unprocessable"
-    assert give(access, ada, ada.patient, "research", recipient_id=str(uuid.uuid4())).code == "unprocessable"
-    assert give(access, ada, ada.patient, "research", recipient_id=staff["stranger"].id).code == "unprocessable"
+        reply = give(access, ada, ada.patient, "telehealth", **part)
+        assert (reply.code, reply.at) == ("unprocessable", ["/scope"])
+    for nobody in (str(uuid.uuid4()), staff["stranger"].id):
+        reply = give(access, ada, ada.patient, "research", recipient_id=nobody)
+        assert (reply.code, reply.at) == ("unprocessable", ["/recipient_id"])
     assert give(access, ada, ada.patient, "research", purpose="FUN").code == "bad_body"
     nurse = staff["nurse"]
     assert give(access, nurse, ada.patient, "data_sharing", recipient_id=nurse.id).code == "forbidden"
@@ -280,14 +285,15 @@ def test_a_relation_serves_a_role(suite, access, staff):
     for person, kind in ((staff["proxy"], "treating"), (staff["clinician"], "proxy"), (suite.patient(), "proxy")):
         body = {"person_id": person.id, "patient_id": ada.patient, "kind": kind,
                 "proof": "referral" if kind == "treating" else "court_order"}
-        assert access.post("/v1/relations", body, who=staff["front_desk"]).code == "unprocessable"
+        reply = access.post("/v1/relations", body, who=staff["front_desk"])
+        assert (reply.code, reply.at) == ("unprocessable", ["/person_id"])
     body = {"person_id": staff["proxy"].id, "patient_id": ada.patient, "kind": "proxy", "proof": "court_order"}
     assert access.post("/v1/relations", body, who=staff["front_desk"]).status == 201
     assert give(access, staff["proxy"], ada.patient).status == 201
     unknown = {**body, "patient_id": str(uuid.uuid4())}
     assert access.post("/v1/relations", unknown, who=staff["front_desk"]).status == 404
     backwards = {**body, "kind": "proxy", "starts_at": "2030-01-02T00:00:00Z", "ends_at": "2030-01-01T00:00:00Z"}
-    assert access.post("/v1/relations", backwards, who=staff["front_desk"]).code == "unprocessable"
+    assert access.post("/v1/relations", backwards, who=staff["front_desk"]).at == ["/ends_at"]
 
 
 def test_what_one_is_to_oneself_does_not_end(access, staff):

@@ -19,7 +19,8 @@ def opened(access, staff, patient, kind, proof, who=None, **more):
     ("treating", "rota"), ("covering", "referral"), ("proxy", "birth_certificate"), ("care_team", "invitation"),
     ("proxy", "power"), ("proxy", "power_of_attorney court_order"), ("proxy", " ")])
 def test_what_proves_another_kind_proves_nothing(suite, access, staff, kind, proof):
-    assert opened(access, staff, suite.patient().patient, kind, proof).code == "unprocessable"
+    reply = opened(access, staff, suite.patient().patient, kind, proof)
+    assert (reply.code, reply.at) == ("unprocessable", ["/proof"])
 
 
 @pytest.mark.parametrize("kind,proof,days", [
@@ -28,7 +29,7 @@ def test_what_proves_another_kind_proves_nothing(suite, access, staff, kind, pro
 def test_a_relation_has_an_end(suite, access, staff, kind, proof, days):
     patient, now = suite.patient().patient, suite.now_s()
     late = opened(access, staff, patient, kind, proof, ends_at=rfc3339(now + (days + 1) * DAY_S))
-    assert late.code == "unprocessable"
+    assert (late.code, late.at) == ("unprocessable", ["/ends_at"])
     made = opened(access, staff, patient, kind, proof)
     assert made.status == 201 and made.json["opened_by"] == staff["front_desk"].id
     lasts = access.value(f"SELECT extract(epoch FROM ends_at - starts_at) FROM relation "
@@ -47,6 +48,23 @@ def test_a_relation_opens_nothing_after_its_end(suite, access, staff):
     assert access.get(path, who=doctor).status == 404
 
 
+def ago(suite, days):
+    return rfc3339(suite.now_s() - days * DAY_S)
+
+
+@pytest.mark.parametrize("kind,proof,days,field", [
+    ("treating", "referral", {"starts_at": 400}, "/starts_at"),     # it would have ended by itself
+    ("treating", "referral", {"starts_at": 2, "ends_at": 1}, "/ends_at"),
+    ("treating", "referral", {"starts_at": 1, "ends_at": 2}, "/ends_at"),
+    ("guardian", "court_order", {"starts_at": -19 * 365}, "/starts_at")])
+def test_a_relation_that_would_be_over_says_which_field_it_is(suite, access, staff, kind, proof, days, field):
+    more = {"birth_date": ago(suite, 365)[:10]} if kind == "guardian" else {}
+    dates = {name: ago(suite, n) for name, n in days.items()}
+    reply = opened(access, staff, suite.patient().patient, kind, proof, **more, **dates)
+    assert (reply.status, reply.code, reply.at) == (422, "unprocessable", [field])
+    assert not any(said.encode() in reply.body for said in [*dates.values(), *more.values()])
+
+
 # ---- guardians: until the patient comes of age ----
 
 def born(years, days=0):
@@ -63,7 +81,7 @@ def test_a_guardian_s_relation_ends_on_the_day_of_majority(suite, access, staff)
     child, guardian = suite.patient(consent=True), suite.person("proxy")
     birth_date = access.value(f"SELECT {born(2)}")
     missing = opened(access, staff, child.patient, "guardian", "birth_certificate", guardian)
-    assert missing.code == "unprocessable"
+    assert (missing.code, missing.at) == ("unprocessable", ["/birth_date"])
     made = opened(access, staff, child.patient, "guardian", "birth_certificate", guardian, birth_date=birth_date)
     assert made.status == 201, made
     row = f"FROM relation WHERE id = '{made.json['id']}'"
@@ -80,9 +98,9 @@ def test_a_guardian_s_relation_ends_on_the_day_of_majority(suite, access, staff)
 def test_nobody_is_guardian_of_an_adult(suite, access, staff):
     for birth_date in (access.value(f"SELECT {born(0)}"), "1970-01-01"):
         made = opened(access, staff, suite.patient().patient, "guardian", "court_order", birth_date=birth_date)
-        assert made.code == "unprocessable"
+        assert (made.code, made.at) == ("unprocessable", ["/birth_date"])
     other = opened(access, staff, suite.patient().patient, "treating", "referral", birth_date="2015-01-01")
-    assert other.code == "unprocessable", "a birth date is asked for where it decides, and nowhere else"
+    assert (other.code, other.at) == ("unprocessable", ["/birth_date"]), "a birth date is asked for where it decides, and nowhere else"
 
 
 def test_the_law_of_the_day_decides_and_an_early_end_stands(suite, access, staff):
@@ -260,9 +278,9 @@ def test_a_guest_comes_to_the_one_visit_and_goes_with_it(suite, access, staff, v
     access.execute(f"INSERT INTO visit SELECT org, '{another}', patient_id, provider_id, state, starts_at, ends_at, "
                    f"version, epoch, labels, act_id FROM visit WHERE id = '{it.id}'")
     patient = it.patient.patient
-    assert opened(access, staff, patient, "guest", "invitation", guest).code == "unprocessable"
+    assert opened(access, staff, patient, "guest", "invitation", guest).at == ["/visit_id"]
     stranger = opened(access, staff, suite.patient().patient, "guest", "invitation", guest, visit_id=it.id)
-    assert stranger.code == "unprocessable", "another patient's visit"
+    assert (stranger.code, stranger.at) == ("unprocessable", ["/visit_id"]), "another patient's visit"
     made = opened(access, staff, patient, "guest", "invitation", guest, visit_id=it.id)
     assert made.status == 201 and made.json["visit_id"] == it.id, made
 
@@ -318,5 +336,5 @@ def test_who_asks_why_must_be_one_who_reviews(suite, access, staff):
     assert why(access, other, staff["nurse"], "READ_CHART", ada.patient).status == 404
     stranger = suite.person("nurse", org=other.org)
     assert why(access, staff["privacy"], stranger, "READ_CHART", ada.patient).status == 404
-    assert why(access, staff["privacy"], staff["nurse"], "READ_ALL", ada.patient).code == "unprocessable"
+    assert why(access, staff["privacy"], staff["nurse"], "READ_ALL", ada.patient).at == ["/action"]
     assert why(access, staff["privacy"], staff["nurse"], "READ_CHART", str(uuid.uuid4())).status == 404

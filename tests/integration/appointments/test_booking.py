@@ -276,7 +276,9 @@ def test_hours_must_make_sense(clinic, suite, change, status):
     doctor = suite.person("clinician")
     body = {"site_id": str(uuid.uuid4()), "time_zone": "UTC",
             "rules": [{"weekday": 1, "from": "09:00", "to": "10:00"}], **change}
-    assert clinic.api.put(f"/v1/providers/{doctor.id}/availability", body, who=doctor).status == status
+    reply = clinic.api.put(f"/v1/providers/{doctor.id}/availability", body, who=doctor)
+    assert reply.status == status
+    assert status != 422 or reply.at == [f"/{field}" for field in change]
 
 
 def test_hours_are_replaced_whole_and_booked_visits_stay(clinic, suite):

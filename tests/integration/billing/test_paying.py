@@ -48,7 +48,7 @@ def test_never_more_than_is_owed(till, suite):
     over = till.pay(invoice, ada, 9001)
     assert (over.status, over.code) == (409, "overpaid")
     foreign = till.pay(invoice, ada, 9000, currency="EUR")
-    assert (foreign.status, foreign.code) == (422, "unprocessable")
+    assert (foreign.status, foreign.code, foreign.at) == (422, "unprocessable", ["/currency"])
     assert till.read(invoice).json["balance_minor"] == 9000
 
 

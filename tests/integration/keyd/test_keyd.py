@@ -126,7 +126,8 @@ def test_a_half_year_of_the_log_has_a_key_that_audit_alone_destroys(peer, keyd):
         assert peer("billing").seal("audit", other, org).status == 403
     for name in ("access", "billing", "gateway"):
         assert peer(name).post("/v1/keys/destroy_shard", org=org, shard=half_year("2026h2")).status in (401, 403)
-    assert peer("audit").post("/v1/keys/destroy_shard", org=org, shard=ZEROS).status == 422
+    none = peer("audit").post("/v1/keys/destroy_shard", org=org, shard=ZEROS)
+    assert (none.status, none.at) == (422, ["/shard"])
     for _ in range(2):      # again is fine
         assert peer("audit").post("/v1/keys/destroy_shard", org=org, shard=half_year("2026h2")).json == {"destroyed": 1}
     assert peer("audit").open("audit", first["dek_id"], half_year("2026h2"), org).status == 404

@@ -110,7 +110,10 @@ def test_the_log_s_keys_are_renewed_by_an_admin_and_when_they_are_named(suite, s
         renewed = access.post("/v1/keys/renew", {"domain": domain}, who=people["admin"])
         assert renewed.status == 200 and renewed.json["renewed"] >= 1, renewed
     assert Peer(suite, "patients").post("/v1/keys/renew", org=ORG, domain="mac").status == 403
-    assert Peer(suite, "access").post("/v1/keys/renew", org=ORG, patient=ORG, domain="mac").status == 422
+    of_nobody = Peer(suite, "access").post("/v1/keys/renew", org=ORG, patient=ORG, domain="mac")
+    assert (of_nobody.status, of_nobody.at) == (422, ["/patient"])
+    of_nobody = access.post("/v1/keys/renew", {"patient_id": ORG, "domain": "audit"}, who=people["admin"])
+    assert (of_nobody.status, of_nobody.at) == (422, ["/patient_id"])
     assert not set(before) & set(active())
     kept = keyd.value("SELECT count(*) FROM dek WHERE state = 'decrypt_only' AND wrapped IS NOT NULL AND id IN ("
                       + ", ".join(f"'{one}'" for one in before) + ")")

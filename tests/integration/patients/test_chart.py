@@ -80,7 +80,7 @@ def test_how_severe_is_asked_of_allergies_alone(ward, patient):
     made = ward.added(patient, "conditions", text="Asthma")
     changed = ward.api.put(f"/v1/records/{made['id']}", {"text": "Asthma", "criticality": "high"},
                            who=ward.nurse, match=1)
-    assert (changed.status, changed.code) == (422, "unprocessable")
+    assert (changed.status, changed.code, changed.at) == (422, "unprocessable", ["/criticality"])
 
 
 def test_pages(ward):
