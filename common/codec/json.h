@@ -11,7 +11,7 @@
  * null is refused. json_decode_lenient() skips unknown names and takes null for absence.
  *
  *   type     C member       JSON
- *   TEXT     struct str     string, min..max characters (code points); `words` restricts it to a list
+ *   TEXT     struct str     string, min..max characters (code points); `words`: one of these
  *   UUID     struct uuid    string
  *   INT      int64_t        number, min..max
  *   BOOL     bool           true, false
