@@ -2,8 +2,9 @@
 
 Those say what the services would: they are made from common/base/errors.def.
 The rules stand in deploy/gateway/haproxy.cfg. The routes are those that the services describe
-(routes.map beside their binaries, made by tools/openapi.py), else deploy/gateway/routes.map. Here
-they become a file with this suite's ports. Limits are generous: a test run is one busy address.
+(routes.map beside their binaries, made by tools/openapi.py), else deploy/gateway/routes.map; what a
+path takes is read from openapi.json beside them. Here they become files with this suite's ports.
+Limits are generous: a test run is one busy address.
 """
 import functools
 import http
@@ -23,10 +24,14 @@ BODY_BYTES_MAX = 1 << 20
 ERROR_ROW = re.compile(r'^ERR\(\w+, (\d+), \w+, "(\w+)", "(.+)"\)$', re.M)
 EXTRA_HEADERS = {
     401: "hdr WWW-Authenticate Bearer",
-    405: 'hdr Allow "GET, HEAD, POST, PUT, PATCH, DELETE"',
+    405: 'hdr Allow "%[path,map_reg({etc}/allow.map)]"',
     429: "hdr Retry-After {rate_s}",
     503: "hdr Retry-After 1",
 }
+API = ("/v1/", "/fhir/")
+PASSED_ON = "GET, HEAD, POST, PUT, PATCH, DELETE"
+# What the portal and the identity provider take here; the services' own routes stand before these.
+BESIDES = {"^/idp/": PASSED_ON, "^/(?!v1/|fhir/)": "GET, HEAD"}
 # What HAProxy answers by itself -> what we answer instead. Its 403 is an odd sign in a header name.
 OWN_ERRORS = {400: "bad_request", 403: "bad_request", 408: "request_timeout", 500: "internal",
               502: "unavailable", 503: "unavailable", 504: "deadline"}
@@ -46,11 +51,11 @@ def problem(code):
                                "retryable": status in (408, 429, 503)}, separators=(",", ":"))
 
 
-def refuse(code):
+def refuse(code, place):
     status, body = problem(code)
     quoted = body.replace("'", r"\u0027")
     return (f"return status {status} content-type application/problem+json string '{quoted}' "
-            + EXTRA_HEADERS.get(status, "").format(rate_s=RATE_S)).rstrip()
+            + EXTRA_HEADERS.get(status, "").format(rate_s=RATE_S, etc=place.run / "etc")).rstrip()
 
 
 def write(place):
@@ -66,9 +71,10 @@ def write(place):
                    f"connection: close\r\n\r\n{body}")
     routes = read_routes(place)
     write_file(etc / "routes.map", "".join(f"{path} {name}\n" for path, name in routes.items()))
+    write_file(etc / "allow.map", "".join(f"{path} {methods}\n" for path, methods in read_allowed(place).items()))
     template = string.Template((TREE / "deploy/gateway/haproxy.cfg").read_text())
     text = template.substitute(
-        {f"refuse_{code}": refuse(code) for code in errors()},
+        {f"refuse_{code}": refuse(code, place) for code in errors()},
         error_files="\n".join(f"    errorfile {status} {folder}/{status}.http"
                               for status in OWN_ERRORS),
         token_rules=token_rules(place), etc=etc, tls=place.run / "tls", port=place.port("gateway"),
@@ -85,13 +91,33 @@ def read_routes(place):
     return dict(line.split() for line in lines if line and not line.startswith("#"))
 
 
+def read_allowed(place):
+    """{a path, as an expression: the methods that it takes}"""
+    described = place.bin.parent / "openapi.json"
+    paths = json.loads(described.read_text())["paths"] if described.exists() else {}
+    return {pattern_of(path): methods_of(paths[path]) for path in paths if path.startswith(API)} | BESIDES
+
+
+def pattern_of(path):
+    path = path.replace(".", r"\.").replace("{rest}", ".+").replace("{id}", "[0-9a-fA-F-]{36}")
+    return "^" + re.sub(r"\{\w+\}", "[^/]+", path) + "$"
+
+
+def methods_of(operations):
+    """As the services say them: who may GET may HEAD, but not a WebSocket."""
+    taken = {method.upper() for method in operations}
+    if "GET" in taken and "x-websocket" not in operations["get"]:
+        taken.add("HEAD")
+    return ", ".join(method for method in PASSED_ON.split(", ") if method in taken)
+
+
 def token_rules(place):
     """In this order: algorithm, signature (for 60 s from the cache), issuer, audience, time.
 
     The algorithm is pinned before jwt_verify sees it. Two key slots, so that a rotation at the
     identity provider ends no session."""
     keys = place.run / "keys"
-    no, expired = refuse("unauthenticated"), refuse("token_expired")
+    no, expired = refuse("unauthenticated", place), refuse("token_expired", place)
     checked = "\n".join(f"    http-request {line}" for line in [
         "set-var(txn.jwt) http_auth_bearer if !open",
         "set-var(txn.alg) var(txn.jwt),jwt_header_query('$.alg') if !open",
@@ -111,7 +137,7 @@ def token_rules(place):
         f"{no} if !open !{{ var(txn.exp) -m found }}",
         f"{expired} if !open {{ var(txn.exp),sub(txn.now) -m int le 0 }}",
         "track-sc1 var(txn.sub) table by_person if !open",
-        f"{refuse('too_many_requests')} if !open {{ sc_http_req_rate(1) gt {PERSON_A_WINDOW} }}",
+        f"{refuse('too_many_requests', place)} if !open {{ sc_http_req_rate(1) gt {PERSON_A_WINDOW} }}",
     ])
     return checked + "\n"
 

@@ -13,11 +13,12 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 
 import pytest
 
 from identity import Idp
-from telecura import free_port
+from telecura import bin_folder, free_port
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "deploy/local"))
 
@@ -28,6 +29,7 @@ from place import PORTS, Place  # noqa: E402
 
 WINDOW_S, AN_ADDRESS, A_PERSON = 2, 30, 10
 STARTS_S, ENDS_S = 30, 30
+WORDS = {"GET": ["GET", "HEAD"], "WS": ["GET"]}
 SECRET = b"password=secret"
 
 
@@ -50,6 +52,17 @@ class Gate:
             statuses.append(answer.status)
         connection.close()
         return statuses, *said
+
+    def asked(self, method, path, address):
+        """The status of one request, and which methods it is told of."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.place.port("gateway"), timeout=20,
+                                                 context=self.context, source_address=(address, 0))
+        connection.request(method, path)
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+        connection.close()
+        assert answer.headers["Content-Type"] == "application/problem+json" and said["status"] == answer.status
+        return answer.status, answer.headers["Allow"]
 
     def passes_again(self, address, usual, token=None):
         """Without anybody's doing: when the window is over."""
@@ -77,7 +90,7 @@ def gate(tmp_path_factory):
 
 
 def prepared(run):
-    place = Place(run, base=free_port() - PORTS["gateway"])
+    place = Place(run, base=free_port() - PORTS["gateway"], bin_folder=bin_folder())
     tls = place.folder("tls")
     certs.make_ca(tls)
     for name in ("gateway", "keycloak", "access"):
@@ -126,6 +139,31 @@ def test_a_person_who_asks_too_often(gate):
     assert gate.ask("127.0.0.5", gate.token("ana"))[0] == [429], "from wherever, and by whichever token"
     assert gate.ask("127.0.0.4", gate.token("ben"))[0] == [503], "another person is not meant"
     gate.passes_again("127.0.0.4", 503, ana)
+
+
+def rows(services):
+    """{a path that a request may have: the methods of the services' routes}"""
+    taken = {}
+    for service in services.values():
+        for route in service["routes"]:
+            if route["permission"] != "SERVICE_ONLY" and route["path"] != "/*":
+                path = route["path"].replace("{id}", str(uuid.uuid4())).replace("{shard}", "2026").replace("*", "a/1.b")
+                taken.setdefault(route["path"], (path, set()))[1].update(WORDS.get(route["method"], [route["method"]]))
+    return taken.values()
+
+
+def test_a_method_that_no_path_takes(gate):
+    """405 names those that this path takes, as the service behind it would; of no path there is nothing to tell."""
+    services = json.loads((gate.place.bin.parent / "describe.json").read_text())
+    for n, (path, methods) in enumerate(rows(services)):
+        status, allowed = gate.asked("OPTIONS", path, f"127.0.1.{n % 250 + 1}")
+        assert (status, set(allowed.split(", "))) == (405, methods), path
+    assert n > 100
+    assert gate.asked("TRACE", "/v1/nothing", "127.0.0.7") == (404, None)
+    assert gate.asked("TRACE", "/v1/slots/more", "127.0.0.7") == (404, None)
+    for method in ("OPTIONS", "POST", "DELETE"):
+        assert gate.asked(method, "/index.html", "127.0.0.7") == (405, "GET, HEAD")
+    assert gate.asked("OPTIONS", "/idp/realms/telecura/account", "127.0.0.7") == (405, gateway.PASSED_ON)
 
 
 class Listener:
