@@ -121,6 +121,12 @@ static struct appointment row_booked(const struct appointment_insert *new,
     };
 }
 
+/* A calendar has no seconds; a visit that had some would take the minute of the next. */
+static err_t start_whole(struct act *act, int64_t starts_at_us)
+{
+    return act_at(act, "/starts_at", starts_at_us % MINUTE_US ? ERR_UNPROCESSABLE : ERR_OK);
+}
+
 /* POST /v1/appointments: a patient, or staff for them, takes a free time; clinicians in their own
  * calendar. */
 err_t visit_book(struct act *act)
@@ -136,9 +142,9 @@ err_t visit_book(struct act *act)
 
     TRY(act_allow_row(act, in->patient_id, (struct row_marks){.labels = in->labels}));
     if (in->labels & LABELS_OF_NOTES) return act_at(act, "/labels", ERR_UNPROCESSABLE);
-    if (in->starts_at_us % MINUTE_US != 0) return act_at(act, "/starts_at", ERR_UNPROCESSABLE);
     if (act->who.role == ROLE_CLINICIAN && !uuid_equal(in->provider_id, act->who.person))
         return ERR_FORBIDDEN;
+    TRY(start_whole(act, in->starts_at_us));
     TRY(consent_require(act, in->patient_id, CONSENT_TELEHEALTH));
     TRY(visit_seal(act, &visit.row, 1, &visit, &new.sealed));
     TRY(act_at(act, "/visit_type", appointment_insert(act, &new, &booked)));
@@ -260,7 +266,7 @@ err_t visit_reschedule(struct act *act)
     struct visit visit = {0};
 
     TRY(visit_begin(act, "reschedule", &visit.row, &step));
-    if (in->starts_at_us % MINUTE_US != 0) return act_at(act, "/starts_at", ERR_UNPROCESSABLE);
+    TRY(start_whole(act, in->starts_at_us));
     const struct appointment_shift shift = {
         .id = visit.row.id, .starts_at_us = in->starts_at_us, .from = visit_from(&step),
         .if_match = act->if_match,

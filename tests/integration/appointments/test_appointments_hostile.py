@@ -11,6 +11,7 @@ from telecura import ISSUER, NO_ACT, ORG, OTHER_ORG, rfc3339
 ROUTES = {
     "availability": ("PUT", "/v1/providers/{doctor}/availability",
                      {"site_id": ORG, "time_zone": "UTC", "rules": []}, "doctor", "nurse"),
+    "visit_types": ("GET", "/v1/visit_types", None, "patient", "auditor"),
     "slots": ("GET", "/v1/slots?provider_id={doctor}&visit_type=follow_up&from=2027-01-01T00:00:00Z"
                      "&to=2027-01-02T00:00:00Z", None, "patient", "auditor"),
     "book": ("POST", "/v1/appointments", "booking", "patient", "pharmacist"),
