@@ -57,9 +57,6 @@ NO_ORG = {      # in every database that has them
     "kek": "the installation's own key, which wraps those of every organisation",
 }
 
-A_CALENDAR = "a calendar is one person's, whose id is nobody else's: see migration 0113"
-KEYS_WITHOUT_ORG = {"appointment_provider": A_CALENDAR, "appointment_patient": A_CALENDAR}
-
 TABLES = """
 SELECT CASE WHEN n.nspname = 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name,
        EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'act_id'
@@ -91,13 +88,8 @@ def silent(known):
     return {name for name, table in known.items() if not table["names_its_act"]}
 
 
-def keys_without(table):
-    return set(table["keys_without_org"])
-
-
 def ownerless(known):
-    return {name for name, table in known.items()
-            if not table["has_org"] or keys_without(table) - KEYS_WITHOUT_ORG.keys()}
+    return {name for name, table in known.items() if not table["has_org"] or table["keys_without_org"]}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -120,5 +112,3 @@ def test_no_excuse_outlives_its_table(tables):
         assert any(table in silent(known) for known in tables.values()), table
     for table in NO_ORG:
         assert any(table in ownerless(known) for known in tables.values()), table
-    for key in KEYS_WITHOUT_ORG:
-        assert any(key in keys_without(table) for known in tables.values() for table in known.values()), key

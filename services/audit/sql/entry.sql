@@ -1,6 +1,6 @@
 -- From a producer's record to a leaf of the tree.
 
--- row tail (epoch int8, seq int8, mac bytea, told_at timestamptz, known_mac bytea, known_index int8, receipted bool, size int8, reused bool)
+-- row tail (epoch int8, seq int8, mac bytea, told_at timestamptz, told_ms int8, known_mac bytea, known_index int8, receipted bool, size int8, reused bool)
 -- row pending_log (org uuid)
 -- row log_place (next int8)
 -- row first_place (place int8)
@@ -15,7 +15,7 @@
 -- first leaf the MAC is 32 zero bytes. Who has never told where it stands does so now.
 SELECT coalesce(p.epoch, 0) AS epoch, coalesce(p.seq, 0) AS seq,
        coalesce(p.mac, decode(repeat('00', 32), 'hex')) AS mac,
-       coalesce(p.told_at, :now) AS told_at,
+       coalesce(p.told_at, :now) AS told_at, coalesce(p.told_ms, 0) AS told_ms,
        coalesce(e.mac, '') AS known_mac, coalesce(e.leaf_index, -1) AS known_index,
        coalesce(e.leaf_index < r.size, false) AS receipted,
        coalesce(h.base + h.size, 0) AS size,
@@ -35,11 +35,12 @@ ON CONFLICT (org, name) DO UPDATE SET
     epoch = excluded.epoch, seq = excluded.seq, mac = excluded.mac;
 
 -- tail_told  :exec
--- Also of whom no record has come.
-INSERT INTO producer AS p (org, name, epoch, seq, mac, told_seq, told_at, due_seq, due_at)
-VALUES (:org, :producer::text, 0, 0, decode(repeat('00', 32), 'hex'), :seq::int8, :now, :seq, :now)
+-- Also of whom no record has come. @told_ms: when the producer said it.
+INSERT INTO producer AS p (org, name, epoch, seq, mac, told_seq, told_at, told_ms, due_seq, due_at)
+VALUES (:org, :producer::text, 0, 0, decode(repeat('00', 32), 'hex'), :seq::int8, :now, :told_ms::int8,
+        :seq, :now)
 ON CONFLICT (org, name) DO UPDATE SET
-    told_seq = :seq, told_at = :now,
+    told_seq = :seq, told_at = :now, told_ms = :told_ms,
     due_seq = CASE WHEN p.due_seq > p.seq THEN p.due_seq ELSE :seq END,
     due_at = CASE WHEN p.due_seq > p.seq THEN p.due_at ELSE :now END;
 

@@ -1,10 +1,15 @@
 """A producer that tells nothing more, and one whose records do not come, are found by audit itself: once."""
+import hashlib
 import hmac
+import struct
 import time
+import uuid
 
 import pytest
 
+import sealed
 import telecura
+from bus import event
 from conftest import Feed, Kafka
 from postgres import quote
 from telecura import ORG, OTHER_ORG, Client
@@ -149,3 +154,37 @@ def test_a_log_of_which_no_record_has_ever_come(feed):
     waited(feed, OTHER_ORG)
     wait_missed(feed, "behind", [(5, 1, False)], OTHER_ORG)
     assert missed(feed, "silent", OTHER_ORG) == []
+
+
+def heartbeat(feed, org, seq, prev, at_ms):
+    """As the producer says it, once more, by somebody who may write to the topic."""
+    key_id, key = mac_key_of(feed.suite, NAME)
+    (row,) = feed.api.rows(f"SELECT epoch FROM producer WHERE org = {quote(org)} AND name = {quote(NAME)}")
+    leaf = (b"\x01" + bytes([36]) + org.encode() + bytes([len(NAME)]) + NAME.encode()
+            + struct.pack(">QQB", seq, at_ms, 2) + bytes(16 + 32 + 2))
+    record = sealed.message((1, 2), (3, NAME), (4, row["epoch"]), (5, seq), (6, prev),
+                            (7, hmac.digest(key, prev + leaf, "sha256")), (8, leaf), (9, uuid.UUID(key_id).bytes))
+    name = uuid.UUID(bytes=hashlib.sha256(f"producer:{NAME}".encode()).digest()[:16])
+    event(feed.api, "audit.events.v1", str(name), record, kind=2, version=seq, org=org)
+
+
+@pytest.mark.family(16)
+def test_a_heartbeat_that_is_played_again_tells_nothing(feed):
+    """It hides no silence, and what it says of an older day is no cut."""
+    feed.act()
+    feed.receipted()
+    feed.producer.kill()
+    prev = bytes.fromhex(feed.tail()["mac"])
+    row = f"FROM producer WHERE org = {quote(ORG)} AND name = {quote(NAME)}"
+    seq, told_ms = feed.tail()["seq"], feed.api.value(f"SELECT told_ms {row}")
+    feed.api.execute("UPDATE producer SET told_at = told_at - interval '1 hour'")
+    before = feed.api.value(f"SELECT told_at {row}")
+    heartbeat(feed, ORG, seq, prev, told_ms)
+    heartbeat(feed, ORG, seq - 1, prev, told_ms - 1)
+
+    heartbeat(feed, OTHER_ORG, 5, b"\xab" * 32, int(time.time() * 1000))     # behind them in the partition
+    feed.api.wait_for(f"SELECT told_at > now() - interval '1 minute' FROM producer WHERE org = {quote(OTHER_ORG)}", 30)
+    assert feed.api.value(f"SELECT told_at {row}") == before
+    assert feed.api.rows("SELECT * FROM incident WHERE kind = 'cut'") == []
+    heartbeat(feed, ORG, seq, prev, told_ms + 1)
+    feed.api.wait_for(f"SELECT told_at > now() - interval '1 minute' {row}", 30)

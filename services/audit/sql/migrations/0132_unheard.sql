@@ -2,7 +2,9 @@
 
 -- due_*: the first number that a heartbeat has told and that is not there yet, and when it was told; a number that
 -- is there is replaced by what the next heartbeat tells.
-ALTER TABLE producer ADD COLUMN due_seq bigint NOT NULL DEFAULT 0, ADD COLUMN due_at timestamptz;
+-- told_ms: the last heartbeat's own time, so that one that is played again tells nothing.
+ALTER TABLE producer ADD COLUMN due_seq bigint NOT NULL DEFAULT 0, ADD COLUMN due_at timestamptz,
+    ADD COLUMN told_ms bigint NOT NULL DEFAULT 0;
 UPDATE producer SET told_at = coalesce(told_at, now()), due_seq = told_seq, due_at = coalesce(told_at, now());
 
 -- What is waited for of each producer, and since when. Without a time nothing is.
