@@ -7,7 +7,7 @@
 
 #define JSON_DEPTH_MAX 8
 #define JSON_FIELDS_MAX 64 /* of one shape: a bit each */
-#define JSON_ITEM_CHARS_MAX 1024 /* of one text in TEXTS */
+#define JSON_ITEM_BYTES_MAX 1024 /* of one text in TEXTS */
 
 /* Index of the field called @name, or -1; @hint is where it probably is. */
 int json_field_find(const struct shape *shape, struct str name, int hint);

@@ -11,7 +11,7 @@
  * null is refused. json_decode_lenient() skips unknown names and takes null for absence.
  *
  *   type     C member       JSON
- *   TEXT     struct str     string, min..max characters (code points); `words`: one of these
+ *   TEXT     struct str     string, min..max bytes; `words` restricts it to a list
  *   UUID     struct uuid    string
  *   INT      int64_t        number, min..max
  *   BOOL     bool           true, false
@@ -19,7 +19,7 @@
  *   DATE     struct str     string, a real day YYYY-MM-DD
  *   OBJECT   const void *   object of `shape`, in the arena; NULL is absent
  *   LIST     struct list    array of objects of `shape`, at most max of them
- *   TEXTS    struct strs    array of strings, at most max of them, each <= 1024 characters
+ *   TEXTS    struct strs    array of strings, at most max of them, each <= 1024 bytes
  *   UUIDS    struct uuids   array of strings
  *   BYTES    struct bytes   string, base64url without padding, at most max bytes decoded
  *   FLAGS    int64_t        array of `words`, a bit each in their order; 0 is absent

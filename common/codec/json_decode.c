@@ -47,7 +47,7 @@ static bool nested_read(struct json_reader *r, const struct field *field, void *
 /* How the items of the three kinds of array are read, and what one takes. */
 static bool item_read(struct json_reader *r, const struct field *field, void *item)
 {
-    static const struct field text = {.type = TEXT, .max = JSON_ITEM_CHARS_MAX};
+    static const struct field text = {.type = TEXT, .max = JSON_ITEM_BYTES_MAX};
     static const struct field uuid = {.type = UUID};
 
     if (field->type == LIST) return object_read(r, field->shape, item);

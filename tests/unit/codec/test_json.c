@@ -133,20 +133,6 @@ static void absent_is_zero_and_names_may_be_escaped(void **state)
     assert_memory_equal(&order, &zero, sizeof zero);
 }
 
-/* A line's text has at most ten. */
-static void lengths_are_of_characters(void **state)
-{
-    (void)state;
-    assert_int_equal(decode("{\"reason\":\"\\u00e9\",\"minutes\":5,\"first\":{\"text\":"
-                            "\"\xf0\x9f\x98\x80\xc3\xa9\xc3\xa9\xc3\xa9\xe2\x82\xac\xe2\x82\xac"
-                            "\\ud83d\\ude00\\ud83d\\ude00yz\"}}"), ERR_OK);
-    assert_int_equal(order.first->text.n, 4 + 3 * 2 + 2 * 3 + 2 * 4 + 2);
-    assert_int_not_equal(decode("{\"reason\":\"x\",\"minutes\":5,\"first\":{\"text\":"
-                                "\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
-                                "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\"}}"), ERR_OK);
-    assert_true(str_is(str_of(fault.code), "range"));
-}
-
 static void refuses_what_is_not_the_shape(void **state)
 {
     static const struct {
@@ -514,7 +500,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_every_type),
         cmocka_unit_test(absent_is_zero_and_names_may_be_escaped),
-        cmocka_unit_test(lengths_are_of_characters),
         cmocka_unit_test(refuses_what_is_not_the_shape),
         cmocka_unit_test(numbers_are_whole),
         cmocka_unit_test(strings_are_text),
