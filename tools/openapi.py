@@ -26,7 +26,8 @@ KEY = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ 
 JSON, FHIR_JSON = "application/json", "application/fhir+json"
 OUTCOME = {"type": "object", "required": ["resourceType", "issue"],
            "properties": {"resourceType": {"const": "OperationOutcome"}, "issue": {"type": "array", "minItems": 1}}}
-ABOUT = ("Generated from the services' route tables. Lengths of texts are bytes of UTF-8. "
+ABOUT = ("Generated from the services' route tables. Lengths of texts are characters where "
+         "`x-length` says so, else bytes of UTF-8. "
          "Of a refusal `code` is for programs, and `errors` says where in what was sent the cause is.")
 SIGN_IN = ("An access token of the realm: code + PKCE as client `portal`, or as client `telectl` at its token endpoint "
            "(grant_type=password, scope=openid, username, password, totp), which is a second factor at once.")

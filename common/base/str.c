@@ -75,6 +75,14 @@ bool str_is_utf8(struct str s)
     return true;
 }
 
+size_t str_points(struct str s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
 size_t str_escape(struct str from, char *to)
 {
     static const char hex[] = "0123456789abcdef";

@@ -5,13 +5,14 @@
  * One shape decodes, validates, encodes, documents (JSON Schema for OpenAPI) and tells the logger
  * and the audit what a field is. Decoding is strict: UTF-8, one document, no name twice and none
  * that is unknown, depth <= 8, numbers are whole and within min..max, lengths are counted in
- * bytes. A max that is left out is 0: only shapes that are never decoded may do so.
+ * bytes, of what people write (CHARS) in code points. A max that is left out is 0: only shapes that
+ * are never decoded may do so.
  * Absent optional fields are left zero (str.p NULL, uuid nil, list empty; INT: its `usual`) and are
  * not written; a list that should be written as [] is REQUIRED. INT and BOOL are always written.
  * null is refused. json_decode_lenient() skips unknown names and takes null for absence.
  *
  *   type     C member       JSON
- *   TEXT     struct str     string, min..max bytes; `words` restricts it to a list
+ *   TEXT     struct str     string, min..max bytes or CHARS; `words` restricts it to a list
  *   UUID     struct uuid    string
  *   INT      int64_t        number, min..max
  *   BOOL     bool           true, false
@@ -58,6 +59,7 @@ enum {
     PHI = 2,     /* never logged, cached or put into an error text */
     PATIENT = 4, /* the patient that this row is about: a list's reply audits each */
     CLINICAL = 8, CONTACT = 16, /* sets of fields (fields.def): not every role is shown them */
+    CHARS = 32, /* TEXT: min..max are code points; not for what a buffer or long lists must hold */
 };
 
 struct shape;

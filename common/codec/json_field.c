@@ -44,7 +44,9 @@ static const char *copy_store(struct str text, struct arena *arena, struct str *
 static const char *text_store(const struct field *field, struct str text, struct arena *arena,
                               void *member)
 {
-    if (!field->words) return in_range(text.n, field) ? copy_store(text, arena, member) : "range";
+    const size_t length = field->flags & CHARS ? str_points(text) : text.n;
+
+    if (!field->words) return in_range(length, field) ? copy_store(text, arena, member) : "range";
     for (const char *const *word = field->words; *word; word++) {
         if (!str_is(text, *word)) continue;
         *(struct str *)member = (struct str){*word, text.n};

@@ -62,6 +62,7 @@ static void field_print(FILE *out, const struct field *field)
     if (field->type == FLAGS) fputc('}', out);
     if (field->usual) fprintf(out, ",\"default\":%" PRId64, field->usual);
     if (field->flags & PHI) fprintf(out, "%s\"x-phi\":true", field->type == RAW ? "" : ",");
+    if (field->flags & CHARS) fputs(",\"x-length\":\"characters\"", out);
     if (field->flags & CLINICAL) fputs(",\"x-field-set\":\"clinical\"", out);
     if (field->flags & CONTACT) fputs(",\"x-field-set\":\"contact\"", out);
     fputc('}', out);

@@ -25,7 +25,7 @@ static const char *const opened_kinds[] = {
 static const struct field enrolment_fields[] = {
     {"role", TEXT, IN(enrolment, role), REQUIRED, .words = role_words},
     {"patient_id", UUID, IN(enrolment, patient_id), 0},
-    {"display_name", TEXT, IN(enrolment, display_name), REQUIRED | PHI, 1, 200},
+    {"display_name", TEXT, IN(enrolment, display_name), REQUIRED | PHI | CHARS, 1, 200},
     {"email", TEXT, IN(enrolment, email), PHI, 3, 254},
     {"phone", TEXT, IN(enrolment, phone), PHI, 3, 32},
     {"language", TEXT, IN(enrolment, language), 0, 2, 35},
@@ -328,7 +328,7 @@ static const char *const guest_proofs[] = {"birth_date", "phone", NULL};
 
 static const struct field guest_ask_fields[] = {
     {"visit_id", UUID, IN(guest_ask, visit_id), REQUIRED},
-    {"display_name", TEXT, IN(guest_ask, display_name), REQUIRED | PHI, 1, 200},
+    {"display_name", TEXT, IN(guest_ask, display_name), REQUIRED | PHI | CHARS, 1, 200},
     {"birth_date", DATE, IN(guest_ask, birth_date), PHI},
     {"phone", TEXT, IN(guest_ask, phone), PHI, 8, 32},
     {"minutes", INT, IN(guest_ask, minutes), 0, 1, 30, .usual = 15},
@@ -485,7 +485,7 @@ static const char *const glass_state_words[] = {"to_review", "reviewed", NULL};
 static const struct field glass_ask_fields[] = {
     {"patient_id", UUID, IN(glass_ask, patient_id), REQUIRED},
     {"reason", TEXT, IN(glass_ask, reason), REQUIRED, .words = glass_reasons},
-    {"text", TEXT, IN(glass_ask, text), REQUIRED | PHI, 10, 2000},
+    {"text", TEXT, IN(glass_ask, text), REQUIRED | PHI | CHARS, 10, 2000},
     {0},
 };
 const struct shape glass_ask_shape = {"BreakGlassPost", sizeof(struct glass_ask), glass_ask_fields};
@@ -503,7 +503,7 @@ const struct shape glass_query_shape = {
 
 static const struct field glass_finding_fields[] = {
     {"finding", TEXT, IN(glass_finding, finding), REQUIRED, .words = glass_findings},
-    {"text", TEXT, IN(glass_finding, text), REQUIRED | PHI, 10, 2000},
+    {"text", TEXT, IN(glass_finding, text), REQUIRED | PHI | CHARS, 10, 2000},
     {0},
 };
 const struct shape glass_finding_shape = {

@@ -72,7 +72,7 @@ static const struct field booking_fields[] = {
     {"provider_id", UUID, IN(booking, provider_id), REQUIRED},
     {"visit_type", TEXT, IN(booking, visit_type), REQUIRED, 1, 64},
     {"starts_at", TIME, IN(booking, starts_at_us), REQUIRED},
-    {"reason", TEXT, IN(booking, reason), REQUIRED | PHI, 1, 2000},
+    {"reason", TEXT, IN(booking, reason), REQUIRED | PHI | CHARS, 1, 2000},
     {"labels", FLAGS, IN(booking, labels), 0, .words = label_words},
     {0},
 };
@@ -144,7 +144,7 @@ static const struct field shift_fields[] = {
 const struct shape shift_shape = {"Reschedule", sizeof(struct shift), shift_fields};
 
 static const struct field place_fields[] = {
-    {"place", TEXT, IN(place, place), REQUIRED | PHI, 1, 500},
+    {"place", TEXT, IN(place, place), REQUIRED | PHI | CHARS, 1, 500},
     {"call_back_number", TEXT, IN(place, call_back_number), REQUIRED | PHI, 3, 40},
     {0},
 };
@@ -177,7 +177,7 @@ static const struct field queue_fields[] = {
 const struct shape queue_shape = {"QueueEntry", sizeof(struct queue_reply), queue_fields};
 
 static const struct field note_text_fields[] = {
-    {"text", TEXT, IN(note_text, text), REQUIRED | PHI, 1, 20000},
+    {"text", TEXT, IN(note_text, text), REQUIRED | PHI | CHARS, 1, 20000},
     {0},
 };
 const struct shape note_text_shape = {"NotePut", sizeof(struct note_text), note_text_fields};
@@ -193,7 +193,7 @@ static const struct field note_fields[] = {
 const struct shape note_shape = {"Note", sizeof(struct note_reply), note_fields};
 
 static const struct field ending_fields[] = {
-    {"summary", TEXT, IN(ending, summary), PHI, 1, 20000},
+    {"summary", TEXT, IN(ending, summary), PHI | CHARS, 1, 20000},
     {0},
 };
 const struct shape ending_shape = {"VisitEnd", sizeof(struct ending), ending_fields};

@@ -8,14 +8,14 @@ static const char *const criticality_words[] = {"low", "high", "unable-to-assess
 static const char *const kind_words[] = {"allergy", "condition", "medicine", NULL};
 
 #define DEMOGRAPHICS(type, path)                                                                   \
-    {"family_name", TEXT, IN(type, path family_name), REQUIRED | PHI, 1, 200},                     \
-    {"given_name", TEXT, IN(type, path given_name), REQUIRED | PHI, 1, 200},                       \
+    {"family_name", TEXT, IN(type, path family_name), REQUIRED | PHI | CHARS, 1, 200},             \
+    {"given_name", TEXT, IN(type, path given_name), REQUIRED | PHI | CHARS, 1, 200},               \
     {"birth_date", DATE, IN(type, path birth_date), REQUIRED | PHI},                               \
     {"gender", TEXT, IN(type, path gender), REQUIRED | PHI, 1, 16, .words = gender_words},         \
     {"mrn", TEXT, IN(type, path mrn), PHI, 1, 64},                                                 \
     {"phone", TEXT, IN(type, path phone), PHI | CONTACT, 3, 40},                                   \
     {"email", TEXT, IN(type, path email), PHI | CONTACT, 3, 254},                                  \
-    {"address", TEXT, IN(type, path address), PHI | CONTACT, 1, 500},                              \
+    {"address", TEXT, IN(type, path address), PHI | CONTACT | CHARS, 1, 500},                      \
     {"language", TEXT, IN(type, path language), PHI, 2, 35}
 
 static const struct field demographics_fields[] = {
@@ -55,7 +55,7 @@ const struct shape records_query_shape = {"RecordsQuery", sizeof(struct list_que
                                           records_query_fields};
 
 static const struct field search_fields[] = {
-    {"family_name", TEXT, IN(search, family_name), PHI, 1, 200},
+    {"family_name", TEXT, IN(search, family_name), PHI | CHARS, 1, 200},
     {"birth_date", DATE, IN(search, birth_date), PHI},
     {"mrn", TEXT, IN(search, mrn), PHI, 1, 64},
     {"phone", TEXT, IN(search, phone), PHI, 3, 40},
@@ -67,7 +67,7 @@ const struct shape search_shape = {"PatientSearch", sizeof(struct search), searc
 #define CODED(type, path)                                                                          \
     {"system", TEXT, IN(type, path system), PHI, 1, 200},                                          \
     {"code", TEXT, IN(type, path code), PHI, 1, 64},                                               \
-    {"text", TEXT, IN(type, path text), REQUIRED | PHI, 1, 500},                                   \
+    {"text", TEXT, IN(type, path text), REQUIRED | PHI | CHARS, 1, 500},                           \
     {"onset", DATE, IN(type, path onset), PHI},                                                    \
     {"status", TEXT, IN(type, path status), PHI, 1, 32},                                           \
     {"labels", FLAGS, IN(type, path labels), 0, .words = label_words}

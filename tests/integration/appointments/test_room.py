@@ -367,6 +367,17 @@ def test_the_horizon_moves_on(clinic, suite):
     assert clinic.api.value(f"SELECT count(DISTINCT during) {offered}") == 10
 
 
+def test_what_is_written_may_be_as_long_in_any_script(clinic):
+    longest = "\U0001d11e" * 20000      # 80 000 bytes
+    visit, ada, doctor = clinic.visit_in("in_progress")
+    reply = clinic.note(visit, doctor, longest + "x")
+    assert (reply.status, reply.at) == (400, ["/text"])
+    assert clinic.note(visit, doctor, longest).status == 200
+    assert clinic.api.get(f"/v1/appointments/{visit['id']}/note", who=doctor).json["text"] == longest
+    assert clinic.step(visit, "end", doctor, {"summary": longest}).status == 200
+    assert clinic.api.get(f"/v1/appointments/{visit['id']}/summary", who=ada).json["text"] == longest
+
+
 def test_the_summary_lists_what_was_prescribed(clinic):
     visit, ada, _ = clinic.visit_in("completed")
     org = clinic.api.value(f"SELECT org FROM appointment WHERE id = '{visit['id']}'")

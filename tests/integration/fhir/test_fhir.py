@@ -95,6 +95,15 @@ def test_states_have_fhirs_words(face, suite, steps, status):
     assert resource(face.get(f"/Appointment/{visit['id']}", who))["status"] == status
 
 
+def test_the_longest_that_owners_take_is_read(face):
+    """Of letters of four bytes, which they count as one."""
+    name, reason = "\U00010400" * 200, "\U00010400" * 2000
+    who, doctor = face.registered(family_name=name, given_name=name, address="\U00010400" * 500), face.clinician()
+    assert resource(face.get(f"/Patient/{who.patient}", who))["name"] == [{"family": name, "given": [name]}]
+    visit = face.booked(who, doctor, face.morning, reason=reason)
+    assert resource(face.get(f"/Appointment/{visit['id']}", who))["reasonCode"] == [{"text": reason}]
+
+
 def test_states_that_take_a_day(face, suite):
     """The words of what cannot be reached by a step here, straight in the owner's table."""
     who, doctor = face.registered(), face.clinician()

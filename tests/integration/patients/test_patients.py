@@ -206,6 +206,16 @@ def test_search_finds_what_means_the_same(ward):
         assert reply.status == 200 and reply.json["data"] == [made], ask
 
 
+def test_the_longest_name_is_found_in_any_script(ward):
+    """A letter is a letter, of however many bytes; small as it is, it finds the capital."""
+    capital, small = "\U00010400", "\U00010428"
+    mark = "".join(chr(ord(capital) + int(c, 16)) for c in uuid.uuid4().hex)
+    made = ward.registered(family_name=mark.ljust(200, capital))
+    ask = {"family_name": mark.lower().ljust(200, small), "birth_date": "1984-07-02"}
+    assert ward.search(**ask).json["data"] == [made]
+    assert ward.register(family_name=made["family_name"] + capital).at == ["/family_name"]
+
+
 def test_everything_named_must_fit(ward):
     made, other = ward.registered(), ward.registered()
     for ask in ({"family_name": made["family_name"], "birth_date": "1984-07-03"},

@@ -6,6 +6,14 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+static void counts_code_points(void **state)
+{
+    (void)state;
+    assert_int_equal(str_points(STR_NONE), 0);
+    assert_int_equal(str_points(STR("abc")), 3);
+    assert_int_equal(str_points(STR("\xc2\x80-\xe0\xa0\x80-\xef\xbf\xbf-\xf4\x8f\xbf\xbf")), 7);
+}
+
 static void knows_utf8(void **state)
 {
     static const struct {
@@ -173,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_utf8),
+        cmocka_unit_test(counts_code_points),
         cmocka_unit_test(cuts_at_the_first_mark_only),
         cmocka_unit_test(goes_through_a_list),
         cmocka_unit_test(escapes_into_one_json_string),

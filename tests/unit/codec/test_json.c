@@ -36,7 +36,7 @@ static const struct shape line_shape = {"Line", sizeof(struct line), line_fields
 #define AT(member) offsetof(struct order, member)
 static const struct field order_fields[] = {
     {"id", UUID, AT(id), PATIENT, 0, 0, NULL, NULL},
-    {"reason", TEXT, AT(reason), REQUIRED | PHI, 1, 20, NULL, NULL},
+    {"reason", TEXT, AT(reason), REQUIRED | PHI | CHARS, 1, 20, NULL, NULL},
     {"kind", TEXT, AT(kind), 0, 0, 0, NULL, kinds},
     {"day", DATE, AT(day), 0, 0, 0, NULL, NULL},
     {"minutes", INT, AT(minutes), REQUIRED, 5, 120, NULL, NULL},
@@ -52,6 +52,7 @@ static const struct field order_fields[] = {
 };
 static const struct shape order_shape = {"Order", sizeof(struct order), order_fields};
 
+#define TEN_UMLAUTS "\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc"
 #define ID "0190a5b4-7c11-7abc-8def-0123456789ab"
 #define WITH(more) "{\"reason\":\"x\",\"minutes\":30," more "}"
 
@@ -162,6 +163,7 @@ static void refuses_what_is_not_the_shape(void **state)
         {WITH("\"first\":[]"), "/first", "type"},
         {WITH("\"first\":{}"), "/first/text", "missing"},
         {WITH("\"first\":{\"text\":\"x\",\"amount\":6}"), "/first/amount", "range"},
+        {WITH("\"first\":{\"text\":\"" TEN_UMLAUTS "\"}"), "/first/text", "range"}, /* of ten bytes */
         {WITH("\"lines\":{}"), "/lines", "type"},
         {WITH("\"lines\":[{\"text\":\"x\"},{\"text\":7}]"), "/lines/1/text", "type"},
         {WITH("\"lines\":[{\"text\":\"x\"},]"), "/lines/1", "type"},
@@ -239,6 +241,8 @@ static void strings_are_text(void **state)
         {"", NULL},                       /* shorter than one */
         {"123456789012345678901", NULL},  /* longer than twenty */
         {"12345678901234567890", "12345678901234567890"},
+        {TEN_UMLAUTS TEN_UMLAUTS, TEN_UMLAUTS TEN_UMLAUTS}, /* twenty in forty bytes */
+        {TEN_UMLAUTS TEN_UMLAUTS "u", NULL},
     };
 
     (void)state;
@@ -449,7 +453,8 @@ static void the_schema_says_it_all(void **state)
         "\"required\":[\"text\"],\"additionalProperties\":false}\n"
         "{\"type\":\"object\",\"properties\":{"
         "\"id\":{\"type\":\"string\",\"format\":\"uuid\"},"
-        "\"reason\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":20,\"x-phi\":true},"
+        "\"reason\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":20,\"x-phi\":true,"
+        "\"x-length\":\"characters\"},"
         "\"kind\":{\"type\":\"string\",\"enum\":[\"video\",\"voice\"]},"
         "\"day\":{\"type\":\"string\",\"format\":\"date\"},"
         "\"minutes\":{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":5,\"maximum\":120},"
