@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* The longest page of the longest texts, opened and written: taken when needed, then given back. */
+#define REQUEST_ARENA_BYTES_MAX (32u * 1024 * 1024)
 #define PARKED_US SECOND_US /* a consent's no is asked again for at most 1 s */
 
 struct list_of_jobs {
@@ -76,7 +78,7 @@ static void *worker_main(void *unused)
 {
     struct worker worker = {
         .db = pool.config.conninfo ? db_new(pool.config.conninfo, pool.config.application) : NULL,
-        .arena = arena_new(ACT_ARENA_BYTES_MAX),
+        .arena = arena_new(REQUEST_ARENA_BYTES_MAX),
     };
     struct job *job;
 

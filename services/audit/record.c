@@ -31,8 +31,7 @@ struct batch {
 struct heard {
     const Telecura__V1__AuditRecord *record;
     const char *broken; /* the kind of incident that it is, wherever it stands; NULL: none */
-    bool sound;         /* its body is its own */
-    bool keyless;       /* nobody can say: there is no such key */
+    bool sound;         /* its body is its own, or the key of it is gone */
     struct str producer;
     struct uuid event;
     int64_t seq, epoch;
@@ -145,6 +144,7 @@ static bool body_is_of(const Telecura__V1__AuditPhi *body, const struct heard *h
            body->at_us / MS_US == heard->leaf.time_ms;
 }
 
+/* A leaf whose key is gone is still a leaf. */
 err_t record_prepare(struct arena *arena, const struct event *event, const void **ret)
 {
     struct heard *const heard = ARENA_NEW(arena, struct heard);
@@ -160,8 +160,7 @@ err_t record_prepare(struct arena *arena, const struct event *event, const void 
     if (err != ERR_OK) heard->broken = "bad_mac";
     if (heard->broken || heard->leaf.class != LEAF_EVENT) return ERR_OK;
     err = body_of(arena, event->org, &heard->leaf, &body);
-    heard->sound = err == ERR_OK && body_is_of(body, heard);
-    heard->keyless = err == ERR_NOT_FOUND;
+    heard->sound = err == ERR_NOT_FOUND || (err == ERR_OK && body_is_of(body, heard));
     return err == ERR_NOT_FOUND || err == ERR_UNPROCESSABLE ? ERR_OK : err;
 }
 
@@ -191,24 +190,9 @@ static void batch_stage(struct act *act, struct batch *batch)
     batch->n = batch->bytes = 0;
 }
 
-/* Nobody opens it: its key was destroyed with its half year, or there never was one. */
-static err_t keyless_check(struct act *act, const struct heard *heard, bool *ret_sound)
-{
-    char shard[LEAF_SHARD_MAX];
-    struct shard_fate fate;
-
-    leaf_shard(heard->leaf.time_ms * MS_US, shard);
-    TRY(shard_fate_of(act, &(struct shard_fate_of){str_of(shard)}, &fate));
-    *ret_sound = fate.is_gone;
-    return ERR_OK;
-}
-
 static err_t stage(struct act *act, const struct heard *heard, struct batch *batch)
 {
-    bool sound = heard->sound;
-
-    if (heard->keyless) TRY(keyless_check(act, heard, &sound));
-    if (!sound) return incident(act, heard, "bad_leaf", heard->seq);
+    if (!heard->sound) return incident(act, heard, "bad_leaf", heard->seq);
     if (batch->n == 0) batch->first = heard->seq;
     batch->producer = heard->producer;
     batch->epoch = heard->epoch;
@@ -270,7 +254,7 @@ static bool is_late(const struct heard *heard)
            heard->leaf.time_ms * MS_US < heard->tail.told_at_us + LATE_US;
 }
 
-/* Where the producer says that it stands. Behind us: its end was cut off. One that is not newer than
+/* Where the producer says that it stands. Behind us: its end was cut off. What is not newer than
  * the last was played again: it must not hide that nothing more comes. */
 static err_t heartbeat_hear(struct act *act, const struct heard *heard)
 {

@@ -6,7 +6,6 @@
 -- row refused (code text)
 -- row forgotten (n int8)
 -- row last_tree (origin text, size int8, root bytea)
--- row shard_fate (is_gone bool)
 -- row destroyed_shard (id uuid, shard text, at timestamptz)
 
 -- retention_lock  :exec
@@ -118,11 +117,6 @@ SELECT index_forget(:org, :id::uuid) AS n;
 -- destruction_forgotten  :exec
 UPDATE destruction SET state = 'forgotten', act_id = :act, version = version + 1
 WHERE org = :org AND id = :id::uuid AND state = 'destroyed';
-
--- shard_fate_of  :one shard_fate
--- Is it right that nobody has its key?
-SELECT EXISTS (SELECT FROM destruction WHERE org = :org AND shard = :shard::text
-               AND state IN ('destroying', 'destroyed', 'forgotten')) AS is_gone;
 
 -- shards_destroyed  :many destroyed_shard
 -- Whose half years lie in a period.

@@ -149,6 +149,18 @@ def test_a_check_that_cannot_see_blocks_and_says_so(surgery, suite, how):
     assert (refused.status, refused.code) == (409, "check_blocked")
 
 
+def test_as_much_in_force_as_one_can_have(surgery):
+    """Each holds what was found between it and those before: the check opens them all in one act."""
+    ada = surgery.patient()
+    surgery.allergy(ada, "723", text="x" * 1000)
+    for _ in range(200):
+        made = surgery.drafted(ada, directions="\x01" * 1000)
+        surgery.api.execute(f"UPDATE prescription SET state = 'signed' WHERE id = '{made['id']}'")
+    assert surgery.drafted(ada)["findings"]
+    shown = surgery.api.get(f"/v1/prescriptions?patient_id={ada.patient}&limit=200", who=surgery.doctor)
+    assert len(shown.json["data"]) == 200
+
+
 def test_the_signer_may_override_with_a_reason(surgery):
     ada = surgery.patient()
     surgery.allergy(ada, "723", text="Amoxicillin")
