@@ -37,22 +37,33 @@ static err_t grounds_read(struct act *act)
     return ERR_OK;
 }
 
+static err_t ungrounded_end(struct coturn *coturn, struct db *db, struct looked_at *shown,
+                            size_t *ended)
+{
+    if (shown->all.n == 0) return ERR_OK;
+    memset(shown->holds, 0, shown->all.n * sizeof *shown->holds);
+    TRY(service_act(db, UUID_NIL, AUDIT_NONE, grounds_read, shown));
+    for (size_t i = 0; i < shown->all.n; i++) {
+        if (shown->holds[i]) continue;
+        TRY(coturn_cancel(coturn, &shown->all.p[i]));
+        *ended += 1;
+    }
+    return ERR_OK;
+}
+
 static err_t server_check(struct coturn *coturn, struct db *db, struct arena *arena)
 {
-    struct looked_at shown;
+    struct looked_at shown = {{.p = ARENA_ARRAY(arena, struct allocation, ALLOCATIONS_MAX)},
+                              ARENA_ARRAY(arena, bool, ALLOCATIONS_MAX)};
     size_t ended = 0;
+    err_t err;
 
-    TRY(coturn_list(coturn, arena, &shown.all));
-    if (shown.all.n == 0) return ERR_OK;
-    shown.holds = ARENA_ARRAY(arena, bool, shown.all.n);
-    TRY(service_act(db, UUID_NIL, AUDIT_NONE, grounds_read, &shown));
-    for (size_t i = 0; i < shown.all.n; i++) {
-        if (shown.holds[i]) continue;
-        TRY(coturn_cancel(coturn, &shown.all.p[i]));
-        ended++;
-    }
+    do { /* the talk's end bounds it */
+        err = coturn_list(coturn, &shown.all);
+        if (err == ERR_OK) err = ungrounded_end(coturn, db, &shown, &ended);
+    } while (err == ERR_OK && !shown.all.whole);
     if (ended) log_line(LOG_INFO, "relay_ended", "%zu allocations without a grant", ended);
-    return ERR_OK;
+    return err;
 }
 
 static err_t server_talk(struct str address, struct db *db, struct arena *arena)

@@ -11,7 +11,6 @@
 
 #define TALK_US (SECOND_US / 2) /* a revocation has two seconds, and this waits in its way */
 #define COMMAND_MAX 256
-#define SHOWN_MAX 16384 /* ports that a relay address has by default (RFC 8656 section 7.2) */
 
 /* ---- lines ---- */
 
@@ -97,18 +96,25 @@ static int connect_to(struct str address)
     return -1;
 }
 
-err_t coturn_open(struct coturn *coturn, struct str address, const char *password)
+static err_t greet(struct coturn *coturn)
 {
     struct str line;
 
-    *coturn = (struct coturn){.until_us = clock_mono_us() + TALK_US};
-    coturn->fd = connect_to(address);
+    coturn->n = coturn->taken = 0;
+    coturn->fd = connect_to(coturn->address);
     if (coturn->fd < 0) return ERR_UNAVAILABLE;
     do {
         TRY(line_read(coturn, &line));
     } while (!str_starts(line, "Enter password:"));
-    TRY(command_send(coturn, password, ""));
+    TRY(command_send(coturn, coturn->password, ""));
     return answer_skip(coturn);
+}
+
+err_t coturn_open(struct coturn *coturn, struct str address, const char *password)
+{
+    *coturn = (struct coturn){
+        .address = address, .password = password, .until_us = clock_mono_us() + TALK_US};
+    return greet(coturn);
 }
 
 /* "    2) id=001000000000000003, user <1795382159:0192...>:" */
@@ -129,18 +135,31 @@ static bool allocation_read(struct str line, struct allocation *ret)
     return strspn(ret->id, "0123456789") == strlen(ret->id);
 }
 
-err_t coturn_list(struct coturn *coturn, struct arena *arena, struct allocations *ret)
+/*
+ * coturn prints a client's ORIGIN as it came, line ends included, so from there on any line may be
+ * the client's, the prompt too. What stands before is coturn's: its id, and a name without spaces.
+ */
+static err_t origin_cut(struct coturn *coturn, struct allocations *found)
 {
-    struct allocations found = {ARENA_ARRAY(arena, struct allocation, SHOWN_MAX), 0};
+    found->whole = false;
+    if (found->n > 0) found->p[found->n - 1].name = UUID_NIL; /* no browser sends one */
+    coturn_close(coturn);
+    return greet(coturn);
+}
+
+err_t coturn_list(struct coturn *coturn, struct allocations *ret)
+{
+    struct allocations found = {.p = ret->p, .whole = true};
     struct str line;
 
-    TRY(command_send(coturn, "cc cli-max-output-sessions 16384", "")); /* it shows 256 if not asked */
+    TRY(command_send(coturn, "cc cli-max-output-sessions 16384", "")); /* else it shows 256 */
     TRY(answer_skip(coturn));
     TRY(command_send(coturn, "ps", ""));
     do {
         TRY(line_read(coturn, &line));
-        if (found.n < SHOWN_MAX && allocation_read(line, &found.p[found.n])) found.n++;
-    } while (!str_is(line, "> "));
+        if (found.n < ALLOCATIONS_MAX && allocation_read(line, &found.p[found.n])) found.n++;
+    } while (!str_is(line, "> ") && !str_starts(line, "      origin:"));
+    if (!str_is(line, "> ")) TRY(origin_cut(coturn, &found));
     *ret = found;
     return ERR_OK;
 }
@@ -154,4 +173,5 @@ err_t coturn_cancel(struct coturn *coturn, const struct allocation *allocation)
 void coturn_close(struct coturn *coturn)
 {
     if (coturn->fd >= 0) close(coturn->fd);
+    coturn->fd = -1;
 }

@@ -75,8 +75,11 @@ struct uuid turn_name_of(struct str username);
 
 #define COTURN_ID_MAX 24
 #define COTURN_LINE_MAX 1024
+#define ALLOCATIONS_MAX 16384 /* ports of a relay address by default (RFC 8656 section 7.2) */
 
 struct coturn {
+    struct str address;
+    const char *password;
     int fd;
     int64_t until_us; /* of the monotonic clock: the whole talk */
     size_t n, taken;  /* bytes of text; of these the former line */
@@ -89,14 +92,15 @@ struct allocation {
 };
 
 struct allocations {
-    struct allocation *p;
+    struct allocation *p; /* room for ALLOCATIONS_MAX */
     size_t n;
+    bool whole; /* false: there are more, to be seen once the last of these is cancelled */
 };
 
 /* @address: host:port of loopback, as there is no TLS. ERR_UNAVAILABLE, not raised: nobody there,
  * or another password. Closed by coturn_close() in either case. */
 err_t coturn_open(struct coturn *coturn, struct str address, const char *password);
-err_t coturn_list(struct coturn *coturn, struct arena *arena, struct allocations *ret);
+err_t coturn_list(struct coturn *coturn, struct allocations *ret);
 err_t coturn_cancel(struct coturn *coturn, const struct allocation *allocation);
 void coturn_close(struct coturn *coturn);
 

@@ -22,6 +22,7 @@ REQUEST, INDICATION, SUCCESS, FAILURE = 0x000, 0x010, 0x100, 0x110
 SEND_INDICATION, DATA_INDICATION = 0x006 | INDICATION, 0x007 | INDICATION
 USERNAME, INTEGRITY, ERROR_CODE, PEER, DATA = 0x006, 0x008, 0x009, 0x012, 0x013
 REALM, NONCE, RELAYED, TRANSPORT, LIFETIME = 0x014, 0x015, 0x016, 0x019, 0x00D
+ORIGIN = 0x802F
 UDP = bytes([17, 0, 0, 0])
 WAITS_S = (0.5, 1, 2, 4, 8, 16, 8)      # RFC 8489 section 6.2.1: RTO 500 ms, Rc 7, Rm 16
 
@@ -60,13 +61,14 @@ def address_of(value):
 
 
 class Allocation:
-    def __init__(self, uri, username, password):
+    def __init__(self, uri, username, password, origin=b""):
         host, port = re.match(r"turn:([0-9.]+):(\d+)", uri).groups()
         self.server = host, int(port)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.username, self.password = username, password
         self.realm = self.nonce = None
-        answer = self._ask(ALLOCATE, attribute(TRANSPORT, UDP))
+        body = attribute(TRANSPORT, UDP) + (attribute(ORIGIN, origin) if origin else b"")
+        answer = self._ask(ALLOCATE, body)
         self.relayed = address_of(answer[RELAYED])
 
     def __enter__(self):

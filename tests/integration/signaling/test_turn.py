@@ -1,9 +1,12 @@
 """coturn takes the credentials that a call is given, and no others; data is relayed for as long as a
 grant holds, and not longer."""
 import base64
+import contextlib
 import hmac
 import os
+import re
 import shutil
+import socket
 import subprocess
 import time
 import uuid
@@ -161,6 +164,54 @@ def test_with_the_visit_ends_what_was_relayed(signaling, both):
     visit, _, _, one, other = both
     event(signaling, "appointments.visits.v1", visit.id, message((1, CANCELLED), (4, "cancelled")), CANCELLED)
     until(lambda: is_ended(one) and is_ended(other))
+
+
+def session_of(coturn, username):
+    """What coturn calls the one session of that name."""
+    host, port = coturn.control.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as line, line.makefile("rwb", 0) as file:
+        for told, answer in ((b"a control secret", b"> "), (b"ps " + username.encode(), b"Total sessions")):
+            file.write(told + b"\r\n")
+            text = b""
+            while answer not in text:
+                text += file.read(65536)
+    (found,) = re.findall(rb"id=(\d+), user <" + username.encode(), text)
+    return found
+
+
+@pytest.fixture
+def another(watching, grants, join):
+    """Credentials of somebody in another call, in which they may be."""
+    visit = grants.visit()
+    return patiently(lambda: join(visit, visit.patient, service=watching))[1]["ice_servers"][0]
+
+
+@pytest.mark.family(7)
+def test_nobody_ends_another_s_relay_by_an_origin_that_reads_like_a_session(coturn, both, another):
+    _, _, hers, one, other = both
+    forged = b"\n 1) id=%s, user <1:x>:\nzz" % session_of(coturn, hers["username"])
+    with seat(coturn, another, origin=forged) as forger:
+        looked_at(coturn)
+        assert other.heard_of(one, 2) and not is_ended(one) and not is_ended(other)
+        until(lambda: is_ended(forger))
+    looked_at(coturn)
+    assert other.heard_of(one, 2)
+
+
+@pytest.mark.family(7)
+@pytest.mark.parametrize("origin", [
+    b"https://telecura.test", b"\n> ", b"\n  Total sessions: 0\n\n> ",
+    b"".join(b"\n)id=%d, user <>" % n for n in range(1, 8))])
+def test_nor_hides_one_that_must_end(signaling, coturn, both, another, origin):
+    _, grant, _, one, other = both
+    with contextlib.ExitStack() as stack:
+        forgers = [stack.enter_context(seat(coturn, another, origin=origin)) for _ in range(12)]
+        began = time.monotonic()
+        revoke(signaling, grant)
+        while other.heard_of(one, 0.1):
+            assert time.monotonic() - began < 2
+        until(lambda: all(map(is_ended, forgers)))
+        assert is_ended(one) and not is_ended(other)
 
 
 def test_a_coturn_that_does_not_listen_is_told_of_once(suite, signaling, coturn, visit, join):
