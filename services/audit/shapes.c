@@ -24,7 +24,7 @@ static const char *const destruction_states[] = {
 const struct shape page_query_shape = {"AuditPageQuery", sizeof(struct page_query),
     (const struct field[]){
     {"cursor", TEXT, IN(page_query, cursor), 0, 1, 128},
-    {"limit", INT, IN(page_query, limit), 0, 1, 50, .usual = 50},
+    {"limit", INT, IN(page_query, limit), 0, 1, 200, .usual = 50},
     {0},
 }};
 
