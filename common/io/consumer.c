@@ -78,8 +78,11 @@ void consumer_client_end(rd_kafka_t *rk)
     rd_kafka_queue_t *asks = rd_kafka_queue_new(rk);
     rd_kafka_error_t *no = rd_kafka_consumer_close_queue(rk, asks);
 
-    while (!no && !rd_kafka_consumer_closed(rk) && clock_mono_us() < until_us)
-        rd_kafka_queue_poll_callback(asks, CONSUMER_POLL_MS);
+    while (!no && !rd_kafka_consumer_closed(rk) && clock_mono_us() < until_us) {
+        /* What was fetched comes this way, too; rd_kafka_queue_poll_callback() aborts at it. */
+        rd_kafka_message_t *unread = rd_kafka_consume_queue(asks, CONSUMER_POLL_MS);
+        if (unread) rd_kafka_message_destroy(unread);
+    }
     const bool left = rd_kafka_consumer_closed(rk);
     if (no) rd_kafka_error_destroy(no);
     rd_kafka_queue_destroy(asks);
