@@ -5,7 +5,7 @@ const struct route appointments_routes[] = {
     {PUT, "/v1/providers/{id}/availability", SET_AVAILABILITY, AUDIT_AVAILABILITY_SET, &offer_shape, 2000,
      availability_put, .reply = &offer_reply_shape,
      .about = "Replaces a clinician's weekly hours at one site, in the site's time zone."},
-    {GET, "/v1/visit_types", READ_SLOTS, AUDIT_NONE, NULL, 2000, visit_type_list,
+    {GET, "/v1/visit_types", READ_SLOTS, AUDIT_SLOTS_READ, NULL, 2000, visit_type_list,
      .reply = &visit_type_shape, .list = true,
      .about = "What a visit can be now, and how long it takes."},
     {GET, "/v1/slots", READ_SLOTS, AUDIT_SLOTS_READ, &slot_query_shape, 2000, slot_list,
