@@ -32,10 +32,14 @@ def feed():
     yield from new_feed()
 
 
+def producer_id(service):
+    """Its key in the topic, and whose its MAC key is."""
+    return str(uuid.UUID(bytes=hashlib.sha256(f"producer:{service}".encode()).digest()[:16]))
+
+
 def mac_key_of(suite, service):
     """(id, key) by which @service chains, as keyd gives it to that service."""
-    producer = uuid.UUID(bytes=hashlib.sha256(f"producer:{service}".encode()).digest()[:16])
-    answer = Peer(suite, service).post("/v1/keys/seal", patient=str(producer), domain="mac").json
+    answer = Peer(suite, service).post("/v1/keys/seal", patient=producer_id(service), domain="mac").json
     return answer["dek_id"], base64.urlsafe_b64decode(answer["key"] + "==")
 
 
