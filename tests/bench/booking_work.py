@@ -182,10 +182,10 @@ def statements_of(*files):
     """name -> text of every statement of the .sql files."""
     found = {}
     for path in files:
-        for name, text in re.findall(r"^-- (\w+)  :\w+[^\n]*\n(.*?;)$", path.read_text(),
-                                     re.M | re.S):
-            lines = [line for line in text.splitlines() if not line.startswith("--")]
-            found[name] = " ".join(" ".join(lines).split())
+        heads = re.sub(r"^-- (\w+)  :\w+.*$", r"@\1", path.read_text(), flags=re.M)
+        plain = re.sub(r"^--.*\n", "", heads, flags=re.M)  # a comment may end in a semicolon
+        for name, text in re.findall(r"^@(\w+)\n(.*?;)$", plain, re.M | re.S):
+            found[name] = " ".join(text.split())
     return found
 
 
@@ -206,7 +206,7 @@ def _filled(text, values):
 def pgbench_script(statements, sample, clients):
     """@sample: rows that the service left of one booking; the constants come from there."""
     constants = {  # a pgbench variable each, so that they travel as parameters
-        "org": ORG, "kinds": "{self}", "act": sample["audit"]["act"],
+        "org": ORG, "kinds": "{self}", "site": "false", "act": sample["audit"]["act"],
         "now": sample["audit"]["at"], "sealed": sample["visit"]["sealed"],
         "payload": sample["event"]["payload"], "hash": sample["key"]["body_hash"],
         "remote": sample["audit"]["remote"] or "127.0.0.1",
@@ -222,7 +222,7 @@ def pgbench_script(statements, sample, clients):
               "patient_id": of["patient"], "provider_id": of["provider"], "id": of["id"],
               "starts_at": of["starts_at"], "version": "1", "sealed": ":sealed"}
     own = {
-        "guard_allow": {"kinds": ":kinds"},
+        "guard_allow": {"kinds": ":kinds", "site": ":site"},
         "guard_consent": {"scope": "'telehealth'", "purpose": ":purpose", "refusal": "'TC002'"},
         "appointment_insert": {"visit_type": "'consultation'", "labels": "0"},
         "relation_begin": {"person": of["provider"], "kind": "'booked'", "ends_at": ":ends"},

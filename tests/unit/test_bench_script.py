@@ -1,6 +1,7 @@
 """The bench of bookings writes a pgbench script out of the services' own statements. A parameter that a
 statement learns has to reach it: make test never runs a bench, and would not notice."""
 import pathlib
+import re
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -24,4 +25,5 @@ def test_every_parameter_of_a_booking_has_its_value():
     script, _ = work.pgbench_script(statements, SAMPLE, clients=8)
     asked = {name for flush in work.FLUSHES for name in flush if not name.isupper()}
     assert asked <= statements.keys()
+    assert all(re.match(r"(SELECT|INSERT|WITH) ", statements[name]) for name in asked), statements
     assert script.count("\\startpipeline") == len(work.FLUSHES)
