@@ -41,7 +41,8 @@ def parts(place):
     return [
         Part("postgres", [f"{database.PROGRAMS}/postgres", "-D", f"{run}/postgres/data",
                           "-c", f"config_file={etc}/postgresql.conf"],
-             probe.postgres, owner="postgres", wave=LAST, ready_s=RECOVERY_S_MAX, stop_signal=signal.SIGINT),
+             probe.postgres, owner="postgres", wave=LAST, ready_s=RECOVERY_S_MAX, stop_signal=signal.SIGINT,
+             environment=database.ENVIRONMENT),
         Part("databases", job(place, "databases"), after=("postgres",)),
         Part("redis", ["/usr/bin/redis-server", f"{etc}/redis.conf"], probe.redis, owner="redis"),
         Part("mail", [PYTHON, f"{TREE}/deploy/local/mailsink.py",

@@ -19,6 +19,7 @@ import pq
 
 sys.path.append(str(pathlib.Path(__file__).parents[2] / "deploy/local"))
 
+import database  # noqa: E402
 import place  # noqa: E402
 
 AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
@@ -81,7 +82,8 @@ class Postgres:
         flags = [word for name, value in setting.items() for word in ("-c", f"{name}={value}")]
         self._server = subprocess.Popen(
             self._prefix + [binary("postgres"), "-D", f"{self.socket}/data", *flags], cwd="/",
-            stdout=open(f"{self.folder}/postgres.log", "ab"), stderr=subprocess.STDOUT)
+            env={**os.environ, **database.ENVIRONMENT}, stdout=open(f"{self.folder}/postgres.log", "ab"),
+            stderr=subprocess.STDOUT)
         until = time.monotonic() + 30
         while subprocess.run([binary("pg_isready"), "-q", "-h", self.socket]).returncode != 0:
             if self._server.poll() is not None or time.monotonic() > until:
