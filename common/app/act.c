@@ -81,9 +81,11 @@ err_t run_shown(struct act *act, struct uuid patient)
 static void guard_relation(struct act *act, struct uuid patient, const struct policy_need *need)
 {
     const struct strs kinds = policy_kind_words(act->arena, need->kinds);
-    const struct guard_allow guard = {patient, kinds, need->site};
+    struct tx *tx = act_tx(act);
 
-    if (!(need->reach & ANY)) guard_allow(act_tx(act), &guard);
+    if (need->reach & ANY) return;
+    if (need->site) guard_site(tx, &(struct guard_site){patient, kinds});
+    else guard_allow(tx, &(struct guard_allow){patient, kinds});
 }
 
 static void guard_agreed(struct act *act, enum permission permission, struct uuid patient,

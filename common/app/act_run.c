@@ -308,9 +308,9 @@ static err_t replay(struct act *act, const struct run_input *input, struct db *d
     struct bytes hash;
 
     *ret_replayed = false;
-    const err_t err = idempotency_find(act_tx(act), &ask, &row, ret_replayed);
+    TRY(idempotency_find(act_tx(act), &ask, &row, ret_replayed));
+    if (!*ret_replayed) return ERR_OK;
     abandon(act);
-    if (err != ERR_OK || !*ret_replayed) return err;
 
     TRY(body_hash(act, input, &hash));
     if (hash.n != row.body_hash.n || memcmp(hash.p, row.body_hash.p, hash.n) != 0)
@@ -405,6 +405,7 @@ err_t run_act(const struct run *run, const struct run_input *given, struct db *d
             err = leak_record(act, input, err);
         else if (!err_is_fault(err))
             err = settle_refusal(act, input, db, err);
+        abandon(act);
     }
     log_act(UUID_NIL);
     return err == ERR_OK ? act->own->refusal : err;

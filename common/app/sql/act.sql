@@ -11,15 +11,24 @@ WHERE issuer = :issuer::text AND subject = :subject::text AND state = 'active';
 
 -- guard_allow  :exec
 -- Does the actor reach the patient? refuse() raises when not, so that nothing behind it in the same
--- flush happens. Leaves for the audit row the relation that decided, of several the first of :kinds;
--- or `site`, for who reaches all whom the organisation has: that it has them, `self` says.
+-- flush happens. Leaves the relation that decided, of several the first of :kinds, for the audit row.
+SELECT set_config('telecura.relation', coalesce(
+    (SELECT kind FROM relation
+     WHERE org = :org AND patient_id = :patient_id::uuid AND person = :actor
+       AND kind = ANY (:kinds::text[]) AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
+     ORDER BY array_position(:kinds, kind) LIMIT 1),
+    refuse('TC001')), true);
+
+-- guard_site  :exec
+-- The same for who reaches all whom the organisation has, too: that it has them, `self` says. Apart, as
+-- PostgreSQL prepares all of a statement each time, and patients never need this.
 SELECT set_config('telecura.relation', coalesce(
     (SELECT kind FROM relation
      WHERE org = :org AND patient_id = :patient_id::uuid AND person = :actor
        AND kind = ANY (:kinds::text[]) AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
      ORDER BY array_position(:kinds, kind) LIMIT 1),
     (SELECT 'site' FROM relation
-     WHERE :site::bool AND org = :org AND patient_id = :patient_id AND kind = 'self'
+     WHERE org = :org AND patient_id = :patient_id AND kind = 'self'
        AND starts_at <= :now AND (ends_at IS NULL OR ends_at > :now)
      LIMIT 1),
     refuse('TC001')), true);
