@@ -3,7 +3,7 @@
 
 #include "common/base/clock.h"
 
-#define CARE_AFTER_US (30 * DAY_US) /* a booked clinician's relation outlives the visit by this */
+#define CARE_DAYS 30 /* by which a booked clinician's relation outlives the visit */
 #define FAR_FUTURE_US 7258118400000000LL /* 2200-01-01 */
 
 err_t visit_allow(struct act *act, const struct appointment *row)
@@ -52,6 +52,11 @@ static const ProtobufCMessage *event_of(struct act *act, visit_event kind,
     return &event->base;
 }
 
+static err_t emit(struct act *act, visit_event kind, const struct appointment *row)
+{
+    return act_emit(act, TOPIC_VISITS, row->id, row->version, event_of(act, kind, row));
+}
+
 err_t visit_tell(struct act *act, const char *event, visit_event kind,
                  const struct appointment *row)
 {
@@ -62,7 +67,7 @@ err_t visit_tell(struct act *act, const char *event, visit_event kind,
     };
 
     history_insert(act, &history);
-    return act_emit(act, TOPIC_VISITS, row->id, row->version, event_of(act, kind, row));
+    return emit(act, kind, row);
 }
 
 err_t visit_seal(struct act *act, const struct appointment *row, int64_t version,
@@ -137,6 +142,7 @@ err_t visit_book(struct act *act)
     struct appointment_insert new = {
         .id = visit.row.id, .patient_id = in->patient_id, .provider_id = in->provider_id,
         .visit_type = in->visit_type, .starts_at_us = in->starts_at_us, .labels = in->labels,
+        .role = str_of(role_word(act->who.role)), .care_days = CARE_DAYS,
     };
     struct booked booked;
 
@@ -149,10 +155,7 @@ err_t visit_book(struct act *act)
     TRY(visit_seal(act, &visit.row, 1, &visit, &new.sealed));
     TRY(act_at(act, "/visit_type", appointment_insert(act, &new, &booked)));
     visit.row = row_booked(&new, &booked);
-    relation_begin(act_tx(act), &(struct relation_begin){
-        .id = visit.row.id, .person = visit.row.provider_id, .patient_id = visit.row.patient_id,
-        .kind = STR("booked"), .ends_at_us = visit.row.ends_at_us + CARE_AFTER_US});
-    TRY(visit_tell(act, "book", KIND_OF(VISIT, BOOKED), &visit.row));
+    TRY(emit(act, KIND_OF(VISIT, BOOKED), &visit.row));
     return act_reply(act, 201, &visit_shape, &visit);
 }
 
@@ -273,7 +276,7 @@ err_t visit_reschedule(struct act *act)
     };
     TRY(appointment_shift(act, &shift, &visit.row));
     relation_end_at(act, &(struct relation_end_at){
-        .id = visit.row.id, .ends_at_us = visit.row.ends_at_us + CARE_AFTER_US});
+        .id = visit.row.id, .ends_at_us = visit.row.ends_at_us + CARE_DAYS * DAY_US});
     TRY(visit_tell(act, "reschedule", KIND_OF(VISIT, RESCHEDULED), &visit.row));
     return act_reply(act, 200, &visit_shape, &visit);
 }

@@ -167,7 +167,7 @@ def write_seed_requests(path, first, count, conflicts):
 
 # What the service sends, flush by flush; app/act and services/appointments/visit.c are the truth.
 FLUSHES = [["BEGIN", "guard_allow", "guard_consent", "appointment_insert"],
-           ["relation_begin", "history_insert", "act_end", "COMMIT"]]
+           ["act_end", "COMMIT"]]
 
 # Values that differ from booking to booking, as pgbench computes them.
 OF_THE_SCRIPT = {
@@ -206,7 +206,7 @@ def _filled(text, values):
 def pgbench_script(statements, sample, clients):
     """@sample: rows that the service left of one booking; the constants come from there."""
     constants = {  # a pgbench variable each, so that they travel as parameters
-        "org": ORG, "kinds": "{self}", "site": "false", "act": sample["audit"]["act"],
+        "org": ORG, "kinds": "{self}", "act": sample["audit"]["act"],
         "now": sample["audit"]["at"], "sealed": sample["visit"]["sealed"],
         "payload": sample["event"]["payload"], "hash": sample["key"]["body_hash"],
         "remote": sample["audit"]["remote"] or "127.0.0.1",
@@ -215,19 +215,16 @@ def pgbench_script(statements, sample, clients):
         "request": sample["audit"]["request"], "token": sample["audit"]["token"],
         "sign_in": sample["audit"]["sign_in"],
         "topic": sample["event"]["topic"], "kind": sample["event"]["kind"],
-        "ends": rfc3339(BASE_S + 200 * 86400),
     }
     of = OF_THE_SCRIPT
     common = {"org": ":org", "now": ":now", "act": ":act", "actor": of["patient"],
               "patient_id": of["patient"], "provider_id": of["provider"], "id": of["id"],
               "starts_at": of["starts_at"], "version": "1", "sealed": ":sealed"}
     own = {
-        "guard_allow": {"kinds": ":kinds", "site": ":site"},
+        "guard_allow": {"kinds": ":kinds"},
         "guard_consent": {"scope": "'telehealth'", "purpose": ":purpose", "refusal": "'TC002'"},
-        "appointment_insert": {"visit_type": "'consultation'", "labels": "0"},
-        "relation_begin": {"person": of["provider"], "kind": "'booked'", "ends_at": ":ends"},
-        "history_insert": {"event": "'book'", "state": "'scheduled'", "who": of["patient"],
-                           "role": "'patient'"},
+        "appointment_insert": {"visit_type": "'consultation'", "labels": "0", "role": "'patient'",
+                               "care_days": "30"},
         "act_end": {"event": of["id"], "topic": ":topic", "event_key": of["id"], "event_kind": ":kind",
                     "event_version": "1", "payload": ":payload", "resource": ":resource",
                     "key": of["id"] + "::text", "body_hash": ":hash", "row_id": of["id"],

@@ -124,11 +124,6 @@ ON CONFLICT (org, id) DO UPDATE SET
     version = excluded.version, epoch = excluded.epoch
 WHERE (relation.epoch, relation.version) < (excluded.epoch, excluded.version);
 
--- relation_begin  :exec
--- Of a thing that is made in this act: nobody can have its id yet.
-INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at)
-VALUES (:org, :id::uuid, :act, :person::uuid, :patient_id::uuid, :kind::text, :now, :ends_at::timestamptz);
-
 -- relation_of_emergency  :exec
 -- A clinician's by the pass that breaking the glass has answered, until access tells of it; what it has
 -- told already stands.

@@ -14,22 +14,37 @@
 -- appointment_insert  :one booked  else appointment_not_booked
 -- raises appointment_provider ERR_SLOT_TAKEN
 -- raises appointment_patient ERR_SLOT_TAKEN
--- Exclusion constraints (provider, patient) decide a race; the lock keeps racers from deadlock. Tells
--- only what its caller cannot know: PostgreSQL looks at how to send each column, each time.
-INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
-                         target_minutes, state, during, starts_at, ends_at, local_start, sealed, labels)
-SELECT :org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, a.site_id, a.time_zone,
-       :visit_type::text, t.target_minutes, 'scheduled', tstzrange(:starts_at, :starts_at + t.length),
-       :starts_at, :starts_at + t.length,
-       to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), :sealed::bytea,
-       :labels::int8
-FROM visit_type_at(:org, :visit_type, :starts_at::timestamptz) AS t
-CROSS JOIN LATERAL (
-    SELECT site_id, time_zone FROM availability
-    WHERE org = :org AND provider_id = :provider_id
-      AND during @> tstzrange(:starts_at, :starts_at + t.length) LIMIT 1) AS a
-WHERE :starts_at > :now AND calendars_lock(:provider_id, :patient_id)
-RETURNING site_id, time_zone, local_start, ends_at;
+-- Exclusion constraints (provider, patient) decide a race; the lock keeps racers from deadlock. With the
+-- visit come its clinician's relation to the patient, here at once and at access when it hears, and its
+-- history: one statement, for each costs PostgreSQL as much around the row as for it. Tells only what
+-- its caller cannot know: PostgreSQL looks at how to send each column, each time.
+WITH booked AS (
+    INSERT INTO appointment (org, id, act_id, patient_id, provider_id, site_id, time_zone, visit_type,
+                             target_minutes, state, during, starts_at, ends_at, local_start, sealed, labels)
+    SELECT :org, :id::uuid, :act, :patient_id::uuid, :provider_id::uuid, a.site_id, a.time_zone,
+           :visit_type::text, t.target_minutes, 'scheduled', tstzrange(:starts_at, :starts_at + t.length),
+           :starts_at, :starts_at + t.length,
+           to_char(:starts_at AT TIME ZONE a.time_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), :sealed::bytea,
+           :labels::int8
+    FROM visit_type_at(:org, :visit_type, :starts_at::timestamptz) AS t
+    CROSS JOIN LATERAL (
+        SELECT site_id, time_zone FROM availability
+        WHERE org = :org AND provider_id = :provider_id
+          AND upper(during) >= :starts_at + t.length AND lower(during) <= :starts_at LIMIT 1) AS a
+    WHERE :starts_at > :now AND calendars_lock(:provider_id, :patient_id)
+    RETURNING site_id, time_zone, local_start, ends_at
+), cared_for AS (
+    INSERT INTO relation (org, id, act_id, person, patient_id, kind, starts_at, ends_at)
+    SELECT :org, :id, :act, :provider_id, :patient_id, 'booked', :now,
+           ends_at + :care_days::int4 * interval '1 day'
+    FROM booked
+), told AS (
+    INSERT INTO appointment_history (org, appointment_id, version, event, state, starts_at, actor, role,
+                                     act_id, at)
+    SELECT :org, :id, 1, 'book', 'scheduled', :starts_at, :actor, :role::text, :act, :now
+    FROM booked
+)
+SELECT site_id, time_zone, local_start, ends_at FROM booked;
 
 -- appointment_not_booked  :one refusal
 -- Why nothing was inserted.
@@ -120,7 +135,8 @@ CROSS JOIN tstzrange(:starts_at::timestamptz,
                      :starts_at + (old.ends_at - old.starts_at)) AS span
 WHERE b.org = :org AND b.id = :id::uuid AND b.state = ANY (:from::text[]) AND b.version = :if_match::int8
   AND old.org = b.org AND old.id = b.id AND old.version = b.version AND lower(span) > :now
-  AND a.org = b.org AND a.provider_id = b.provider_id AND a.during @> span
+  AND a.org = b.org AND a.provider_id = b.provider_id
+  AND upper(a.during) >= upper(span) AND lower(a.during) <= lower(span)
   AND calendars_lock(b.provider_id, b.patient_id)
 RETURNING b.id, b.version, b.state, b.patient_id, b.provider_id, b.site_id, b.visit_type, b.starts_at,
           b.ends_at, b.local_start, b.time_zone, b.place_confirmed_at, b.arrived_at, b.deadline,
