@@ -84,7 +84,8 @@ static void fields_show(void)
 
 static const char *const ends[] = {
     [END_STAYS] = "-", [END_DATED] = "at its date", [END_MINUTES] = "after minutes",
-    [END_MAJORITY] = "patient of age", [END_VISIT] = "with the visit"};
+    [END_MAJORITY] = "patient of age", [END_VISIT] = "with the visit",
+    [END_AFTER] = "after the visit"};
 
 static void relations_show(void)
 {

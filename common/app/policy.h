@@ -80,7 +80,7 @@ enum reach {
 };
 enum factor { PLAIN, FRESH };
 enum shown { HIDE, SHOW };
-enum end { END_STAYS, END_DATED, END_MINUTES, END_MAJORITY, END_VISIT };
+enum end { END_STAYS, END_DATED, END_MINUTES, END_MAJORITY, END_VISIT, END_AFTER };
 
 #define POLICY_BIT(n) (1u << (n)) /* of sets of the enums above */
 

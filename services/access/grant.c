@@ -74,6 +74,7 @@ static err_t booking_know(struct act *act, const struct visit_learn *visit)
         .person = visit->provider_id,
         .patient_id = visit->patient_id,
         .visit_ends_at_us = visit->ends_at_us,
+        .care_days = relation_info(RELATION_BOOKED)->at_most,
     };
     struct relation booked;
     bool changed;

@@ -3,7 +3,6 @@
 
 #include "common/base/clock.h"
 
-#define CARE_DAYS 30 /* by which a booked clinician's relation outlives the visit */
 #define FAR_FUTURE_US 7258118400000000LL /* 2200-01-01 */
 
 err_t visit_allow(struct act *act, const struct appointment *row)
@@ -142,7 +141,8 @@ err_t visit_book(struct act *act)
     struct appointment_insert new = {
         .id = visit.row.id, .patient_id = in->patient_id, .provider_id = in->provider_id,
         .visit_type = in->visit_type, .starts_at_us = in->starts_at_us, .labels = in->labels,
-        .role = str_of(role_word(act->who.role)), .care_days = CARE_DAYS,
+        .role = str_of(role_word(act->who.role)),
+        .care_days = relation_info(RELATION_BOOKED)->at_most,
     };
     struct booked booked;
 
@@ -237,8 +237,7 @@ err_t visit_confirm(struct act *act)
 static err_t cancel(struct act *act, struct visit *visit)
 {
     TRY(visit_step(act, "cancel", visit));
-    relation_end_at(act, &(struct relation_end_at){
-        .id = visit->row.id, .ends_at_us = act->now_us});
+    relation_over(act, &(struct relation_over){visit->row.id});
     return visit_tell(act, "cancel", KIND_OF(VISIT, CANCELLED), &visit->row);
 }
 
@@ -275,8 +274,8 @@ err_t visit_reschedule(struct act *act)
         .if_match = act->if_match,
     };
     TRY(appointment_shift(act, &shift, &visit.row));
-    relation_end_at(act, &(struct relation_end_at){
-        .id = visit.row.id, .ends_at_us = visit.row.ends_at_us + CARE_DAYS * DAY_US});
+    relation_move(act, &(struct relation_move){
+        visit.row.ends_at_us, relation_info(RELATION_BOOKED)->at_most, visit.row.id});
     TRY(visit_tell(act, "reschedule", KIND_OF(VISIT, RESCHEDULED), &visit.row));
     return act_reply(act, 200, &visit_shape, &visit);
 }

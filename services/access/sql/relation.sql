@@ -111,12 +111,12 @@ WHERE org = :org AND visit_id = :visit_id::uuid AND ends_at > :now
 RETURNING id, person, patient_id, kind, proof, visit_id, opened_by, starts_at, ends_at, version;
 
 -- relation_booked  :maybe relation
--- A clinician's by a visit, from its booking until 30 days after its end. Nothing when known, nor of
+-- A clinician's by a visit, from its booking until :care_days after its end. Nothing when known, nor of
 -- who was erased, nor when it has ended: a late word of a visit brings nobody back. The visit's version
 -- decides what is news (visit_learn); the relation has its own, for the desk ends it too.
 INSERT INTO relation (org, id, act_id, person, patient_id, kind, proof, starts_at, ends_at)
 SELECT :org, :id::uuid, :act, :person::uuid, :patient_id::uuid, 'booked', 'visit', :now,
-       :visit_ends_at::timestamptz + interval '30 days'
+       :visit_ends_at::timestamptz + :care_days::int4 * interval '1 day'
 WHERE NOT EXISTS (SELECT FROM erasure AS e
                   WHERE e.org = :org AND e.patient_id = :patient_id AND e.state = 'erased')
 ON CONFLICT (org, id) DO UPDATE SET

@@ -109,11 +109,16 @@ RETURNING id, version, state, patient_id, provider_id, site_id, visit_type, star
 SELECT CASE WHEN :if_match::int8 >= 0 AND version <> :if_match THEN 'stale' ELSE 'bad_state' END AS code
 FROM appointment WHERE org = :org AND id = :id::uuid;
 
--- relation_end_at  :exec
+-- relation_move  :exec
 -- The clinician's, which has the visit's id; what has ended stays so. No version: what access tells, who owns
 -- it, goes before this.
-UPDATE relation SET ends_at = :ends_at::timestamptz, act_id = :act
+UPDATE relation SET ends_at = :visit_ends_at::timestamptz + :care_days::int4 * interval '1 day', act_id = :act
 WHERE org = :org AND id = :id::uuid AND ends_at > :now;
+
+-- relation_over  :exec
+-- The visit was cancelled: that is final, so whatever access still tells of its relation is older.
+UPDATE relation SET ends_at = least(ends_at, :now), epoch = 9223372036854775807, act_id = :act
+WHERE org = :org AND id = :id::uuid;
 
 -- appointment_label  :one appointment  else ERR_CONFLICT
 -- For the version that was read: the labels that it had decided who may.

@@ -210,6 +210,16 @@ def test_a_cancelled_time_is_free_at_once_and_ends_the_relation(clinic, suite):
     assert clinic.book(suite.patient(consent=True), doctor, clinic.morning).status == 201
 
 
+def test_what_access_tells_late_does_not_bring_a_cancelled_visits_relation_back(clinic, suite):
+    visit, ada, doctor = clinic.visit_in("confirmed")
+    assert clinic.step(visit, "cancel", ada).status == 200
+    told = clinic.api.rows(f"""
+        UPDATE relation SET ends_at = now() + interval '1 day' WHERE id = '{visit['id']}'
+            AND (epoch, version) < (7, 1) RETURNING id""")       # relation_upsert's condition
+    assert told == []
+    assert clinic.api.get(f"/v1/appointments/{visit['id']}", who=doctor).status == 404
+
+
 def test_reschedule_needs_the_version_and_frees_the_old_time(clinic, suite):
     visit, ada, doctor = clinic.visit_in("scheduled")
     later = {"starts_at": rfc3339(clinic.morning + 3600)}
