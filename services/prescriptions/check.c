@@ -2,16 +2,40 @@
 
 #define RXNORM "http://www.nlm.nih.gov/research/umls/rxnorm"
 
+/* Two hundred prescriptions are checked and shown at once, each with what was found: no more than
+ * this of what people write freely. */
+#define ABOUT_CHARS_MAX 100
+#define ALLERGIES_FOUND_MAX 16
+
 struct findings {
     struct arena *arena;
     struct str *p;
     size_t n;
 };
 
+/* Bytes of the first ABOUT_CHARS_MAX characters. */
+static int brief(const char *text)
+{
+    size_t chars = 0, at = 0;
+
+    for (; text[at]; at++) {
+        if (((uint8_t)text[at] & 0xC0) != 0x80 && chars++ == ABOUT_CHARS_MAX) break;
+    }
+    return (int)at;
+}
+
+/* Once, however often. */
 static void found(struct findings *to, const char *word, const char *about)
 {
-    to->p[to->n++] = about && *about ? arena_printf(to->arena, "%s: %s", word, about)
-                                     : str_of(word);
+    const int n = about ? brief(about) : 0;
+    const struct str finding =
+        n ? arena_printf(to->arena, "%s: %.*s%s", word, n, about, about[n] ? "…" : "")
+          : str_of(word);
+
+    for (size_t i = 0; i < to->n; i++) {
+        if (str_equal(to->p[i], finding)) return;
+    }
+    to->p[to->n++] = finding;
 }
 
 static bool names_class(const struct check *check, const Telecura__V1__CodedPhi *allergy)
@@ -52,10 +76,15 @@ static void look_for_allergies(const struct check *check, struct findings *to)
     for (size_t i = 0; i < check->allergy_count; i++) {
         const Telecura__V1__CodedPhi *allergy = check->allergies[i];
 
-        if (holds(allergy) &&
-            (names_ingredient(check->drug, allergy) || names_class(check, allergy) ||
-             names_in_words(to->arena, check->drug, allergy)))
-            found(to, "allergy", allergy->text);
+        if (!holds(allergy) ||
+            !(names_ingredient(check->drug, allergy) || names_class(check, allergy) ||
+              names_in_words(to->arena, check->drug, allergy)))
+            continue;
+        if (to->n == ALLERGIES_FOUND_MAX) {
+            found(to, "unchecked", NULL);
+            return;
+        }
+        found(to, "allergy", allergy->text);
     }
 }
 

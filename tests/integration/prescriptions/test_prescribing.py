@@ -150,15 +150,27 @@ def test_a_check_that_cannot_see_blocks_and_says_so(surgery, suite, how):
 
 
 def test_as_much_in_force_as_one_can_have(surgery):
-    """Each holds what was found between it and those before: the check opens them all in one act."""
+    """The check opens them all in one act, and so does a page; each holds what was found against it, which the
+    longest texts of as many allergies as are looked at do not make longer than that bears."""
     ada = surgery.patient()
-    surgery.allergy(ada, "723", text="x" * 1000)
-    for _ in range(200):
-        made = surgery.drafted(ada, directions="\x01" * 1000)
+    for n in range(199):
+        surgery.allergy(ada, "723", text=f"{n} " + "\x01" * 1000)
+    made = surgery.drafted(ada, directions="\x01" * 1000)
+    assert len(made["findings"]) == 17 and made["findings"][-1] == "unchecked"
+    assert all(len(finding) <= len("allergy: ") + 101 for finding in made["findings"])
+    for _ in range(199):
         surgery.api.execute(f"UPDATE prescription SET state = 'signed' WHERE id = '{made['id']}'")
-    assert surgery.drafted(ada)["findings"]
+        made = surgery.drafted(ada, directions="\x01" * 1000)
+    assert made["findings"].count("duplicate: Amoxicillin") == 1
     shown = surgery.api.get(f"/v1/prescriptions?patient_id={ada.patient}&limit=200", who=surgery.doctor)
     assert len(shown.json["data"]) == 200
+
+
+def test_what_is_found_twice_is_said_once_and_briefly(surgery):
+    ada = surgery.patient()
+    for text in ["Penicillin V", "Penicillin V", "ä" * 120]:
+        surgery.allergy(ada, "723", text=text)
+    assert sorted(surgery.drafted(ada)["findings"]) == ["allergy: Penicillin V", "allergy: " + "ä" * 100 + "…"]
 
 
 def test_the_signer_may_override_with_a_reason(surgery):
