@@ -81,11 +81,11 @@ err_t run_shown(struct act *act, struct uuid patient)
 static void guard_relation(struct act *act, struct uuid patient, const struct policy_need *need)
 {
     const struct strs kinds = policy_kind_words(act->arena, need->kinds);
-    struct tx *tx = act_tx(act);
+    const struct guard_allow guard = {patient, kinds};
 
     if (need->reach & ANY) return;
-    if (need->site) guard_site(tx, &(struct guard_site){patient, kinds});
-    else guard_allow(tx, &(struct guard_allow){patient, kinds});
+    if (need->site) guard_site(act_tx(act), &guard);
+    else guard_allow(act_tx(act), &guard);
 }
 
 static void guard_agreed(struct act *act, enum permission permission, struct uuid patient,

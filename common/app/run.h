@@ -3,9 +3,9 @@
  * session, service). Not for handlers.
  *
  * Life of an act: run_act() fills it, asks auth_may(), runs the handler, then commits audit rows,
- * idempotency and COMMIT in one flush; a refusal rolls back and leaves its audit row in a
- * transaction of its own. What the act is to answer stands in its act_own and leaves through the
- * caller after run_act() has returned.
+ * idempotency and COMMIT in one flush; a refusal rolls back and leaves its audit row in another
+ * transaction, which may have looked for the key before. What the act is to answer stands in its
+ * act_own and leaves through the caller after run_act() has returned.
  *
  * Threads  a worker (or the consumer, the effects thread) runs one act at a time.
  * Errors   what the act came to, once that is on record; else why it cannot be (UNAVAILABLE).

@@ -19,7 +19,7 @@ SELECT set_config('telecura.relation', coalesce(
      ORDER BY array_position(:kinds, kind) LIMIT 1),
     refuse('TC001')), true);
 
--- guard_site  :exec
+-- guard_site  :exec  like guard_allow
 -- The same for who reaches all whom the organisation has, too: that it has them, `self` says. Apart, as
 -- PostgreSQL prepares all of a statement each time, and patients never need this.
 SELECT set_config('telecura.relation', coalesce(
