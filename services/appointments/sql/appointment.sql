@@ -30,7 +30,8 @@ WITH booked AS (
     CROSS JOIN LATERAL (
         SELECT site_id, time_zone FROM availability
         WHERE org = :org AND provider_id = :provider_id
-          AND upper(during) >= :starts_at + t.length AND lower(during) <= :starts_at LIMIT 1) AS a
+          AND upper(during) >= :starts_at + t.length AND upper(during) < :starts_at + interval '2 days'
+          AND lower(during) <= :starts_at LIMIT 1) AS a
     WHERE :starts_at > :now AND calendars_lock(:provider_id, :patient_id)
     RETURNING site_id, time_zone, local_start, ends_at
 ), cared_for AS (
@@ -141,7 +142,8 @@ CROSS JOIN tstzrange(:starts_at::timestamptz,
 WHERE b.org = :org AND b.id = :id::uuid AND b.state = ANY (:from::text[]) AND b.version = :if_match::int8
   AND old.org = b.org AND old.id = b.id AND old.version = b.version AND lower(span) > :now
   AND a.org = b.org AND a.provider_id = b.provider_id
-  AND upper(a.during) >= upper(span) AND lower(a.during) <= lower(span)
+  AND upper(a.during) >= upper(span) AND upper(a.during) < lower(span) + interval '2 days'
+  AND lower(a.during) <= lower(span)
   AND calendars_lock(b.provider_id, b.patient_id)
 RETURNING b.id, b.version, b.state, b.patient_id, b.provider_id, b.site_id, b.visit_type, b.starts_at,
           b.ends_at, b.local_start, b.time_zone, b.place_confirmed_at, b.arrived_at, b.deadline,

@@ -66,7 +66,8 @@ SELECT lower(span) AS starts_at, upper(span) AS ends_at,
        a.time_zone, a.site_id
 FROM visit_type_at(:org, :visit_type::text, :from::timestamptz) AS t
 JOIN availability AS a ON a.org = :org AND a.provider_id = :provider_id::uuid
-     AND upper(a.during) > :from AND lower(a.during) < :to::timestamptz
+     AND upper(a.during) > :from AND upper(a.during) < :to::timestamptz + interval '2 days'
+     AND lower(a.during) < :to
 CROSS JOIN generate_series(lower(a.during), upper(a.during) - t.length,
                            interval '15 minutes') AS starts
 CROSS JOIN tstzrange(starts, starts + t.length) AS span
