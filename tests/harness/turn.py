@@ -24,6 +24,7 @@ USERNAME, INTEGRITY, ERROR_CODE, PEER, DATA = 0x006, 0x008, 0x009, 0x012, 0x013
 REALM, NONCE, RELAYED, TRANSPORT, LIFETIME = 0x014, 0x015, 0x016, 0x019, 0x00D
 ORIGIN = 0x802F
 UDP = bytes([17, 0, 0, 0])
+PORTS_TRIED = 4
 WAITS_S = (0.5, 1, 2, 4, 8, 16, 8)      # RFC 8489 section 6.2.1: RTO 500 ms, Rc 7, Rm 16
 
 
@@ -64,12 +65,21 @@ class Allocation:
     def __init__(self, uri, username, password, origin=b""):
         host, port = re.match(r"turn:([0-9.]+):(\d+)", uri).groups()
         self.server = host, int(port)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.username, self.password = username, password
         self.realm = self.nonce = None
         body = attribute(TRANSPORT, UDP) + (attribute(ORIGIN, origin) if origin else b"")
-        answer = self._ask(ALLOCATE, body)
-        self.relayed = address_of(answer[RELAYED])
+        self.relayed = address_of(self._allocate(body)[RELAYED])
+
+    def _allocate(self, body):
+        """From another port when this one was somebody's until just now: 437, RFC 8656 section 7.4."""
+        for left in reversed(range(PORTS_TRIED)):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                return self._ask(ALLOCATE, body)
+            except TurnError as error:
+                self.socket.close()
+                if "437" not in str(error) or not left:
+                    raise
 
     def __enter__(self):
         return self
