@@ -117,14 +117,17 @@ class Bench:
         return figures
 
     def check_service(self, figures):
-        """What was answered is what stands there: a row, its event, its audit and its key each."""
+        """What was answered is what stands there: a visit, its history, its relation, its event, its audit
+        row and its key each."""
         rows = self.postgres.rows("bench", f"""
             SELECT (SELECT count(*) FROM appointment) - {work.PRELOADED} AS visits,
+                   (SELECT count(*) FROM appointment_history) - {work.PRELOADED} AS histories,
+                   (SELECT count(*) FROM relation WHERE kind = 'booked') - {work.PRELOADED} AS relations,
                    (SELECT count(*) FROM outbox) AS events, (SELECT count(*) FROM idempotency) AS keys,
                    (SELECT count(*) FROM audit_outbox WHERE outcome = 'done') AS audited,
                    (SELECT count(*) FROM audit_outbox) AS audited_all""")[0]
         answered = figures["answered"] + work.PATIENTS
-        if len({rows[k] for k in ("visits", "events", "keys", "audited")}) != 1 \
+        if len({n for k, n in rows.items() if k != "audited_all"}) != 1 \
                 or rows["audited_all"] != answered:
             raise RuntimeError(f"{answered} answers, but {rows}")
         self.sample = {
