@@ -1,11 +1,16 @@
 #include "services/prescriptions/check.h"
 
+#include "common/crypto/hash.h"
+
 #define RXNORM "http://www.nlm.nih.gov/research/umls/rxnorm"
 
 /* Two hundred prescriptions are checked and shown at once, each with what was found: no more than
  * this of what people write freely. */
 #define ABOUT_CHARS_MAX 100
+#define AROUND_BYTES 40 /* of what is cut, before and behind the word that names the drug */
 #define ALLERGIES_FOUND_MAX 16
+#define MARK_FMT "#%02x%02x%02x%02x"
+#define MARK_ARG(h) (h).b[0], (h).b[1], (h).b[2], (h).b[3]
 
 struct findings {
     struct arena *arena;
@@ -27,10 +32,8 @@ static int brief(const char *text)
 /* Once, however often. */
 static void found(struct findings *to, const char *word, const char *about)
 {
-    const int n = about ? brief(about) : 0;
     const struct str finding =
-        n ? arena_printf(to->arena, "%s: %.*s%s", word, n, about, about[n] ? "…" : "")
-          : str_of(word);
+        about && *about ? arena_printf(to->arena, "%s: %s", word, about) : str_of(word);
 
     for (size_t i = 0; i < to->n; i++) {
         if (str_equal(to->p[i], finding)) return;
@@ -53,11 +56,27 @@ static bool names_ingredient(const struct drug *drug, const Telecura__V1__CodedP
 }
 
 /* For allergies without a code that is known here: the drug or its class in what was written. */
-static bool names_in_words(struct arena *arena, const struct drug *drug,
-                           const Telecura__V1__CodedPhi *allergy)
+static const char *named_in_words(struct arena *arena, const struct drug *drug,
+                                  const Telecura__V1__CodedPhi *allergy)
 {
-    return strcasestr(allergy->text, arena_cstr(arena, drug->name)) ||
-           strcasestr(allergy->text, arena_cstr(arena, drug->drug_class));
+    const char *name = strcasestr(allergy->text, arena_cstr(arena, drug->name));
+
+    return name ? name : strcasestr(allergy->text, arena_cstr(arena, drug->drug_class));
+}
+
+/* What is long is cut to where it names the drug, if it does, and marked: a reason that covers one
+ * text covers no other that looks like it. */
+static const char *short_text(struct arena *arena, const char *text, const char *named)
+{
+    const char *const end = text + brief(text);
+    if (!*end) return text;
+
+    const struct hash mark = hash_sha256(str_bytes(str_of(text)));
+    const char *from = named && named + AROUND_BYTES > end ? named - AROUND_BYTES : text;
+    while (((uint8_t)*from & 0xC0) == 0x80) from++;
+    const int n = brief(from);
+    return arena_printf(arena, "%s%.*s… " MARK_FMT, from == text ? "" : "…", n, from,
+                        MARK_ARG(mark)).p;
 }
 
 /* What was refuted or entered by mistake endangers nobody. All else counts, in doubt too. */
@@ -71,21 +90,29 @@ static bool holds(const Telecura__V1__CodedPhi *allergy)
     return true;
 }
 
+/* Those that are not told are counted, and marked as what is cut. */
 static void look_for_allergies(const struct check *check, struct findings *to)
 {
+    struct hash mark = {0};
+    size_t more = 0;
+
     for (size_t i = 0; i < check->allergy_count; i++) {
         const Telecura__V1__CodedPhi *allergy = check->allergies[i];
+        const char *named = named_in_words(to->arena, check->drug, allergy);
 
         if (!holds(allergy) ||
-            !(names_ingredient(check->drug, allergy) || names_class(check, allergy) ||
-              names_in_words(to->arena, check->drug, allergy)))
+            !(named || names_ingredient(check->drug, allergy) || names_class(check, allergy)))
             continue;
-        if (to->n == ALLERGIES_FOUND_MAX) {
-            found(to, "unchecked", NULL);
-            return;
+        if (to->n < ALLERGIES_FOUND_MAX) {
+            found(to, "allergy", short_text(to->arena, allergy->text, named));
+            continue;
         }
-        found(to, "allergy", allergy->text);
+        more++;
+        mark = hash_sha256_2(bytes_of(mark.b, sizeof mark.b), str_bytes(str_of(allergy->text)));
     }
+    if (more)
+        found(to, "unchecked", arena_printf(to->arena, "%zu more allergies " MARK_FMT, more,
+                                            MARK_ARG(mark)).p);
 }
 
 static void look_for_duplicates(const struct check *check, struct findings *to)

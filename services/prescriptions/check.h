@@ -5,7 +5,8 @@
  * A finding is a text: a word, and what it is about after a colon ("allergy: Penicillin V").
  * Nothing found is no findings. The words: allergy, duplicate, dose_low, dose_high,
  * daily_dose_high, and `unchecked`, when something that the check must see could not be opened
- * or more was found than is told. Each is said once; what is long is cut, with a … behind it.
+ * or more was found than is told. Each is said once; what is cut or only counted ends with a mark
+ * of the whole, so that it never passes for another.
  *
  * Threads  any; pure. Texts live in the arena.
  */

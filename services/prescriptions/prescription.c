@@ -1,5 +1,8 @@
 #include "services/prescriptions/prescriptions.h"
 
+/* Of a page, which then ends: opened and written they take twenty times as much of an act. */
+#define PAGE_SEALED_BYTES_MAX (1024 * 1024)
+
 typedef Telecura__V1__PrescriptionEvent__Kind rx_event;
 
 /* ---- what handlers share ---- */
@@ -312,16 +315,25 @@ err_t rx_list(struct act *act)
         .limit = in->limit,
     };
     TRY(prescriptions_visible(act, &query, &rows));
+    bool more = rows.n == (size_t)query.limit;
     struct rx *const list = ARENA_ARRAY(act->arena, struct rx, rows.n + 1);
+    size_t bytes = 0;
     for (size_t i = 0; i < rows.n; i++) {
         struct unseal item = item_of(&rows.p[i]);
+
+        bytes += item.sealed.n;
+        if (i && bytes > PAGE_SEALED_BYTES_MAX) {
+            rows.n = i;
+            more = true;
+            break;
+        }
         const err_t err = act_unseal(act, &item, 1);
 
         if (err != ERR_NOT_FOUND) TRY(err);
         list[i] = (struct rx){.row = rows.p[i], .phi = (prescription_phi *)item.message};
         if (list[i].phi) rx_show(act, &list[i]);
     }
-    if (rows.n == (size_t)query.limit)
+    if (more && rows.n)
         next = act_cursor(
             act, (struct cursor){rows.p[rows.n - 1].drafted_at_us, rows.p[rows.n - 1].id});
     return act_reply_list(act, &rx_shape, list, rows.n, next);

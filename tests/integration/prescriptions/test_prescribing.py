@@ -3,6 +3,7 @@ import base64
 import concurrent.futures
 import json
 import threading
+import re
 import uuid
 
 import pytest
@@ -156,21 +157,45 @@ def test_as_much_in_force_as_one_can_have(surgery):
     for n in range(199):
         surgery.allergy(ada, "723", text=f"{n} " + "\x01" * 1000)
     made = surgery.drafted(ada, directions="\x01" * 1000)
-    assert len(made["findings"]) == 17 and made["findings"][-1] == "unchecked"
-    assert all(len(finding) <= len("allergy: ") + 101 for finding in made["findings"])
+    assert len(made["findings"]) == 17 and made["findings"][-1].startswith("unchecked: 183 more allergies #")
+    assert all(len(finding) <= len("allergy: ") + 100 + len("… #01234567") for finding in made["findings"])
     for _ in range(199):
-        surgery.api.execute(f"UPDATE prescription SET state = 'signed' WHERE id = '{made['id']}'")
+        signed = surgery.sign(made, override_reason="\x01" * 500)
+        assert signed.status == 200, signed
         made = surgery.drafted(ada, directions="\x01" * 1000)
     assert made["findings"].count("duplicate: Amoxicillin") == 1
-    shown = surgery.api.get(f"/v1/prescriptions?patient_id={ada.patient}&limit=200", who=surgery.doctor)
-    assert len(shown.json["data"]) == 200
+    path, shown = f"/v1/prescriptions?patient_id={ada.patient}&limit=200", []
+    page = surgery.api.get(path, who=surgery.doctor).json
+    while page["data"]:
+        shown += page["data"]
+        if "next_cursor" not in page:
+            break
+        page = surgery.api.get(f"{path}&cursor={page['next_cursor']}", who=surgery.doctor).json
+    assert len({rx["id"] for rx in shown}) == len(shown) == 200
 
 
 def test_what_is_found_twice_is_said_once_and_briefly(surgery):
     ada = surgery.patient()
+    long = "ä" * 120 + " from Amoxicillin, " + "ö" * 120
     for text in ["Penicillin V", "Penicillin V", "ä" * 120]:
         surgery.allergy(ada, "723", text=text)
-    assert sorted(surgery.drafted(ada)["findings"]) == ["allergy: Penicillin V", "allergy: " + "ä" * 100 + "…"]
+    surgery.allergy(ada, "unknown", text=long)
+    once, cut, named = sorted(surgery.drafted(ada)["findings"])
+    assert once == "allergy: Penicillin V"
+    assert re.fullmatch("allergy: ä{100}… #[0-9a-f]{8}", cut)
+    assert re.fullmatch("allergy: …ä{17} from Amoxicillin, ö{64}… #[0-9a-f]{8}", named)
+
+
+@pytest.mark.parametrize("texts, later", [
+    (["ä" * 120], "ä" * 119 + "!"), ([f"Penicillin {n}" for n in range(17)], "Penicillin 18")])
+def test_a_reason_covers_nothing_that_is_only_cut_or_counted_alike(surgery, texts, later):
+    ada = surgery.patient()
+    for text in texts:
+        surgery.allergy(ada, "723", text=text)
+    rx = surgery.drafted(ada)
+    surgery.allergy(ada, "723", text=later)
+    refused = surgery.sign(rx, override_reason="tolerated before")
+    assert (refused.status, refused.code) == (409, "check_blocked")
 
 
 def test_the_signer_may_override_with_a_reason(surgery):
