@@ -75,12 +75,27 @@ bool str_is_utf8(struct str s)
     return true;
 }
 
+static bool begins_point(char byte)
+{
+    return ((uint8_t)byte & 0xc0) != 0x80;
+}
+
 size_t str_points(struct str s)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < s.n; i++) n += begins_point(s.p[i]);
     return n;
+}
+
+size_t str_prefix(struct str s, size_t points)
+{
+    size_t at = 0;
+
+    for (; at < s.n; at++) {
+        if (begins_point(s.p[at]) && points-- == 0) break;
+    }
+    return at;
 }
 
 size_t str_escape(struct str from, char *to)

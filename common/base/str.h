@@ -75,6 +75,7 @@ bool str_cut(struct str *rest, char mark, struct str *ret_before);
 bool str_next(struct str *rest, char mark, struct str *ret_next);
 bool str_is_utf8(struct str s);       /* well formed, no NUL */
 size_t str_points(struct str s);      /* code points, of what is well formed */
+size_t str_prefix(struct str s, size_t points); /* bytes of no more than its first @points */
 bool str_int(struct str s, int64_t min, int64_t max, int64_t *ret_value); /* decimal, whole text */
 /* The inside of a JSON string; control characters, quotes and malformed UTF-8 become escapes. */
 size_t str_escape(struct str from, char *to /* 6 * n */);

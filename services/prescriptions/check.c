@@ -9,25 +9,13 @@
 #define ABOUT_CHARS_MAX 100
 #define AROUND_BYTES 40 /* of what is cut, before and behind the word that names the drug */
 #define ALLERGIES_FOUND_MAX 16
-#define MARK_FMT "#%02x%02x%02x%02x"
-#define MARK_ARG(h) (h).b[0], (h).b[1], (h).b[2], (h).b[3]
+#define MARK_BYTES 4
 
 struct findings {
     struct arena *arena;
     struct str *p;
     size_t n;
 };
-
-/* Bytes of the first ABOUT_CHARS_MAX characters. */
-static int brief(const char *text)
-{
-    size_t chars = 0, at = 0;
-
-    for (; text[at]; at++) {
-        if (((uint8_t)text[at] & 0xC0) != 0x80 && chars++ == ABOUT_CHARS_MAX) break;
-    }
-    return (int)at;
-}
 
 /* Once, however often. */
 static void found(struct findings *to, const char *word, const char *about)
@@ -64,19 +52,28 @@ static const char *named_in_words(struct arena *arena, const struct drug *drug,
     return name ? name : strcasestr(allergy->text, arena_cstr(arena, drug->drug_class));
 }
 
+static const char *mark_text(struct arena *arena, const struct hash *whole)
+{
+    char *const text = arena_alloc(arena, 1 + 2 * MARK_BYTES + 1);
+
+    text[0] = '#';
+    hex_encode(bytes_of(whole->b, MARK_BYTES), text + 1);
+    return text;
+}
+
 /* What is long is cut to where it names the drug, if it does, and marked: a reason that covers one
  * text covers no other that looks like it. */
 static const char *short_text(struct arena *arena, const char *text, const char *named)
 {
-    const char *const end = text + brief(text);
+    const char *const end = text + str_prefix(str_of(text), ABOUT_CHARS_MAX);
     if (!*end) return text;
 
-    const struct hash mark = hash_sha256(str_bytes(str_of(text)));
+    const struct hash whole = hash_sha256(str_bytes(str_of(text)));
     const char *from = named && named + AROUND_BYTES > end ? named - AROUND_BYTES : text;
-    while (((uint8_t)*from & 0xC0) == 0x80) from++;
-    const int n = brief(from);
-    return arena_printf(arena, "%s%.*s… " MARK_FMT, from == text ? "" : "…", n, from,
-                        MARK_ARG(mark)).p;
+    from += str_prefix(str_of(from), 0); /* to where a character begins */
+    const int n = (int)str_prefix(str_of(from), ABOUT_CHARS_MAX);
+    return arena_printf(arena, "%s%.*s… %s", from == text ? "" : "…", n, from,
+                        mark_text(arena, &whole)).p;
 }
 
 /* What was refuted or entered by mistake endangers nobody. All else counts, in doubt too. */
@@ -93,26 +90,27 @@ static bool holds(const Telecura__V1__CodedPhi *allergy)
 /* Those that are not told are counted, and marked as what is cut. */
 static void look_for_allergies(const struct check *check, struct findings *to)
 {
-    struct hash mark = {0};
+    struct hash untold = {0};
     size_t more = 0;
 
     for (size_t i = 0; i < check->allergy_count; i++) {
         const Telecura__V1__CodedPhi *allergy = check->allergies[i];
-        const char *named = named_in_words(to->arena, check->drug, allergy);
 
-        if (!holds(allergy) ||
-            !(named || names_ingredient(check->drug, allergy) || names_class(check, allergy)))
+        if (!holds(allergy)) continue;
+        const char *named = named_in_words(to->arena, check->drug, allergy);
+        if (!named && !names_ingredient(check->drug, allergy) && !names_class(check, allergy))
             continue;
         if (to->n < ALLERGIES_FOUND_MAX) {
             found(to, "allergy", short_text(to->arena, allergy->text, named));
             continue;
         }
         more++;
-        mark = hash_sha256_2(bytes_of(mark.b, sizeof mark.b), str_bytes(str_of(allergy->text)));
+        untold = hash_sha256_2(bytes_of(untold.b, HASH_BYTES),
+                               str_bytes(str_of(allergy->text)));
     }
     if (more)
-        found(to, "unchecked", arena_printf(to->arena, "%zu more allergies " MARK_FMT, more,
-                                            MARK_ARG(mark)).p);
+        found(to, "unchecked", arena_printf(to->arena, "%zu more allergies %s", more,
+                                            mark_text(to->arena, &untold)).p);
 }
 
 static void look_for_duplicates(const struct check *check, struct findings *to)

@@ -299,6 +299,18 @@ err_t rx_read(struct act *act)
     return rx_reply(act, 200, &rx);
 }
 
+/* How many of them a page holds: one at least. */
+static size_t fitting(struct prescription_rows rows)
+{
+    size_t bytes = 0, n = 0;
+
+    for (; n < rows.n; n++) {
+        bytes += rows.p[n].sealed.n;
+        if (n && bytes > PAGE_SEALED_BYTES_MAX) break;
+    }
+    return n;
+}
+
 /* GET /v1/prescriptions: of a patient whose key was destroyed only the bare facts are left. */
 err_t rx_list(struct act *act)
 {
@@ -315,28 +327,19 @@ err_t rx_list(struct act *act)
         .limit = in->limit,
     };
     TRY(prescriptions_visible(act, &query, &rows));
-    bool more = rows.n == (size_t)query.limit;
-    struct rx *const list = ARENA_ARRAY(act->arena, struct rx, rows.n + 1);
-    size_t bytes = 0;
-    for (size_t i = 0; i < rows.n; i++) {
+    const size_t n = fitting(rows);
+    struct rx *const list = ARENA_ARRAY(act->arena, struct rx, n + 1);
+    for (size_t i = 0; i < n; i++) {
         struct unseal item = item_of(&rows.p[i]);
-
-        bytes += item.sealed.n;
-        if (i && bytes > PAGE_SEALED_BYTES_MAX) {
-            rows.n = i;
-            more = true;
-            break;
-        }
         const err_t err = act_unseal(act, &item, 1);
 
         if (err != ERR_NOT_FOUND) TRY(err);
         list[i] = (struct rx){.row = rows.p[i], .phi = (prescription_phi *)item.message};
         if (list[i].phi) rx_show(act, &list[i]);
     }
-    if (more && rows.n)
-        next = act_cursor(
-            act, (struct cursor){rows.p[rows.n - 1].drafted_at_us, rows.p[rows.n - 1].id});
-    return act_reply_list(act, &rx_shape, list, rows.n, next);
+    if (n < rows.n || rows.n == (size_t)query.limit)
+        next = act_cursor(act, (struct cursor){rows.p[n - 1].drafted_at_us, rows.p[n - 1].id});
+    return act_reply_list(act, &rx_shape, list, n, next);
 }
 
 /* GET /v1/formulary */

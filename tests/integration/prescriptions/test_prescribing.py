@@ -2,8 +2,8 @@
 import base64
 import concurrent.futures
 import json
-import threading
 import re
+import threading
 import uuid
 
 import pytest

@@ -12,6 +12,11 @@ static void counts_code_points(void **state)
     assert_int_equal(str_points(STR_NONE), 0);
     assert_int_equal(str_points(STR("abc")), 3);
     assert_int_equal(str_points(STR("\xc2\x80-\xe0\xa0\x80-\xef\xbf\xbf-\xf4\x8f\xbf\xbf")), 7);
+    assert_int_equal(str_prefix(STR_NONE, 3), 0);
+    assert_int_equal(str_prefix(STR("abc"), 2), 2);
+    assert_int_equal(str_prefix(STR("abc"), 4), 3);
+    assert_int_equal(str_prefix(STR("\xc2\x80-\xf4\x8f\xbf\xbf-"), 3), 7);
+    assert_int_equal(str_prefix(STR("\xa0\x80-"), 0), 2); /* from within a code point */
 }
 
 static void knows_utf8(void **state)
