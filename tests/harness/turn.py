@@ -24,12 +24,15 @@ USERNAME, INTEGRITY, ERROR_CODE, PEER, DATA = 0x006, 0x008, 0x009, 0x012, 0x013
 REALM, NONCE, RELAYED, TRANSPORT, LIFETIME = 0x014, 0x015, 0x016, 0x019, 0x00D
 ORIGIN = 0x802F
 UDP = bytes([17, 0, 0, 0])
+MISMATCH = 437                          # error code: Allocation Mismatch
 PORTS_TRIED = 4
 WAITS_S = (0.5, 1, 2, 4, 8, 16, 8)      # RFC 8489 section 6.2.1: RTO 500 ms, Rc 7, Rm 16
 
 
 class TurnError(Exception):
-    pass
+    def __init__(self, text, code=None):
+        super().__init__(text)
+        self.code = code
 
 
 def attribute(kind, value):
@@ -71,14 +74,14 @@ class Allocation:
         self.relayed = address_of(self._allocate(body)[RELAYED])
 
     def _allocate(self, body):
-        """From another port when this one was somebody's until just now: 437, RFC 8656 section 7.4."""
+        """From another port when this one was somebody's until just now (RFC 8656 section 7.4)."""
         for left in reversed(range(PORTS_TRIED)):
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             try:
                 return self._ask(ALLOCATE, body)
             except TurnError as error:
                 self.socket.close()
-                if "437" not in str(error) or not left:
+                if error.code != MISMATCH or not left:
                     raise
 
     def __enter__(self):
@@ -88,7 +91,7 @@ class Allocation:
         try:
             self.refresh(0)     # gives the allocation back
         except TurnError as error:
-            if "437" not in str(error):     # Allocation Mismatch: it was taken away before
+            if error.code != MISMATCH:      # it was taken away before
                 raise
         finally:
             self.socket.close()
@@ -155,7 +158,7 @@ class Allocation:
             if code not in (401, 438):
                 break
             self.realm, self.nonce = found[REALM], found[NONCE]
-        raise TurnError(f"the relay refused with {code}")
+        raise TurnError(f"the relay refused with {code}", code)
 
 
 def relay(call):

@@ -16,7 +16,7 @@ import pytest
 from bus import Bus, event
 from sealed import message, uuid_bytes
 from telecura import free_port
-from turn import Allocation, TurnError
+from turn import MISMATCH, Allocation, TurnError
 from visits import patiently, until
 
 GRANT_REVOKED, CANCELLED = 3, 4
@@ -86,7 +86,7 @@ def is_ended(allocation):
     try:
         allocation.refresh()
     except TurnError as error:
-        return "437" in str(error)      # Allocation Mismatch: there is none
+        return error.code == MISMATCH   # there is none
     return False
 
 
